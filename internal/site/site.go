@@ -1,0 +1,52 @@
+// Package site holds what both the edge and the engine must know of a site:
+// hosts, origins, modes, switches and failure policies. It is plain data with
+// its checks; the switches are the only part that changes at run time.
+package site
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Mode says how much the engine may do for a site.
+type Mode string
+
+// Modes. Bypass relays without asking anybody.
+const (
+	PassThrough Mode = "pass-through"
+	Active      Mode = "active"
+	Mirror      Mode = "mirror"
+	Bypass      Mode = "bypass"
+)
+
+// Failure says what happens to a sync route when no verdict comes in time.
+type Failure string
+
+// Failure policies.
+const (
+	FailOpen   Failure = "open"   // relay to the origin
+	FailClosed Failure = "closed" // answer 503
+)
+
+// Site is one customer site.
+type Site struct {
+	Name      string
+	Hosts     []string // exact names or "*.example.com"; "*" takes all others
+	Origin    string   // http://host:port or https://host:port
+	Partition int      // the judge partition that owns it, 0..1023
+	Mode      Mode
+	Failure   Failure       // default of its sync routes
+	Deadline  time.Duration // for a sync verdict; default 15 ms
+	Switch    *Switch
+}
+
+// Switch holds what changes at run time. Safe for concurrent use.
+type Switch struct {
+	bypass atomic.Bool
+}
+
+// SetBypass turns the site's bypass on or off, effective with the next request.
+func (s *Switch) SetBypass(on bool) { s.bypass.Store(on) }
+
+// Bypassed tells whether the bypass is on.
+func (s *Switch) Bypassed() bool { return s != nil && s.bypass.Load() }

@@ -1,0 +1,152 @@
+package wire
+
+import "net/netip"
+
+// Field is one header line in order of appearance, with its case kept.
+type Field struct {
+	Name, Value string
+}
+
+// Head is the head of a request or a response: an ordered list, never a map,
+// so that a relay can forward it byte for byte.
+type Head struct {
+	// Request line.
+	Method, Target string
+	// Host is the host asked for (Host header or :authority), lower case, no port.
+	Host string
+	// Status line; Status is 0 in a request.
+	Status int
+	Reason string
+	Proto  string // "HTTP/1.1"
+	Fields []Field
+}
+
+// Get returns the first value of a field, matched without regard to case, or "".
+func (h *Head) Get(name string) string {
+	for i := range h.Fields {
+		if equalFold(h.Fields[i].Name, name) {
+			return h.Fields[i].Value
+		}
+	}
+	return ""
+}
+
+// Path returns the target's path without its query, and the raw query.
+func (h *Head) Path() (path, query string) {
+	for i := 0; i < len(h.Target); i++ {
+		if h.Target[i] == '?' {
+			return h.Target[:i], h.Target[i+1:]
+		}
+	}
+	return h.Target, ""
+}
+
+func equalFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 0; i < len(a); i++ {
+		x, y := a[i], b[i]
+		if 'A' <= x && x <= 'Z' {
+			x += 32
+		}
+		if 'A' <= y && y <= 'Z' {
+			y += 32
+		}
+		if x != y {
+			return false
+		}
+	}
+	return true
+}
+
+// Conn holds the facts of the client connection.
+type Conn struct {
+	Peer   netip.AddrPort // the TCP peer
+	Client netip.Addr     // after the trust chain; equals Peer's address without one
+	TLS    bool
+	SNI    string
+	ALPN   string
+}
+
+// Body is a bounded copy of a message body.
+type Body struct {
+	Bytes     []byte
+	Truncated bool // the body was longer than the bound
+	Seen      bool // the whole body, or as much as the bound allows, has passed
+}
+
+// Exchange is one request and its response as the edge relays them. The edge
+// owns it and lends it to the Decider for the length of one call; a Decider
+// that keeps something copies it. It is used by one goroutine at a time.
+type Exchange struct {
+	ID       uint64 // unique in this process
+	Site     string // name of the site that routed it; "" if none
+	Mode     string // mode in force: pass-through, active, mirror, bypass
+	Conn     Conn
+	Start    int64 // request head complete, Unix micros
+	Request  Head
+	ReqBody  Body
+	RespTime int64 // response head complete, micros; 0 before
+	Response Head
+	RespBody Body
+	// Answered says that the engine, not the origin, answered.
+	Answered bool
+	// Err says why the exchange ended early: "origin refused", "client gone"...
+	Err string
+	// Note is the Decider's own memory of this exchange between phases.
+	Note any
+}
+
+// Phase is the point in an exchange at which the Decider is asked.
+type Phase uint8
+
+// Phases in their order. PhaseRequestBody and PhaseResponseBody are only asked
+// when a Decision wanted the body; PhaseEnd is always asked, exactly once, after
+// every PhaseRequestHead, even when client or origin vanished.
+const (
+	PhaseRequestHead Phase = iota + 1
+	PhaseRequestBody
+	PhaseResponseHead
+	PhaseResponseBody
+	PhaseEnd
+)
+
+// BodyWant says what a Decider needs of a body.
+type BodyWant uint8
+
+// Wants. Copy lets the body stream by untouched while a bounded copy is kept;
+// Hold keeps it back (bounded) until the body phase has been decided.
+const (
+	BodyNone BodyWant = iota
+	BodyCopy
+	BodyHold
+)
+
+// Answer is a response made here instead of by the origin.
+type Answer struct {
+	Status int
+	Fields []Field
+	Body   []byte
+}
+
+// Edit changes a head before it is forwarded: it removes every field of that
+// name and, when Value is not empty, appends one.
+type Edit struct {
+	Name, Value string
+}
+
+// Decision is a Decider's answer at one phase. The zero Decision means: go on.
+type Decision struct {
+	Answer   *Answer // answer now; the origin is not (or no longer) asked
+	Reroute  string  // name of another origin of the site (request phases)
+	Edits    []Edit  // to the request head before it leaves, or the response head
+	Request  BodyWant
+	Response BodyWant
+	Limit    int // bytes of each body to keep at most; 0: 64 KiB
+	// Refuse, with BodyHold: a body over the limit is answered 413 rather than
+	// streamed on after the head was judged alone.
+	Refuse bool
+	// Replace is the new body (PhaseResponseBody under BodyHold only).
+	Replace []byte
+}
