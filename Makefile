@@ -1,0 +1,90 @@
+# Throughline. A bare `make` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+export GOFLAGS ?= -buildvcs=false
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GO_FILES := $(shell find cmd internal web -name '*.go' -not -path '*/node_modules/*' 2>/dev/null)
+UI_FILES := $(shell find web/src web/public web/index.html web/vite.config.ts web/package.json web/tsconfig*.json -type f 2>/dev/null)
+EMBEDDED := $(shell find internal -type f \( -name '*.css' -o -name '*.html' -o -name '*.sql' -o -name '*.yaml' -o -name '*.json' -o -name '*.svg' \) -not -path '*/testdata/*' 2>/dev/null)
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build geo ## build, run the demo shop behind the engine, print how to sign in (Ctrl-C stops)
+	@bin/throughline demo $(DEMO_FLAGS)
+
+.PHONY: build
+build: bin/throughline ## build bin/throughline with the Hub in it
+
+bin/throughline: $(GO_FILES) $(EMBEDDED) go.mod go.sum web/dist/index.html
+	@echo "building bin/throughline"
+	@CGO_ENABLED=1 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/throughline
+
+.PHONY: ui
+ui: web/dist/index.html ## build the Hub's web app
+
+web/dist/index.html: $(UI_FILES) web/node_modules/.installed
+	@echo "building the Hub's web app"
+	@cd web && npm run --silent build
+
+web/node_modules/.installed: web/package.json web/package-lock.json
+	@echo "installing the web app's packages from web/package-lock.json"
+	@cd web && npm ci --no-audit --no-fund --silent && touch node_modules/.installed
+
+.PHONY: geo
+geo: ## fetch the country data for addresses (CC0) into .cache/geo
+	@script/geo-data .cache/geo || echo "no country data: addresses stay without a place (see docs/operate.md)"
+
+.PHONY: test
+test: tools check test-go test-ui test-e2e ## run every test there is
+	@echo "all tests passed"
+
+.PHONY: tools
+tools: ## install what the tests need (Chromium), saying so
+	@script/tools
+
+.PHONY: check
+check: web/dist/index.html ## gofmt, go vet, staticcheck, tsc, eslint
+	@test -z "$$(gofmt -l cmd internal web/*.go)" || { echo "gofmt these:"; gofmt -l cmd internal web/*.go; exit 1; }
+	go vet ./cmd/... ./internal/... ./web
+	go tool staticcheck ./cmd/... ./internal/... ./web
+	cd web && npm run --silent typecheck && npm run --silent lint
+
+.PHONY: test-go
+test-go: web/dist/index.html geo ## Go tests with the race detector, journey scripts among them
+	go test -race -timeout 9m ./internal/... ./web
+
+.PHONY: test-ui
+test-ui: web/node_modules/.installed ## unit tests of the web app
+	cd web && npm run --silent test
+
+.PHONY: test-e2e
+test-e2e: build geo ## the binary as its users run it: demo, kill -9, backup, Hub pages in Chromium
+	bin/throughline policy test examples/shop
+	go test -count=1 -timeout 9m ./cmd/throughline
+
+.PHONY: fuzz
+fuzz: ## fuzz every decoder for 10 s each
+	@script/fuzz 10s
+
+.PHONY: bench-judge
+bench-judge: ## cost of one judged Event, as key=value lines
+	@script/bench ./internal/judge BenchmarkFold
+
+.PHONY: bench-capture
+bench-capture: ## cost of matching and extracting, as key=value lines
+	@script/bench ./internal/capture .
+
+.PHONY: rewrite
+rewrite: ## regenerate golden files and journey scripts, to be read in the diff
+	go test ./internal/policy ./internal/replay -rewrite
+	go run ./internal/hub/openapigen > web/openapi.json
+	bin/throughline policy test -rewrite examples/shop
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin web/dist/assets web/dist/index.html

@@ -1,0 +1,36 @@
+package engine
+
+import "github.com/throughline/throughline/internal/judge"
+
+// PartitionStats is a partition's state for people and metrics.
+type PartitionStats struct {
+	Number                int
+	Up                    bool
+	Error                 string // why it is not up
+	Acked                 uint64
+	InFlight              int64
+	SyncQueue, AsyncQueue int
+	SyncMax, AsyncMax     int
+	Panics, Rebuilds      int64
+	Revision              string
+	Judge                 judge.Stats
+}
+
+// Stats may be called at any time.
+func (p *Partition) Stats() PartitionStats {
+	s := PartitionStats{
+		Number: p.cfg.Number, Up: p.up.Load(), Acked: p.acked.Load(), InFlight: p.inFlight.Load(),
+		SyncQueue: len(p.sync), AsyncQueue: len(p.async), SyncMax: cap(p.sync), AsyncMax: cap(p.async),
+		Panics: p.panics.Load(), Rebuilds: p.resets.Load(),
+	}
+	if e := p.lastErr.Load(); e != nil {
+		s.Error = *e
+	}
+	if r := p.revision.Load(); r != nil {
+		s.Revision = *r
+	}
+	if j := p.stats.Load(); j != nil {
+		s.Judge = *j
+	}
+	return s
+}
