@@ -176,3 +176,35 @@ func TestPackageNamesAreNouns(t *testing.T) {
 		}
 	})
 }
+
+// TestTheTableInTheDocsIsThisTable keeps docs/ARCHITECTURE.md true.
+func TestTheTableInTheDocsIsThisTable(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile("(?m)^\\| `([a-z]+)` \\|.*\\| ([^|]+) \\|$")
+	documented := map[string][]string{}
+	for _, m := range row.FindAllStringSubmatch(string(text), -1) {
+		documented[m[1]] = nil
+		if m[2] != "–" {
+			documented[m[1]] = strings.Split(m[2], ", ")
+		}
+	}
+	for pkg, may := range allowed {
+		got, ok := documented[pkg]
+		if !ok {
+			t.Errorf("docs/ARCHITECTURE.md does not list %s", pkg)
+			continue
+		}
+		slices.Sort(got)
+		want := slices.Sorted(slices.Values(may))
+		if !slices.Equal(got, want) {
+			t.Errorf("docs/ARCHITECTURE.md lets %s import %v, the test %v", pkg, got, want)
+		}
+		delete(documented, pkg)
+	}
+	for pkg := range documented {
+		t.Errorf("docs/ARCHITECTURE.md lists %s, which the test does not know", pkg)
+	}
+}

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/throughline/throughline/internal/site"
+)
+
+// Config is throughline.yaml, and what --origin alone stands for. `throughline
+// init` writes one with comments; docs/configuration.md explains each field.
+type Config struct {
+	Listen         string        `yaml:"listen"`
+	TLS            *TLSConfig    `yaml:"tls"`
+	Hub            HubConfig     `yaml:"hub"`
+	Admin          string        `yaml:"admin"`
+	Data           string        `yaml:"data"`
+	Policy         string        `yaml:"policy"`
+	Geo            string        `yaml:"geo"`
+	Region         string        `yaml:"region"`
+	TrustedProxies []string      `yaml:"trusted_proxies"`
+	Sites          []SiteConfig  `yaml:"sites"`
+	Journal        JournalConfig `yaml:"journal"`
+	Retention      string        `yaml:"retention"`
+	Log            LogConfig     `yaml:"log"`
+	Drain          string        `yaml:"drain"`
+}
+
+// TLSConfig adds a TLS listener.
+type TLSConfig struct {
+	Listen string `yaml:"listen"`
+	Cert   string `yaml:"cert"`
+	Key    string `yaml:"key"`
+}
+
+// HubConfig is where the Hub listens and what it calls itself.
+type HubConfig struct {
+	Listen string   `yaml:"listen"`
+	Hosts  []string `yaml:"hosts"`
+	Cert   string   `yaml:"cert"`
+	Key    string   `yaml:"key"`
+}
+
+// SiteConfig is one site.
+type SiteConfig struct {
+	Name     string   `yaml:"name"`
+	Hosts    []string `yaml:"hosts"`
+	Origin   string   `yaml:"origin"`
+	Mode     string   `yaml:"mode"`
+	Failure  string   `yaml:"failure"`
+	Deadline string   `yaml:"deadline"`
+}
+
+// JournalConfig bounds the journal.
+type JournalConfig struct {
+	MaxBytes string `yaml:"max_bytes"`
+	Sync     string `yaml:"sync"`
+}
+
+// LogConfig says how much is logged.
+type LogConfig struct {
+	Level string `yaml:"level"`
+}
+
+// settings is a Config checked and converted.
+type settings struct {
+	Config
+	sites     []*site.Site
+	trusted   []netip.Prefix
+	retention time.Duration
+	drain     time.Duration
+	journal   struct {
+		maxBytes   int64
+		sync       time.Duration
+		syncAlways bool
+	}
+}
+
+func defaultConfig() Config {
+	return Config{
+		Listen:    ":8080",
+		Hub:       HubConfig{Listen: ":8090"},
+		Admin:     "127.0.0.1:8091",
+		Data:      "./data",
+		Geo:       ".cache/geo",
+		Region:    "US",
+		Journal:   JournalConfig{MaxBytes: "8GiB", Sync: "1s"},
+		Retention: "90d",
+		Log:       LogConfig{Level: "info"},
+		Drain:     "20s",
+	}
+}
+
+// originConfig is what `serve --origin URL` stands for.
+func originConfig(origin string) Config {
+	c := defaultConfig()
+	c.Sites = []SiteConfig{{Name: "site", Hosts: []string{"*"}, Origin: origin}}
+	return c
+}
+
+// loadConfig reads and checks a file; every fault of it is in the error.
+func loadConfig(path string) (Config, []fault) {
+	text, err := os.ReadFile(path) //nolint:gosec // the operator's own file
+	if err != nil {
+		return Config{}, []fault{{file: path, wrong: err.Error(), right: "a readable file; `throughline init` writes one"}}
+	}
+	c := defaultConfig()
+	doc, faults := readYAML(path, text, &c)
+	if len(faults) == 0 {
+		base := filepath.Dir(path)
+		for _, p := range []*string{&c.Data, &c.Policy, &c.Geo, &c.Hub.Cert, &c.Hub.Key} {
+			*p = relativeTo(base, *p)
+		}
+		if c.TLS != nil {
+			c.TLS.Cert, c.TLS.Key = relativeTo(base, c.TLS.Cert), relativeTo(base, c.TLS.Key)
+		}
+		_, faults = c.check(doc.fault)
+	}
+	return c, faults
+}
+
+func relativeTo(base, p string) string {
+	if p == "" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(base, p)
+}
+
+// check converts the settings; at makes a fault at a field's place.
+func (c Config) check(at func(field, wrong, right string) fault) (settings, []fault) {
+	s := settings{Config: c}
+	var faults []fault
+	bad := func(field, wrong, right string) { faults = append(faults, at(field, wrong, right)) }
+
+	address := func(field, v string) {
+		if _, _, err := net.SplitHostPort(v); err != nil {
+			bad(field, fmt.Sprintf("%q is not an address to listen on", v), `host:port or :port, e.g. ":8080"`)
+		}
+	}
+	address("listen", c.Listen)
+	address("hub.listen", c.Hub.Listen)
+	if c.Admin != "" {
+		address("admin", c.Admin)
+	}
+	if c.TLS != nil {
+		address("tls.listen", c.TLS.Listen)
+		if c.TLS.Cert == "" || c.TLS.Key == "" {
+			bad("tls", "a certificate or key is missing", "cert and key: PEM files")
+		}
+	}
+	if (c.Hub.Cert == "") != (c.Hub.Key == "") {
+		bad("hub", "only one of cert and key is set", "both, or neither when a proxy in front ends TLS")
+	}
+	if c.Data == "" {
+		bad("data", "is empty", "a folder, e.g. ./data")
+	}
+	for i, p := range c.TrustedProxies {
+		pre, err := parsePrefix(p)
+		if err != nil {
+			bad(fmt.Sprintf("trusted_proxies[%d]", i), fmt.Sprintf("%q is no address or network", p), "10.0.0.0/8, 2001:db8::/32 or 192.0.2.7")
+			continue
+		}
+		s.trusted = append(s.trusted, pre)
+	}
+	s.sites = checkSites(c.Sites, bad)
+	s.retention = checkDuration("retention", c.Retention, 24*time.Hour, bad)
+	s.drain = checkDuration("drain", c.Drain, 0, bad)
+	if n, err := parseBytes(c.Journal.MaxBytes); err != nil || n < 16<<20 {
+		bad("journal.max_bytes", fmt.Sprintf("%q is no size of at least 16MiB", c.Journal.MaxBytes), "e.g. 8GiB")
+	} else {
+		s.journal.maxBytes = n
+	}
+	if c.Journal.Sync == "always" {
+		s.journal.syncAlways = true
+	} else {
+		s.journal.sync = checkDuration("journal.sync", c.Journal.Sync, 10*time.Millisecond, bad)
+	}
+	switch c.Log.Level {
+	case "debug", "info", "warn", "error":
+	default:
+		bad("log.level", fmt.Sprintf("%q is no level", c.Log.Level), "debug, info, warn or error")
+	}
+	return s, faults
+}
+
+func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site.Site {
+	if len(list) == 0 {
+		bad("sites", "no site is configured", "at least one: name, hosts and origin")
+	}
+	var out []*site.Site
+	names, hosts := map[string]bool{}, map[string]string{}
+	for i, sc := range list {
+		field := func(f string) string { return fmt.Sprintf("sites[%d].%s", i, f) }
+		st := &site.Site{Name: sc.Name, Hosts: sc.Hosts, Origin: sc.Origin, Mode: site.PassThrough,
+			Failure: site.FailOpen, Deadline: 15 * time.Millisecond, Switch: &site.Switch{}}
+		if sc.Name == "" || names[sc.Name] {
+			bad(field("name"), fmt.Sprintf("%q is empty or used twice", sc.Name), "a name of its own")
+		}
+		names[sc.Name] = true
+		if len(sc.Hosts) == 0 {
+			bad(field("hosts"), "is empty", `host names, "*.example.com", or "*" for all others`)
+		}
+		for j, h := range sc.Hosts {
+			h = strings.ToLower(h)
+			if other, taken := hosts[h]; taken {
+				bad(fmt.Sprintf("sites[%d].hosts[%d]", i, j), fmt.Sprintf("%q already belongs to site %q", h, other), "each host in one site")
+			}
+			hosts[h] = sc.Name
+			sc.Hosts[j] = h
+		}
+		if u, err := url.Parse(sc.Origin); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil {
+			bad(field("origin"), fmt.Sprintf("%q is no origin", sc.Origin), "http://host:port or https://host, without a path")
+		}
+		switch m := site.Mode(sc.Mode); m {
+		case "":
+		case site.PassThrough, site.Active, site.Bypass:
+			st.Mode = m
+		default:
+			bad(field("mode"), fmt.Sprintf("%q is no mode", sc.Mode), "pass-through, active or bypass")
+		}
+		switch f := site.Failure(sc.Failure); f {
+		case "":
+		case site.FailOpen, site.FailClosed:
+			st.Failure = f
+		default:
+			bad(field("failure"), fmt.Sprintf("%q is no failure policy", sc.Failure), "open or closed")
+		}
+		if sc.Deadline != "" {
+			st.Deadline = checkDuration(field("deadline"), sc.Deadline, time.Millisecond, bad)
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+func checkDuration(field, v string, least time.Duration, bad func(field, wrong, right string)) time.Duration {
+	d, err := parseDuration(v)
+	if err != nil || d < least {
+		bad(field, fmt.Sprintf("%q is no duration of at least %v", v, least), "e.g. 15ms, 30s, 12h or 90d")
+	}
+	return d
+}
+
+func parseDuration(v string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(v, "d"); ok {
+		var n int
+		if _, err := fmt.Sscanf(days, "%d", &n); err != nil || fmt.Sprint(n) != days || n < 0 || n > 36500 {
+			return 0, errors.New("not a number of days")
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	return time.ParseDuration(v)
+}
+
+func parseBytes(v string) (int64, error) {
+	var n int64
+	var unit string
+	if _, err := fmt.Sscanf(v, "%d%s", &n, &unit); err != nil || n <= 0 || n > 1<<20 {
+		return 0, errors.New("not a size")
+	}
+	switch unit {
+	case "MiB":
+		return n << 20, nil
+	case "GiB":
+		return n << 30, nil
+	case "TiB":
+		return n << 40, nil
+	}
+	return 0, errors.New("not a size")
+}
+
+func parsePrefix(v string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(v); err == nil {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	return netip.ParsePrefix(v)
+}

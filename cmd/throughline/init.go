@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/throughline/throughline/internal/policy"
+)
+
+func initCommand() *cobra.Command {
+	var origin, dir string
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "Write a commented throughline.yaml and a starter policy",
+		Long: "Writes throughline.yaml and the folder policy/ for the origin given. It asks\n" +
+			"nothing and never overwrites a file.",
+		Example: "  throughline init --origin http://127.0.0.1:3000\n" +
+			"  throughline init --origin https://origin.example.com --dir /etc/throughline",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if _, faults := originConfig(origin).check(flagFault); len(faults) > 0 {
+				return faultsError(faults)
+			}
+			files := map[string]string{"throughline.yaml": strings.ReplaceAll(configTemplate, "{{origin}}", origin)}
+			for name, text := range policy.Starter() {
+				files[filepath.Join("policy", name)] = text
+			}
+			return writeNew(c, dir, files)
+		},
+	}
+	c.Flags().StringVar(&origin, "origin", "http://127.0.0.1:3000", "the web origin to protect")
+	c.Flags().StringVar(&dir, "dir", ".", "folder to write to")
+	return c
+}
+
+// flagFault makes a fault of a setting that came by flag and has no place in a
+// file.
+func flagFault(field, wrong, right string) fault {
+	return fault{file: "--origin", field: field, wrong: wrong, right: right}
+}
+
+// writeNew writes all files or, when one is there already, none.
+func writeNew(c *cobra.Command, dir string, files map[string]string) error {
+	var there []string
+	for name := range files {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			there = append(there, filepath.Join(dir, name))
+		}
+	}
+	if len(there) > 0 {
+		return fmt.Errorf("already there, nothing written: %s", strings.Join(there, ", "))
+	}
+	for name, text := range files {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(c.OutOrStdout(), "wrote", p); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(c.OutOrStdout(), "\nnext: throughline serve --config %s\n", filepath.Join(dir, "throughline.yaml"))
+	return err
+}
+
+const configTemplate = `# Throughline's configuration. Every field but sites may be left out: the values
+# shown are the defaults. Paths are relative to this file.
+# docs/configuration.md explains each field; ` + "`throughline serve --check`" + ` checks the file.
+
+listen: ":8080"            # visitors arrive here (plain HTTP)
+
+# tls:                     # and here, when TLS ends at Throughline
+#   listen: ":8443"
+#   cert: cert.pem         # both are read again when they change
+#   key: key.pem
+
+sites:
+  - name: site
+    hosts: ["*"]           # exact names, "*.example.com", or "*" for all others
+    origin: {{origin}}
+    mode: pass-through     # pass-through: see and rate; active: also act; bypass: only relay
+    failure: open          # a sync route without a verdict: open relays, closed answers 503
+    deadline: 15ms         # how long a sync verdict may take
+
+# Load balancers and CDNs in front of Throughline. Only their X-Forwarded-For and
+# Forwarded headers are believed.
+trusted_proxies: []
+
+policy: policy             # folder of Specs, labels, signatures, workflows, actions
+data: data                 # all state: journal, warehouse, users, keys
+geo: .cache/geo            # *.mmdb files; without them addresses have no place
+region: US                 # where a phone number without a country code belongs
+
+hub:
+  listen: ":8090"          # the Hub and its API
+  hosts: []                # names it is reached by, beside localhost and this machine's addresses
+  # cert: hub.pem
+  # key: hub-key.pem
+
+admin: "127.0.0.1:8091"    # /metrics, /healthz, /readyz; keep it private
+
+journal:
+  max_bytes: 8GiB          # at this size new events are shed and counted; traffic flows on
+  sync: 1s                 # to disk at least this often; "always": each write
+
+retention: 90d             # events older than this are deleted
+drain: 20s                 # how long running requests may take to finish on stop
+log:
+  level: info              # debug, info, warn, error
+`
