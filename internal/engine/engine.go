@@ -1,0 +1,334 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/throughline/throughline/internal/action"
+	"github.com/throughline/throughline/internal/capture"
+	"github.com/throughline/throughline/internal/enrich"
+	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/policy"
+	"github.com/throughline/throughline/internal/site"
+	"github.com/throughline/throughline/internal/wire"
+)
+
+// Config is what an Engine is made of.
+type Config struct {
+	Sites    []*site.Site
+	Judges   map[int]Judge // by partition number
+	Capture  *capture.Capturer
+	Enrich   *enrich.Enricher
+	Shed     *Shed
+	Clock    func() int64 // Unix micros
+	Logger   *slog.Logger
+	Decision func(time.Duration) // told how long each sync verdict took; may be nil
+}
+
+// Engine is the edge's Decider. Safe for concurrent use; an exchange's note is
+// only touched by that exchange's goroutine.
+type Engine struct {
+	cfg   Config
+	sites map[string]*site.Site
+
+	mu     sync.Mutex // one policy switch at a time
+	policy atomic.Pointer[rules]
+	known  sync.Map // revision to *policy.Snapshot: the two newest
+
+	matched  atomic.Int64
+	panics   atomic.Int64
+	missed   atomic.Int64
+	enforced counts
+}
+
+// rules is a policy revision as the request path uses it.
+type rules struct {
+	snap  *policy.Snapshot
+	index *capture.Index
+}
+
+// note is what the engine remembers of a matched exchange between phases.
+type note struct {
+	rules   *rules
+	spec    *policy.Spec
+	site    *site.Site
+	judge   Judge
+	reqBody bool
+	resBody bool
+	sync    bool // a verdict is asked before the origin is
+	opened  bool // the request was observed on its own
+	done    bool // the Event is complete, or was shed
+	taken   []journey.Action
+	request *journey.Observation
+}
+
+// New returns an Engine without a policy: it relays everything until SetPolicy.
+func New(cfg Config) *Engine {
+	e := &Engine{cfg: cfg, sites: map[string]*site.Site{}}
+	for _, s := range cfg.Sites {
+		e.sites[s.Name] = s
+	}
+	if e.cfg.Logger == nil {
+		e.cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return e
+}
+
+// SetPolicy puts a compiled revision in force: first in every partition, which
+// journals it, then for matching.
+func (e *Engine) SetPolicy(ctx context.Context, snap *policy.Snapshot) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.known.Store(snap.Revision, snap)
+	for n, j := range e.cfg.Judges {
+		p, ok := j.(interface {
+			SetPolicy(context.Context, map[string]string) error
+			Stats() PartitionStats
+		})
+		if !ok || p.Stats().Revision == snap.Revision {
+			continue
+		}
+		if err := p.SetPolicy(ctx, snap.Bundle); err != nil {
+			return fmt.Errorf("partition %d: policy %s: %w", n, snap.Revision, err)
+		}
+	}
+	old := e.policy.Swap(&rules{snap: snap, index: capture.NewIndex(snap.Specs)})
+	e.known.Range(func(k, _ any) bool {
+		if k != snap.Revision && (old == nil || k != old.snap.Revision) {
+			e.known.Delete(k)
+		}
+		return true
+	})
+	return nil
+}
+
+// Policy returns the revision in force, nil before the first.
+func (e *Engine) Policy() *policy.Snapshot {
+	if r := e.policy.Load(); r != nil {
+		return r.snap
+	}
+	return nil
+}
+
+// Decide implements the edge's Decider.
+func (e *Engine) Decide(x *wire.Exchange, p wire.Phase) (d wire.Decision) {
+	defer func() {
+		if v := recover(); v != nil {
+			e.panics.Add(1)
+			e.cfg.Shed.add(ShedCapture, 1)
+			e.cfg.Logger.Error("decider panicked", "phase", int(p), "panic", fmt.Sprint(v))
+			d = e.withoutVerdict(x)
+			x.Note = nil
+		}
+	}()
+	if p == wire.PhaseRequestHead {
+		return e.requestHead(x)
+	}
+	n, ok := x.Note.(*note)
+	if !ok {
+		return wire.Decision{}
+	}
+	switch p {
+	case wire.PhaseRequestBody:
+		if n.sync && !n.opened {
+			return e.judgeRequest(x, n)
+		}
+	case wire.PhaseResponseHead:
+		e.responseHead(x, n)
+	case wire.PhaseEnd:
+		e.end(x, n)
+	}
+	return wire.Decision{}
+}
+
+// withoutVerdict is the failure policy after a panic.
+func (e *Engine) withoutVerdict(x *wire.Exchange) wire.Decision {
+	n, ok := x.Note.(*note)
+	if ok && n.sync && !n.opened && failure(n) == site.FailClosed {
+		return wire.Decision{Answer: unavailable()}
+	}
+	return wire.Decision{}
+}
+
+func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
+	r := e.policy.Load()
+	s := e.sites[x.Site]
+	if r == nil || s == nil || x.Mode == string(site.Bypass) {
+		return wire.Decision{}
+	}
+	spec := r.index.Match(&x.Request)
+	if spec == nil {
+		return wire.Decision{}
+	}
+	e.matched.Add(1)
+	n := &note{rules: r, spec: spec, site: s, judge: e.cfg.Judges[s.Partition]}
+	n.sync = spec.Sync && x.Mode != string(site.Mirror)
+	n.reqBody, n.resBody = e.cfg.Capture.Needs(spec)
+	x.Note = n
+	d := wire.Decision{Limit: spec.MaxBody, Refuse: n.sync && spec.Oversize == "refuse"}
+	if n.resBody {
+		d.Response = wire.BodyCopy
+	}
+	switch {
+	case n.reqBody && n.sync:
+		d.Request = wire.BodyHold
+		return d
+	case n.reqBody:
+		d.Request = wire.BodyCopy
+		return d
+	case n.sync:
+		v := e.judgeRequest(x, n)
+		v.Response, v.Limit = d.Response, d.Limit
+		return v
+	}
+	return d
+}
+
+// judgeRequest asks for the verdict of a sync route, within its deadline.
+func (e *Engine) judgeRequest(x *wire.Exchange, n *note) wire.Decision {
+	obs := e.observeRequest(x, n)
+	obs.Phase = journey.PhaseRequest
+	n.opened = true
+	ctx, cancel := context.WithTimeout(context.Background(), n.site.Deadline)
+	defer cancel()
+	start := time.Now()
+	v, err := n.judge.Submit(ctx, obs)
+	if e.cfg.Decision != nil {
+		e.cfg.Decision(time.Since(start))
+	}
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			e.missed.Add(1) // it is queued and will be recorded
+		} else {
+			n.done = true // nothing was opened that a response could complete
+		}
+		if failure(n) == site.FailClosed {
+			n.taken = []journey.Action{{Name: "failure_policy", Type: journey.ActionBlock, Time: x.Start,
+				Enforced: true, Reason: "no verdict in time on a route that fails closed"}}
+			return wire.Decision{Answer: unavailable()}
+		}
+		return wire.Decision{}
+	}
+	snap := n.rules.snap
+	if v.Revision != snap.Revision {
+		if s, ok := e.known.Load(v.Revision); ok {
+			snap = s.(*policy.Snapshot)
+		}
+	}
+	d, taken := action.Decide(snap, &v, x.Mode == string(site.Active), "the site is in "+x.Mode+" mode")
+	n.taken = taken
+	for _, a := range taken {
+		if a.Enforced {
+			e.enforced.add(a.Name)
+		}
+	}
+	return d
+}
+
+// responseHead learns session keys before the response's first byte leaves, and
+// completes the Event when no body is still needed.
+func (e *Engine) responseHead(x *wire.Exchange, n *note) {
+	if n.done {
+		return
+	}
+	complete := !n.resBody && (!n.reqBody || x.ReqBody.Seen)
+	if complete {
+		e.complete(x, n)
+		return
+	}
+	if n.opened {
+		return
+	}
+	learned := e.cfg.Capture.Learned(n.rules.snap, &x.Response)
+	if len(learned) == 0 {
+		return
+	}
+	obs := e.observeRequest(x, n)
+	obs.Phase, obs.Learned = journey.PhaseRequest, learned
+	n.opened = true
+	if e.cfg.Judges[n.site.Partition].Observe(obs, true) != nil {
+		n.done = true
+	}
+}
+
+func (e *Engine) end(x *wire.Exchange, n *note) {
+	if !n.done {
+		e.complete(x, n)
+	}
+}
+
+// complete observes the response, alone or together with the request.
+func (e *Engine) complete(x *wire.Exchange, n *note) {
+	n.done = true
+	var obs *journey.Observation
+	if n.opened {
+		obs = e.base(x, n)
+		obs.Phase, obs.Time = journey.PhaseResponse, x.RespTime
+		if obs.Time == 0 {
+			obs.Time = e.cfg.Clock()
+		}
+	} else {
+		obs = e.observeRequest(x, n)
+		obs.Phase = journey.PhaseComplete
+	}
+	e.observeResponse(x, n, obs)
+	obs.Enforced = n.taken
+	_ = n.judge.Observe(obs, n.opened || len(obs.Learned) > 0) // shed is counted there
+}
+
+func failure(n *note) site.Failure {
+	if n.spec.Failure != "" {
+		return site.Failure(n.spec.Failure)
+	}
+	return n.site.Failure
+}
+
+// unavailable is the answer of a route that fails closed. It says nothing of us.
+func unavailable() *wire.Answer {
+	return &wire.Answer{Status: 503, Fields: []wire.Field{
+		{Name: "Content-Type", Value: "text/plain; charset=utf-8"},
+		{Name: "Cache-Control", Value: "no-store"},
+		{Name: "Retry-After", Value: "5"},
+	}, Body: []byte("Service Unavailable\n")}
+}
+
+// Stats counts what the engine did since it started.
+type Stats struct {
+	Matched, Panics, Missed int64
+	Enforced                map[string]int64 // by action name
+}
+
+// Stats may be called at any time.
+func (e *Engine) Stats() Stats {
+	return Stats{Matched: e.matched.Load(), Panics: e.panics.Load(), Missed: e.missed.Load(), Enforced: e.enforced.all()}
+}
+
+// counts is a small concurrent map of counters; its keys come from the policy.
+type counts struct {
+	mu sync.Mutex
+	m  map[string]int64
+}
+
+func (c *counts) add(k string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m == nil {
+		c.m = map[string]int64{}
+	}
+	c.m[k]++
+}
+
+func (c *counts) all() map[string]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make(map[string]int64, len(c.m))
+	for k, v := range c.m {
+		out[k] = v
+	}
+	return out
+}
