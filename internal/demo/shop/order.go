@@ -207,7 +207,7 @@ func (s *Shop) buy(v *session, in purchase) (*order, *problem) {
 		return nil, &problem{402, d.Code, d.Message}
 	}
 	s.orderSeq++
-	o := &order{ID: fmt.Sprintf("o%d", 500000+s.orderSeq), Account: v.account, Email: email, Phone: phone,
+	o := &order{ID: fmt.Sprint(500000 + s.orderSeq), Account: v.account, Email: email, Phone: phone,
 		Billing: in.Billing, Shipping: in.Shipping, Lines: v.cart.Lines, Promo: v.cart.Promo, Total: total,
 		Brand: brand(number), Last4: number[len(number)-4:], Status: "paid", Placed: s.now()}
 	if in.Risk != "" && in.Risk != "normal" {
