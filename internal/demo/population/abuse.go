@@ -87,7 +87,7 @@ func (p *run) leak(r *rand.Rand, n int) []people.Person {
 	for i := range out {
 		out[i] = people.New(r, people.Countries()[r.IntN(4)], "l"+strconv.Itoa(r.IntN(1e6)))
 		if dice := r.IntN(20); dice < 4 {
-			known := p.customers[r.IntN(regulars)]
+			known := p.customers[officers+r.IntN(families-officers)]
 			out[i].Email = known.Email
 			if dice == 0 {
 				out[i].Password = known.Password

@@ -44,8 +44,8 @@ func (p *run) goodVisitor(ctx context.Context, n int) {
 	if what == AppUser {
 		all := apps()
 		s.agent = all[n/7%len(all)]
-		if n%3 == 0 {
-			s.ip, s.country = address(r, mobile, "US"), "US"
+		if n%3 == 0 && s.country == "US" {
+			s.ip = address(r, mobile, "US")
 		}
 	}
 	p.play(ctx, 0, s, func(v *visitor) { p.customer(v, what, who) })
