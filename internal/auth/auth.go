@@ -114,7 +114,7 @@ type Principal struct {
 	Kind Kind
 	// CSRF is what a change by cookie must carry in X-CSRF-Token.
 	CSRF    string
-	session control.Hash
+	session control.Hash // or the token's
 }
 
 // Actor is the principal's name in the audit log.

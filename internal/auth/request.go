@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/throughline/throughline/internal/control"
 )
@@ -49,7 +50,7 @@ func (s *Service) byToken(ctx context.Context, header string) (Principal, error)
 			return Principal{}, err
 		}
 	}
-	return Principal{Name: t.Name, Role: t.Role, Kind: ByToken}, nil
+	return Principal{Name: t.Name, Role: t.Role, Kind: ByToken, session: t.Hash}, nil
 }
 
 func (s *Service) byCookie(ctx context.Context, token string) (Principal, error) {
@@ -61,7 +62,7 @@ func (s *Service) byCookie(ctx context.Context, token string) (Principal, error)
 		return Principal{}, err
 	}
 	now := s.clock()
-	if u.Disabled || !now.Before(v.Expires) || now.Sub(v.LastSeen) >= sessionIdle {
+	if !alive(v, u, now) {
 		return Principal{}, ErrUnknown // purged at the next sign-in
 	}
 	if now.Sub(v.LastSeen) >= touchEvery {
@@ -70,6 +71,29 @@ func (s *Service) byCookie(ctx context.Context, token string) (Principal, error)
 		}
 	}
 	return Principal{Name: u.Name, Role: u.Role, Kind: ByCookie, CSRF: csrfOf(token), session: v.Hash}, nil
+}
+
+// Recheck answers ErrUnknown once a principal's session or token has ended, for
+// requests that last. It doesn't count as use.
+func (s *Service) Recheck(ctx context.Context, p Principal) error {
+	now := s.clock()
+	switch p.Kind {
+	case ByToken:
+		t, err := s.store.Token(ctx, p.session)
+		if err == nil && (t.Expires.IsZero() || now.Before(t.Expires)) {
+			return nil
+		}
+	case ByCookie:
+		v, u, err := s.store.Session(ctx, p.session)
+		if err == nil && alive(v, u, now) && u.Role == p.Role {
+			return nil
+		}
+	}
+	return ErrUnknown
+}
+
+func alive(v control.Session, u control.User, now time.Time) bool {
+	return !u.Disabled && now.Before(v.Expires) && now.Sub(v.LastSeen) < sessionIdle
 }
 
 // cookieName: the __Host- prefix makes browsers refuse a cookie that another

@@ -1,0 +1,191 @@
+package insight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/warehouse"
+)
+
+// SessionQuery selects Sessions, as asked. Fields are as in
+// warehouse.SessionQuery; Values are raw, and Entity names an entity instead.
+type SessionQuery struct {
+	Element           string
+	Values            []string
+	Entity            string // opaque ID
+	From, To          int64
+	Ratings           []journey.Rating
+	Label, Signature  string
+	Site              string
+	Country, City, IP string
+	SpecID            journey.ID
+	Sort              string
+	Desc              bool
+	Cursor            string
+	Limit             int
+}
+
+// SessionQuestion is a checked SessionQuery, ready to be asked.
+type SessionQuestion struct {
+	query  warehouse.SessionQuery
+	entity int64 // look its element and value up first; 0 for none
+}
+
+// CheckSessions checks a query without asking the warehouse. It answers Faults,
+// all of them at once.
+func (s *Service) CheckSessions(q SessionQuery) (SessionQuestion, error) {
+	var faults Faults
+	wrong := func(field, format string, args ...any) {
+		faults = append(faults, Fault{field, fmt.Sprintf(format, args...)})
+	}
+	out := SessionQuestion{query: warehouse.SessionQuery{
+		Element: q.Element, From: q.From, To: q.To, Ratings: q.Ratings, Label: q.Label, Signature: q.Signature,
+		Site: q.Site, Country: q.Country, City: q.City, IP: q.IP, SpecID: q.SpecID,
+		Sort: q.Sort, Desc: q.Desc, Cursor: q.Cursor, Limit: q.Limit,
+	}}
+	if q.From != 0 && q.To != 0 && q.From >= q.To {
+		wrong("to", "lies before from")
+	}
+	if out.query.Sort == "" {
+		out.query.Sort, out.query.Desc = "start", true
+	}
+	if !slices.Contains([]string{"start", "last", "events", "labels", "duration", "points", "rating"}, out.query.Sort) {
+		wrong("sort", "use start, last, events, labels, duration, points or rating")
+	}
+	if q.Limit < 1 || q.Limit > MaxLimit {
+		wrong("limit", "use 1 to %d", MaxLimit)
+	}
+	switch {
+	case q.Entity != "":
+		var err error
+		if out.entity, err = ParseEntityID(q.Entity); err != nil {
+			wrong("entity", "%v", err)
+		}
+		if q.Element != "" || len(q.Values) > 0 {
+			wrong("entity", "stands instead of element and values; leave one out")
+		}
+	case q.Element == "" && len(q.Values) > 0:
+		wrong("element", "say which element the values are of")
+	case q.Element != "":
+		faults = append(faults, s.checkValues(q, &out.query)...)
+	}
+	if faults != nil {
+		return SessionQuestion{}, faults
+	}
+	return out, nil
+}
+
+// checkValues makes raw values canonical, and hashes those of an entity.
+func (s *Service) checkValues(q SessionQuery, out *warehouse.SessionQuery) (faults Faults) {
+	entity, known := s.Catalogue.Entity(q.Element)
+	if !known {
+		return Faults{{"element", fmt.Sprintf("%q is not in the catalogue", q.Element)}}
+	}
+	if len(q.Values) == 0 {
+		return Faults{{"values", "give at least one value of the element"}}
+	}
+	if len(q.Values) > MaxValues {
+		return Faults{{"values", fmt.Sprintf("give at most %d", MaxValues)}}
+	}
+	for i, raw := range q.Values {
+		v, err := s.Catalogue.Canonical(q.Element, raw)
+		if err != nil {
+			faults = append(faults, Fault{fmt.Sprintf("values[%d]", i), err.Error()})
+			continue
+		}
+		if slices.Contains(out.Values, v) {
+			continue
+		}
+		out.Values = append(out.Values, v)
+		if entity {
+			out.Hashes = append(out.Hashes, s.Hasher.Entity(q.Element, v))
+		}
+	}
+	return faults
+}
+
+// Sessions answers one page of a search. An entity never seen has none.
+func (s *Service) Sessions(ctx context.Context, q SessionQuestion) (SessionPage, error) {
+	if q.entity != 0 {
+		e, err := s.Linker.Entity(ctx, q.entity)
+		if errors.Is(err, ErrNotFound) {
+			return SessionPage{}, nil
+		}
+		if err != nil {
+			return SessionPage{}, fmt.Errorf("search sessions: %w", err)
+		}
+		q.query.Element, q.query.Values, q.query.Hashes = e.Element, []string{e.Value}, []int64{q.entity}
+	}
+	page, err := s.Reader.SearchSessions(ctx, q.query)
+	if err != nil {
+		return SessionPage{}, fmt.Errorf("search sessions: %w", err)
+	}
+	return page, nil
+}
+
+// SessionStory is a Session with all that its page shows besides its events.
+type SessionStory struct {
+	Session  journey.Session
+	Chart    []Bucket
+	Turns    []journey.Event // those that changed the rating, oldest first
+	Entities []LinkedEntity
+	Related  []journey.Session // of the same Spec ID, newest first
+}
+
+// Session tells a Session's story. It answers ErrNotFound.
+func (s *Service) Session(ctx context.Context, id journey.ID) (SessionStory, error) {
+	var story SessionStory
+	var err error
+	if story.Session, err = s.Reader.Session(ctx, id); err != nil {
+		return story, fmt.Errorf("session: %w", err)
+	}
+	if story.Chart, err = s.Charter.BubbleChart(ctx, id, chartBuckets); err != nil {
+		return story, fmt.Errorf("session chart: %w", err)
+	}
+	if story.Turns, err = s.Charter.Turns(ctx, id); err != nil {
+		return story, fmt.Errorf("session turns: %w", err)
+	}
+	if story.Entities, err = s.Linker.SessionEntities(ctx, id); err != nil {
+		return story, fmt.Errorf("session entities: %w", err)
+	}
+	story.Related, err = s.related(ctx, story.Session)
+	return story, err
+}
+
+func (s *Service) related(ctx context.Context, of journey.Session) ([]journey.Session, error) {
+	if of.SpecID == 0 {
+		return nil, nil
+	}
+	// One more than shown, for the Session itself is among them.
+	page, err := s.Reader.SearchSessions(ctx, warehouse.SessionQuery{SpecID: of.SpecID, Sort: "start", Desc: true, Limit: relatedLimit + 1})
+	if err != nil {
+		return nil, fmt.Errorf("related sessions: %w", err)
+	}
+	others := slices.DeleteFunc(page.Sessions, func(o journey.Session) bool { return o.ID == of.ID })
+	return others[:min(len(others), relatedLimit)], nil
+}
+
+// Events answers one page of a Session's events. It answers ErrNotFound for a
+// Session that doesn't exist.
+func (s *Service) Events(ctx context.Context, q EventQuery) (EventPage, error) {
+	if _, err := s.Reader.Session(ctx, q.Session); err != nil {
+		return EventPage{}, fmt.Errorf("events: %w", err)
+	}
+	page, err := s.Reader.SessionEvents(ctx, q)
+	if err != nil {
+		return EventPage{}, fmt.Errorf("events: %w", err)
+	}
+	return page, nil
+}
+
+// Event answers one Event. It answers ErrNotFound.
+func (s *Service) Event(ctx context.Context, id journey.ID) (journey.Event, error) {
+	e, err := s.Reader.Event(ctx, id)
+	if err != nil {
+		return journey.Event{}, fmt.Errorf("event: %w", err)
+	}
+	return e, nil
+}
