@@ -80,6 +80,17 @@ func (c *catalog) in(slug string) []*Product {
 	return out
 }
 
+// window is what the home page shows: two goods of every shelf.
+func (c *catalog) window() []*Product {
+	var out []*Product
+	for i, p := range c.products {
+		if i%5 == 3 {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // search finds products that hold every word of q, names before blurbs.
 func (c *catalog) search(q string) []*Product {
 	words := strings.Fields(strings.ToLower(q))

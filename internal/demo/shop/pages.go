@@ -26,7 +26,7 @@ func (s *Shop) routePages() {
 	get := func(pattern string, h func(*call)) { s.mux.HandleFunc("GET "+pattern, s.page(h, false)) }
 	post := func(pattern string, h func(*call)) { s.mux.HandleFunc("POST "+pattern, s.page(h, true)) }
 
-	get("/{$}", func(c *call) { c.show("home", "Larch & Loom", s.goods.products) })
+	get("/{$}", func(c *call) { c.show("home", "Larch & Loom", s.goods.window()) })
 	get("/search", searchPage)
 	get("/category/{slug}", categoryPage)
 	get("/product/{id}", productPage)
