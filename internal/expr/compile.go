@@ -49,7 +49,6 @@ type reference struct {
 	what    string // as written, for evidence
 	element string
 	label   string
-	attr    string
 	window  Window
 	list    ref.Val
 }

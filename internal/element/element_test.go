@@ -1,0 +1,195 @@
+package element
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func hasher(t testing.TB) *Hasher {
+	t.Helper()
+	h, err := NewHasher([]byte(strings.Repeat("k", 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func TestTheCatalogueIsWellFormed(t *testing.T) {
+	seen := map[string]bool{}
+	opt := Options{Region: "US", Hasher: hasher(t)}
+	for _, d := range Catalogue() {
+		if d.ID == "" || d.Name == "" || d.Group == "" || d.Kind == "" || d.Sensitivity == "" || seen[d.ID] {
+			t.Errorf("%+v is incomplete or defined twice", d)
+		}
+		seen[d.ID] = true
+		if d.Kind == Address {
+			continue
+		}
+		r, err := Normalise(d, d.Example, opt)
+		if err != nil {
+			t.Errorf("%s: its own example does not fit: %v", d.ID, err)
+		}
+		if d.Hashed() && (!strings.HasPrefix(r.Value, "h:") || strings.Contains(r.Value, d.Example)) {
+			t.Errorf("%s: %q is not hashed", d.ID, r.Value)
+		}
+		for _, p := range r.Parts {
+			if _, ok := Lookup(p.ID); !ok {
+				t.Errorf("%s gives the unknown part %s", d.ID, p.ID)
+			}
+		}
+	}
+	if len(seen) < 40 {
+		t.Errorf("only %d elements", len(seen))
+	}
+}
+
+func TestNormalise(t *testing.T) {
+	opt := Options{Region: "US", Hasher: hasher(t)}
+	for _, c := range []struct{ id, raw, want string }{
+		{"email", " Ann.B@Example.COM ", "ann.b@example.com"},
+		{"email", "ann@bücher.example", "ann@xn--bcher-kva.example"},
+		{"email", "Ann <ann@example.com>", "!"},
+		{"email", "ann@localhost", "!"},
+		{"email", "no-at", "!"},
+		{"phone", "(415) 555-0132", "+14155550132"},
+		{"phone", "+49 30 901820", "+4930901820"},
+		{"phone", "12", "!"},
+		{"ip", "::ffff:192.0.2.1", "192.0.2.1"},
+		{"ip", "[2001:DB8::1]", "2001:db8::1"},
+		{"ip", "999.1.1.1", "!"},
+		{"country", "deu", "DE"},
+		{"country", "Germany", "DE"},
+		{"country", "united states", "US"},
+		{"country", "Atlantis", "!"},
+		{"currency", "usd", "USD"},
+		{"currency", "XQQ", "!"},
+		{"transaction_amount", "$1,234.5", "1234.50"},
+		{"transaction_amount", "1.234,50 €", "1234.50"},
+		{"transaction_amount", "1,234", "1234.00"},
+		{"transaction_amount", "0.999", "0.999"},
+		{"transaction_amount", "-12", "-12.00"},
+		{"transaction_amount", "1e5", "!"},
+		{"transaction_amount", "free", "!"},
+		{"card_number", "4111111111111112", "!"},
+		{"card_expiry_month", "07", "7"},
+		{"card_expiry_month", "13", "!"},
+		{"card_expiry_year", "29", "2029"},
+		{"ssn", "123-45-678", "!"},
+		{"payment_method", "Credit Card", "credit_card"},
+		{"ticket_subject", "  a\n\tb  ", "a b"},
+		{"username", "a\x00b", "!"},
+		{"username", strings.Repeat("x", 300), "!"},
+		{"email", "", "!"},
+		{"email", "\xff@example.com", "!"},
+	} {
+		d, ok := Lookup(c.id)
+		if !ok {
+			t.Fatalf("no element %s", c.id)
+		}
+		r, err := Normalise(d, c.raw, opt)
+		switch {
+		case c.want == "!" && err == nil:
+			t.Errorf("%s %q = %q; want a refusal", c.id, c.raw, r.Value)
+		case c.want != "!" && (err != nil || r.Value != c.want):
+			t.Errorf("%s %q = %q, %v; want %q", c.id, c.raw, r.Value, err, c.want)
+		}
+	}
+}
+
+func TestACardLeavesOnlyItsHashAndSafeParts(t *testing.T) {
+	d, _ := Lookup("card_number")
+	opt := Options{Hasher: hasher(t)}
+	a, err := Normalise(d, "4111 1111 1111 1111", opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := Normalise(d, "4111-1111-1111-1111", opt)
+	if a.Value != b.Value || strings.Contains(a.Value, "1111") {
+		t.Fatalf("%q and %q", a.Value, b.Value)
+	}
+	want := []Part{{"card_bin", "411111"}, {"card_last4", "1111"}, {"card_brand", "visa"}}
+	for i, p := range want {
+		if a.Parts[i] != p {
+			t.Fatalf("parts = %v", a.Parts)
+		}
+	}
+	other, _ := NewHasher([]byte(strings.Repeat("x", 32)))
+	if c, _ := Normalise(d, "4111111111111111", Options{Hasher: other}); c.Value == a.Value {
+		t.Fatal("another key gives the same hash")
+	}
+}
+
+func TestHashesAreStableAndApart(t *testing.T) {
+	h := hasher(t)
+	first := h.Entity("email", "a")
+	if first != h.Entity("email", "a") || first == h.Entity("email", "b") || h.Entity("email", "a") == h.Entity("username", "a") {
+		t.Fatal("entity hash is not a function of element and value")
+	}
+	if h.Entity("email", "a") <= 0 || h.Key("cookie", "x") == h.Key("bearer", "x") {
+		t.Fatal("hash is not positive or not apart by kind")
+	}
+	if n := testing.AllocsPerRun(100, func() { h.Key("cookie", "sid=abcdefghijkl") }); n > 2 {
+		t.Fatalf("a key hash allocates %v times", n)
+	}
+}
+
+func TestKeyFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	a, err := LoadOrCreateKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := LoadOrCreateKey(path)
+	if err != nil || string(a) != string(b) || len(a) != 32 {
+		t.Fatalf("%x %x %v", a, b, err)
+	}
+	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
+		t.Fatalf("mode %v", info.Mode())
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadOrCreateKey(path); err == nil {
+		t.Fatal("a key that others can read was taken")
+	}
+}
+
+func TestAddressNeedsEnough(t *testing.T) {
+	if s, ok := ComposeAddress("1 Main St", "Springfield", "IL", "62701", "US"); !ok || s != "1 main st, springfield, il, 62701, US" {
+		t.Fatalf("%q %v", s, ok)
+	}
+	if _, ok := ComposeAddress("1 Main St", "", "IL", "", "US"); ok {
+		t.Fatal("incomplete address was composed")
+	}
+}
+
+func FuzzNormalise(f *testing.F) {
+	for _, d := range Catalogue() {
+		f.Add(d.ID, d.Example)
+	}
+	f.Fuzz(func(t *testing.T, id, raw string) {
+		d, ok := Lookup(id)
+		if !ok {
+			return
+		}
+		opt := Options{Region: "US", Hasher: hasher(t)}
+		r, err := Normalise(d, raw, opt)
+		if err != nil {
+			if len(raw) > 6 && strings.Contains(err.Error(), raw) {
+				t.Fatalf("the error repeats the value: %v", err)
+			}
+			return
+		}
+		if r.Value == "" {
+			t.Fatal("accepted as empty")
+		}
+		if !d.Hashed() {
+			again, err := Normalise(d, r.Value, opt)
+			if err != nil || again.Value != r.Value {
+				t.Fatalf("%s: %q is not its own normal form: %q %v", id, r.Value, again.Value, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,304 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/throughline/throughline/internal/element"
+	"github.com/throughline/throughline/internal/expr"
+	"github.com/throughline/throughline/internal/journey"
+)
+
+// Bounds of a policy folder.
+const (
+	maxFiles = 500
+	maxFile  = 1 << 20
+)
+
+// Load reads a folder's *.yaml and *.yml files, in order of their paths, and
+// compiles them. The Snapshot is nil when there is any fault.
+func Load(dir string) (*Snapshot, []Fault) {
+	bundle := map[string]string{}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, []Fault{{Pos: Pos{dir, 1, 1}, Wrong: "can't be read: " + err.Error(), Right: "a folder of policy files"}}
+	}
+	defer func() { _ = root.Close() }()
+	var list []Fault
+	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if path != "." && strings.HasPrefix(d.Name(), ".") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
+			return nil
+		}
+		text, err := fs.ReadFile(root.FS(), path)
+		switch {
+		case err != nil:
+			list = append(list, Fault{Pos: Pos{path, 1, 1}, Wrong: "can't be read: " + err.Error(), Right: "a readable file inside the folder"})
+		case len(text) > maxFile:
+			list = append(list, Fault{Pos: Pos{path, 1, 1}, Wrong: fmt.Sprintf("has %d bytes", len(text)), Right: "at most 1 MiB; split it"})
+		case len(bundle) >= maxFiles:
+			return fmt.Errorf("more than %d files", maxFiles)
+		default:
+			bundle[path] = string(text)
+		}
+		return nil
+	})
+	if err != nil {
+		list = append(list, Fault{Pos: Pos{dir, 1, 1}, Wrong: err.Error(), Right: "a folder of policy files"})
+	}
+	if len(bundle) == 0 && len(list) == 0 {
+		list = append(list, Fault{Pos: Pos{dir, 1, 1}, Wrong: "holds no *.yaml file", Right: "at least one document of kind spec"})
+	}
+	snap, more := Compile(bundle)
+	if list = append(list, more...); len(list) > 0 {
+		return nil, list
+	}
+	return snap, nil
+}
+
+// Compile turns files (path to text) into a Snapshot, or says everything that is
+// wrong. It is a pure function of the bundle.
+func Compile(bundle map[string]string) (*Snapshot, []Fault) {
+	c := &compiler{f: &faults{}, snap: &Snapshot{
+		Revision: revision(bundle), Bundle: bundle,
+		Actions: map[string]*Action{}, Lists: map[string]*List{},
+		Rating:  RatingRules{Suspicious: 30, Malicious: 70},
+		Session: SessionRules{Timeout: 30 * time.Minute, MaxAge: 24 * time.Hour},
+	}, names: map[string]Pos{}}
+	for _, path := range paths(bundle) {
+		for _, doc := range documents(path, bundle[path], c.f) {
+			c.document(doc)
+		}
+	}
+	c.rules()
+	c.references()
+	if list := c.f.sorted(); len(list) > 0 {
+		return nil, list
+	}
+	sortBySpecificity(c.snap.Specs)
+	c.snap.Windows = c.windows()
+	return c.snap, nil
+}
+
+func paths(bundle map[string]string) []string {
+	out := make([]string, 0, len(bundle))
+	for p := range bundle {
+		out = append(out, p)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// revision names a bundle by its content.
+func revision(bundle map[string]string) string {
+	h := sha256.New()
+	for _, p := range paths(bundle) {
+		h.Write([]byte(p + "\x00" + bundle[p] + "\x00"))
+	}
+	return hex.EncodeToString(h.Sum(nil))[:12]
+}
+
+// compiler holds what one Compile has seen. Rules are compiled after all
+// documents are read, since they may refer to lists of later files.
+type compiler struct {
+	f      *faults
+	snap   *Snapshot
+	names  map[string]Pos // kind and name, for duplicates
+	whens  []pendingRule
+	refs   []pendingRef
+	rating bool
+	sess   bool
+}
+
+type pendingRule struct {
+	at  value
+	set func(*expr.Program)
+}
+
+// pendingRef is a name that another document must define.
+type pendingRef struct {
+	at         value
+	kind, name string
+}
+
+func (c *compiler) document(m mapping) {
+	kind, ok := m.need("kind", "spec, label, signature, workflow, action, list, rating or session")
+	if !ok {
+		return
+	}
+	k, ok := kind.oneOf("spec", "label", "signature", "workflow", "action", "list", "rating", "session")
+	if !ok {
+		return
+	}
+	switch k {
+	case "spec":
+		c.spec(&m)
+	case "label":
+		c.label(&m)
+	case "signature":
+		c.signature(&m)
+	case "workflow":
+		c.workflow(&m)
+	case "action":
+		c.action(&m)
+	case "list":
+		c.list(&m)
+	case "rating":
+		c.ratingRules(&m)
+	case "session":
+		c.sessionRules(&m)
+	}
+	m.done()
+}
+
+// unique reports a name that another document of the kind already has.
+func (c *compiler) unique(v value, kind, name string) {
+	if first, twice := c.names[kind+" "+name]; twice {
+		v.bad(fmt.Sprintf("%s %q is already defined at %s", kind, name, first), "give it a name of its own")
+		return
+	}
+	c.names[kind+" "+name] = v.pos
+}
+
+// identifier reads a name made of a-z, 0-9, _ and -.
+func (c *compiler) identifier(m *mapping, key, kind string) string {
+	v, ok := m.need(key, "a name such as my_"+kind)
+	if !ok {
+		return ""
+	}
+	s, ok := v.text()
+	if !ok {
+		return ""
+	}
+	if !isIdentifier(s) {
+		v.bad(fmt.Sprintf("%q is no name", s), "use a-z, 0-9, _ and -, at most 64 of them")
+		return ""
+	}
+	c.unique(v, kind, s)
+	return s
+}
+
+func isIdentifier(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for _, r := range s {
+		if r != '_' && r != '-' && (r < 'a' || r > 'z') && (r < '0' || r > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *compiler) types(m *mapping, key string) []journey.EventType {
+	v, ok := m.get(key)
+	if !ok {
+		return nil
+	}
+	words := make([]string, 0, 32)
+	for _, t := range journey.EventTypes() {
+		words = append(words, string(t))
+	}
+	var out []journey.EventType
+	for _, item := range v.list() {
+		if s, ok := item.oneOf(words...); ok {
+			out = append(out, journey.EventType(s))
+		}
+	}
+	return out
+}
+
+func (c *compiler) when(v value, set func(*expr.Program)) {
+	c.whens = append(c.whens, pendingRule{v, set})
+}
+
+// rules compiles every `when` now that all lists are known.
+func (c *compiler) rules() {
+	lists := make(map[string]map[string]bool, len(c.snap.Lists))
+	for n, l := range c.snap.Lists {
+		lists[n] = l.Values
+	}
+	opt := expr.Options{Lists: lists, Element: func(id string) (bool, bool) {
+		d, ok := element.Lookup(id)
+		return d.Entity, ok
+	}}
+	for _, w := range c.whens {
+		src, ok := w.at.text()
+		if !ok {
+			continue
+		}
+		p, err := expr.Compile(src, opt)
+		if e, ok := err.(*expr.Error); ok { //nolint:errorlint // Compile returns it bare
+			w.at.bad(fmt.Sprintf("at %d:%d of the rule: %s", e.Line, e.Col, e.Wrong), e.Right)
+			continue
+		}
+		if err != nil {
+			w.at.bad(err.Error(), "a CEL condition")
+			continue
+		}
+		for _, id := range p.Labels() {
+			c.refs = append(c.refs, pendingRef{w.at, "label", id})
+		}
+		w.set(p)
+	}
+}
+
+// references checks that every name another document must define is defined.
+func (c *compiler) references() {
+	for _, r := range c.refs {
+		if _, ok := c.names[r.kind+" "+r.name]; ok {
+			continue
+		}
+		var known []string
+		for k := range c.names {
+			if name, ok := strings.CutPrefix(k, r.kind+" "); ok {
+				known = append(known, name)
+			}
+		}
+		sort.Strings(known)
+		right := "define a document of kind " + r.kind + " with that name"
+		if n := nearest(r.name, known); n != "" {
+			right = "did you mean " + n + "? or " + right
+		}
+		r.at.bad(fmt.Sprintf("%s %q is not defined", r.kind, r.name), right)
+	}
+}
+
+// windows is the union of what all rules need, in document order.
+func (c *compiler) windows() []expr.Window {
+	var out []expr.Window
+	seen := map[expr.Window]bool{}
+	add := func(p *expr.Program) {
+		if p == nil {
+			return
+		}
+		for _, w := range p.Windows() {
+			if !seen[w] {
+				seen[w] = true
+				out = append(out, w)
+			}
+		}
+	}
+	for _, l := range c.snap.Labels {
+		add(l.When)
+	}
+	for _, w := range c.snap.Workflows {
+		add(w.When)
+	}
+	return out
+}

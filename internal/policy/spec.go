@@ -1,0 +1,473 @@
+package policy
+
+import (
+	"fmt"
+	"mime"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/throughline/throughline/internal/element"
+	"github.com/throughline/throughline/internal/journey"
+)
+
+const (
+	defaultMaxBody = 64 << 10
+	maxMaxBody     = 1 << 20
+)
+
+func (c *compiler) spec(m *mapping) {
+	s := &Spec{MaxBody: defaultMaxBody, Pos: m.pos}
+	nameAt, ok := m.need("name", "the event's name, e.g. Login through Form")
+	if ok {
+		s.Name, _ = nameAt.text()
+		if s.Name = strings.TrimSpace(s.Name); s.Name == "" || len(s.Name) > 120 {
+			nameAt.bad("is empty or longer than 120", "the event's name, e.g. Login through Form")
+		}
+	}
+	s.Key = slug(s.Name)
+	keyAt := nameAt
+	if v, ok := m.get("id"); ok {
+		keyAt = v
+		if s.Key, ok = v.text(); ok && !isIdentifier(s.Key) {
+			v.bad(fmt.Sprintf("%q is no name", s.Key), "use a-z, 0-9, _ and -")
+		}
+	}
+	if s.Key != "" && keyAt.f != nil {
+		c.unique(keyAt, "spec", s.Key)
+	}
+	if v, ok := m.need("type", "an event type, e.g. page_view"); ok {
+		words := make([]string, 0, 32)
+		for _, t := range journey.EventTypes() {
+			words = append(words, string(t))
+		}
+		t, _ := v.oneOf(words...)
+		s.Type = journey.EventType(t)
+	}
+	if v, ok := m.need("match", "at least method or path"); ok {
+		c.match(v, &s.Match)
+	}
+	if v, ok := m.get("processing"); ok {
+		p, _ := v.oneOf("async", "sync")
+		s.Sync = p == "sync"
+	}
+	if v, ok := m.get("failure"); ok {
+		s.Failure, _ = v.oneOf("open", "closed")
+	}
+	if v, ok := m.get("oversize"); ok {
+		s.Oversize, _ = v.oneOf("stream", "refuse")
+	}
+	if v, ok := m.get("max_body"); ok {
+		s.MaxBody = size(v)
+	}
+	if v, ok := m.get("request"); ok {
+		s.Request = c.mappings(v, s.Match.Path, false)
+	}
+	if v, ok := m.get("response"); ok {
+		s.Response = c.mappings(v, s.Match.Path, true)
+	}
+	if v, ok := m.get("outcome"); ok {
+		for _, item := range v.list() {
+			if r, ok := c.outcome(item); ok {
+				s.Outcome = append(s.Outcome, r)
+			}
+		}
+	}
+	c.snap.Specs = append(c.snap.Specs, s)
+}
+
+func slug(name string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(name) {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "_"):
+			b.WriteByte('_')
+		}
+	}
+	return strings.TrimSuffix(b.String()[:min(b.Len(), 64)], "_")
+}
+
+func size(v value) int {
+	s, ok := v.text()
+	if !ok {
+		return defaultMaxBody
+	}
+	unit := 1
+	for suffix, n := range map[string]int{"KiB": 1 << 10, "MiB": 1 << 20} {
+		if rest, ok := strings.CutSuffix(s, suffix); ok {
+			s, unit = rest, n
+			break
+		}
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil || n < 1 || n > maxMaxBody/unit {
+		v.bad("is no size from 1 to 1MiB", "e.g. 64KiB")
+		return defaultMaxBody
+	}
+	return n * unit
+}
+
+func (c *compiler) match(v value, out *Match) {
+	m, ok := v.mapping()
+	if !ok {
+		return
+	}
+	if len(m.keys) == 0 {
+		v.bad("is empty and would match everything", "name at least method or path")
+	}
+	if h, ok := m.get("host"); ok {
+		for _, item := range h.list() {
+			s, ok := item.text()
+			s = strings.ToLower(s)
+			if name := strings.TrimPrefix(s, "*."); ok && (name == "" || strings.ContainsAny(name, "*/: ")) {
+				item.bad(fmt.Sprintf("%q is no host", s), "shop.example or *.shop.example, without port")
+			}
+			out.Hosts = append(out.Hosts, s)
+		}
+	}
+	if h, ok := m.get("method"); ok {
+		for _, item := range h.list() {
+			if s, ok := item.oneOf("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"); ok {
+				out.Methods = append(out.Methods, s)
+			}
+		}
+	}
+	if h, ok := m.get("path"); ok {
+		out.Path = path(h)
+	}
+	if h, ok := m.get("content_type"); ok {
+		for _, item := range h.list() {
+			out.ContentTypes = append(out.ContentTypes, mediaType(item))
+		}
+	}
+	if h, ok := m.get("accept"); ok {
+		out.Accepts = mediaType(h)
+	}
+	out.Headers = conditions(&m, "header")
+	for n := range out.Headers {
+		if !isToken(n) {
+			m.vals["header"].bad(fmt.Sprintf("%q is no header name", n), "e.g. X-Requested-With")
+		}
+	}
+	out.Query = conditions(&m, "query")
+	m.done()
+}
+
+func mediaType(v value) string {
+	s, _ := v.text()
+	t, params, err := mime.ParseMediaType(s)
+	if err != nil || len(params) > 0 || !strings.Contains(t, "/") {
+		v.bad(fmt.Sprintf("%q is no media type", s), "e.g. application/json, without parameters")
+	}
+	return t
+}
+
+// conditions reads name: value pairs; "*" asks for presence.
+func conditions(m *mapping, key string) map[string]string {
+	v, ok := m.get(key)
+	if !ok {
+		return nil
+	}
+	sub, ok := v.mapping()
+	if !ok {
+		return nil
+	}
+	out := map[string]string{}
+	for _, k := range sub.keys {
+		out[k], _ = sub.vals[k].text()
+	}
+	return out
+}
+
+func path(v value) []Segment {
+	s, ok := v.text()
+	if !ok {
+		return nil
+	}
+	if !strings.HasPrefix(s, "/") || strings.ContainsAny(s, "?# ") {
+		v.bad(fmt.Sprintf("%q is no path pattern", s), "begin with / and leave the query out, e.g. /orders/{id}/refund")
+		return nil
+	}
+	var out []Segment
+	names := map[string]bool{}
+	parts := strings.Split(s[1:], "/")
+	for i, p := range parts {
+		switch {
+		case p == "**":
+			if i != len(parts)-1 {
+				v.bad("** stands before the end", "** only as the last segment")
+			}
+			out = append(out, Segment{Rest: true})
+		case p == "*":
+			out = append(out, Segment{Any: true})
+		case strings.HasPrefix(p, "{") && strings.HasSuffix(p, "}"):
+			name := p[1 : len(p)-1]
+			if !isIdentifier(name) || names[name] {
+				v.bad(fmt.Sprintf("segment %q has no name of its own", p), "{order_id}")
+			}
+			names[name] = true
+			out = append(out, Segment{Name: name})
+		case strings.ContainsAny(p, "{}*"):
+			v.bad(fmt.Sprintf("segment %q mixes text and pattern", p), "a literal, {name}, * or **")
+		default:
+			out = append(out, Segment{Literal: p})
+		}
+	}
+	return out
+}
+
+func (c *compiler) mappings(v value, path []Segment, response bool) []Mapping {
+	m, ok := v.mapping()
+	if !ok {
+		return nil
+	}
+	var out []Mapping
+	for _, key := range m.keys {
+		at := m.vals[key]
+		src, ok := source(at, key, path, response)
+		if !ok {
+			continue
+		}
+		for _, item := range at.list() {
+			one := src
+			one.Pos = item.pos
+			target := item
+			if isMapping(item) {
+				sub, _ := item.mapping()
+				if t, ok := sub.get("transform"); ok {
+					one.Transform, _ = t.oneOf("trim", "lower", "upper", "digits")
+				}
+				t, ok := sub.need("element", "an element ID")
+				sub.done()
+				if !ok {
+					continue
+				}
+				target = t
+			}
+			id, ok := target.text()
+			if !ok {
+				continue
+			}
+			if _, known := element.Lookup(id); !known {
+				target.bad(fmt.Sprintf("%q is no element", id), "did you mean "+nearest(id, elementIDs())+"?")
+				continue
+			}
+			one.Element = id
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+func elementIDs() []string {
+	var out []string
+	for _, d := range element.Catalogue() {
+		out = append(out, d.ID)
+	}
+	return out
+}
+
+// source reads "query.q", "json $.a.b", "status" and so on.
+func source(v value, s string, path []Segment, response bool) (Mapping, bool) {
+	const right = "path, path.name, query.x, header.X, cookie.x, form.x, json $.a.b, conn.ip; in a response header.X, json $.a.b, status, set-cookie.x"
+	kind, name, dotted := strings.Cut(s, ".")
+	if rest, ok := strings.CutPrefix(s, "json "); ok {
+		keys, ok := jsonPath(strings.TrimSpace(rest))
+		if !ok {
+			v.bad(fmt.Sprintf("%q is no JSON path", rest), "e.g. $.user.email or $.items[0].sku")
+			return Mapping{}, false
+		}
+		return Mapping{Source: SourceJSON, JSONPath: keys, Name: rest}, true
+	}
+	m := Mapping{Source: SourceKind(kind), Name: name}
+	legal := []SourceKind{SourcePath, SourceQuery, SourceHeader, SourceCookie, SourceForm, SourceConn}
+	if response {
+		legal = []SourceKind{SourceHeader, SourceStatus, SourceSetCookie}
+	}
+	if !slices.Contains(legal, m.Source) {
+		v.bad(fmt.Sprintf("%q is no source here", s), right)
+		return Mapping{}, false
+	}
+	switch m.Source {
+	case SourceStatus:
+		if dotted {
+			v.bad("status has no parts", "status")
+			return Mapping{}, false
+		}
+	case SourcePath:
+		if dotted && !slices.ContainsFunc(path, func(p Segment) bool { return p.Name == name }) {
+			v.bad(fmt.Sprintf("the path pattern names no segment %q", name), "write {"+name+"} in match.path")
+			return Mapping{}, false
+		}
+	case SourceConn:
+		if name != "ip" {
+			v.bad(fmt.Sprintf("%q is no fact of the connection", s), "conn.ip")
+			return Mapping{}, false
+		}
+	default:
+		if name == "" || m.Source == SourceHeader && !isToken(name) {
+			v.bad(fmt.Sprintf("%q names nothing", s), right)
+			return Mapping{}, false
+		}
+	}
+	return m, true
+}
+
+// jsonPath reads $.a.b[2].c into its keys; an index keeps its brackets.
+func jsonPath(s string) ([]string, bool) {
+	rest, ok := strings.CutPrefix(s, "$")
+	if !ok || rest == "" {
+		return nil, false
+	}
+	var out []string
+	for rest != "" {
+		switch {
+		case rest[0] == '.':
+			end := strings.IndexAny(rest[1:], ".[")
+			key := rest[1:]
+			if end >= 0 {
+				key = rest[1 : 1+end]
+			}
+			if key == "" {
+				return nil, false
+			}
+			out, rest = append(out, key), rest[1+len(key):]
+		case rest[0] == '[':
+			end := strings.IndexByte(rest, ']')
+			if end < 2 {
+				return nil, false
+			}
+			if _, err := strconv.ParseUint(rest[1:end], 10, 16); err != nil {
+				return nil, false
+			}
+			out, rest = append(out, rest[:end+1]), rest[end+1:]
+		default:
+			return nil, false
+		}
+	}
+	return out, len(out) <= 32
+}
+
+func (c *compiler) outcome(v value) (OutcomeRule, bool) {
+	m, ok := v.mapping()
+	if !ok {
+		return OutcomeRule{}, false
+	}
+	var r OutcomeRule
+	if is, ok := m.need("is", "success or failure"); ok {
+		o, _ := is.oneOf("success", "failure")
+		r.Outcome = journey.Outcome(o)
+	}
+	if s, ok := m.get("status"); ok {
+		for _, item := range s.list() {
+			if rng, ok := statuses(item); ok {
+				r.Statuses = append(r.Statuses, rng)
+			}
+		}
+	}
+	if s, ok := m.get("location"); ok {
+		r.Location, _ = s.text()
+	}
+	if s, ok := m.get("body"); ok {
+		if r.BodyHas, _ = s.text(); r.BodyHas == "" {
+			s.bad("is empty", "a text to look for in the response body")
+		}
+	}
+	if s, ok := m.get("json"); ok {
+		sub, ok := s.mapping()
+		if ok && len(sub.keys) == 1 {
+			keys, ok := jsonPath(sub.keys[0])
+			if !ok {
+				s.bad(fmt.Sprintf("%q is no JSON path", sub.keys[0]), "e.g. $.ok: true")
+			}
+			r.JSONPath = keys
+			r.JSONEquals, _ = sub.vals[sub.keys[0]].text()
+		} else if ok {
+			s.bad("does not hold exactly one condition", "e.g. {$.ok: true}")
+		}
+	}
+	m.done()
+	return r, true
+}
+
+func statuses(v value) ([2]int, bool) {
+	s, ok := v.text()
+	if !ok {
+		return [2]int{}, false
+	}
+	low, high, ranged := strings.Cut(s, "-")
+	if !ranged {
+		high = low
+	}
+	a, err1 := strconv.Atoi(low)
+	b, err2 := strconv.Atoi(high)
+	if err1 != nil || err2 != nil || a < 100 || b > 599 || a > b {
+		v.bad(fmt.Sprintf("%q is no status", s), "a status such as 401 or a range such as 200-299")
+		return [2]int{}, false
+	}
+	return [2]int{a, b}, true
+}
+
+// sortBySpecificity puts the Spec that says most first. Compared in turn: no **
+// before **, more literal segments, fewer wildcards, an exact host before a
+// wildcard before any, then more conditions (method, content type, accept,
+// headers, query). Equal ones keep their order in the files.
+func sortBySpecificity(specs []*Spec) {
+	sort.SliceStable(specs, func(i, j int) bool {
+		a, b := rank(&specs[i].Match), rank(&specs[j].Match)
+		for k := range a {
+			if a[k] != b[k] {
+				return a[k] > b[k]
+			}
+		}
+		return false
+	})
+}
+
+func rank(m *Match) [6]int {
+	var r [6]int
+	r[0] = 1
+	if len(m.Path) == 0 {
+		r[0] = 0
+	}
+	for _, s := range m.Path {
+		switch {
+		case s.Rest:
+			r[0] = 0
+		case s.Any || s.Name != "":
+			r[2]--
+		default:
+			r[1]++
+		}
+	}
+	for _, h := range m.Hosts {
+		if strings.HasPrefix(h, "*.") {
+			r[3] = max(r[3], 1)
+		} else {
+			r[3] = 2
+		}
+	}
+	for _, has := range []bool{len(m.Methods) > 0, len(m.ContentTypes) > 0, m.Accepts != ""} {
+		if has {
+			r[4]++
+		}
+	}
+	r[5] = len(m.Headers) + len(m.Query)
+	return r
+}
+
+func isToken(s string) bool {
+	if s == "" {
+		return false
+	}
+	for i := range len(s) {
+		ch := s[i]
+		if ch <= ' ' || ch >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, ch) >= 0 {
+			return false
+		}
+	}
+	return true
+}
