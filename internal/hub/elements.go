@@ -1,5 +1,7 @@
 package hub
 
+import "github.com/throughline/throughline/internal/element"
+
 // elements is the catalogue as the Hub shows it.
 type elements struct {
 	byID map[string]elementInfo
@@ -20,5 +22,12 @@ func (c *elements) of(id string) elementInfo {
 }
 
 func catalogue() *elements {
-	return &elements{byID: map[string]elementInfo{}, list: []ElementDef{}}
+	defs := element.Catalogue()
+	c := &elements{byID: make(map[string]elementInfo, len(defs)), list: make([]ElementDef, 0, len(defs))}
+	for _, d := range defs {
+		def := ElementDef{ID: d.ID, Name: d.Name, Group: d.Group, Entity: d.Entity}
+		c.list = append(c.list, def)
+		c.byID[d.ID] = elementInfo{ElementDef: def, hashed: d.Hashed(), primary: d.Primary}
+	}
+	return c
 }

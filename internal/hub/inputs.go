@@ -33,7 +33,7 @@ type sessionsInput struct {
 	Label     string   `query:"label" maxLength:"128" doc:"label ID placed in the session"`
 	Signature string   `query:"signature" maxLength:"128"`
 	Site      string   `query:"site" maxLength:"128"`
-	Country   string   `query:"country" maxLength:"2" doc:"two letters" example:"DE"`
+	Country   string   `query:"country" doc:"two letters" example:"DE"`
 	City      string   `query:"city" maxLength:"128"`
 	IP        string   `query:"ip" maxLength:"64" doc:"last address seen"`
 	SpecID    string   `query:"spec_id" maxLength:"20"`

@@ -3,6 +3,7 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,7 +32,7 @@ func (in *sessionsInput) Resolve(ctx huma.Context) []error {
 		}
 	}
 	q := insight.SessionQuery{Element: in.Element, Entity: in.Entity, Label: in.Label, Signature: in.Signature, Site: in.Site,
-		Country: strings.ToUpper(in.Country), City: in.City, IP: in.IP, Cursor: in.Cursor,
+		Country: strings.ToUpper(in.Country), City: in.City, Cursor: in.Cursor,
 		// Out of bounds is huma's to say.
 		Limit: min(max(in.Limit, 1), insight.MaxLimit)}
 	var err error
@@ -42,6 +43,16 @@ func (in *sessionsInput) Resolve(ctx huma.Context) []error {
 	wrong("to", err)
 	q.Ratings, err = parseRatings(in.Rating)
 	wrong("rating", err)
+	if q.Country != "" && (len(q.Country) != 2 || !isLetters(q.Country)) {
+		wrong("country", errors.New("want two letters, as DE"))
+	}
+	if in.IP != "" {
+		addr, err := netip.ParseAddr(in.IP)
+		q.IP = addr.Unmap().String() // as capture writes it
+		if err != nil {
+			wrong("ip", errors.New("want an IPv4 or IPv6 address"))
+		}
+	}
 	if in.SpecID != "" {
 		q.SpecID, err = journey.ParseID(in.SpecID)
 		wrong("spec_id", err)
@@ -62,6 +73,10 @@ func (in *sessionsInput) Resolve(ctx huma.Context) []error {
 		wrong("element", err)
 	}
 	return faults
+}
+
+func isLetters(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r < 'A' || r > 'Z' }) < 0
 }
 
 func sortable() []string {

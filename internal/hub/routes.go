@@ -5,6 +5,8 @@ import (
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/throughline/throughline/internal/auth"
 )
 
 // register declares every route of the API. Who may use which is said in
@@ -58,11 +60,15 @@ func (h *Hub) register(api huma.API) {
 }
 
 func operation(method, path, id, summary, tag string) huma.Operation {
-	return huma.Operation{
+	op := huma.Operation{
 		Method: method, Path: path, OperationID: id, Summary: summary, Tags: []string{tag},
 		// No route takes more than a few strings.
 		MaxBodyBytes: 64 << 10,
 	}
+	if want, _ := auth.Required(method, path); want == auth.Public {
+		op.Security = []map[string][]string{{}} // nothing will do
+	}
+	return op
 }
 
 func liveOperation(api huma.API) huma.Operation {

@@ -2,7 +2,9 @@ package hub
 
 import (
 	"context"
-	"fmt"
+	"errors"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 func (h *Hub) getStatus(ctx context.Context, _ *empty) (*answer[Status], error) {
@@ -36,11 +38,12 @@ func (h *Hub) switchBypass(ctx context.Context, in *siteInput) (*answer[Bypass],
 		return nil, h.failed(ctx, "path", err)
 	}
 	word := map[bool]string{true: "on", false: "off"}[in.Body.On]
-	if err := h.Settings.SetSetting(ctx, BypassSetting+in.Name, word); err != nil {
-		return nil, h.failed(ctx, "", fmt.Errorf("bypass of %s is %s but not kept over a restart: %w", in.Name, word, err))
-	}
-	if err := h.Auth.Record(ctx, callerOf(ctx).by(), "site.bypass", in.Name, word); err != nil {
-		return nil, h.failed(ctx, "", err)
+	err := errors.Join(
+		h.Settings.SetSetting(ctx, BypassSetting+in.Name, word),
+		h.Auth.Record(ctx, callerOf(ctx).by(), "site.bypass", in.Name, word))
+	if err != nil {
+		h.Logger.Error("bypass switched but not recorded", "site", in.Name, "bypass", word, "error", err)
+		return nil, huma.Error500InternalServerError("the bypass is " + word + ", but that could not be recorded and may not outlive a restart")
 	}
 	return &answer[Bypass]{Bypass{Site: in.Name, On: in.Body.On}}, nil
 }

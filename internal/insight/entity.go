@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/warehouse"
 )
@@ -45,19 +46,19 @@ type Found struct {
 }
 
 // Lookup finds an entity by element and raw value. It answers Faults.
-func (s *Service) Lookup(ctx context.Context, element, raw string) (Found, error) {
-	entity, known := s.Catalogue.Entity(element)
+func (s *Service) Lookup(ctx context.Context, id, raw string) (Found, error) {
+	def, known := element.Lookup(id)
 	if !known {
-		return Found{}, Faults{{"element", fmt.Sprintf("%q is not in the catalogue", element)}}
+		return Found{}, Faults{{"element", fmt.Sprintf("%q is not in the catalogue", id)}}
 	}
-	if !entity {
-		return Found{}, Faults{{"element", fmt.Sprintf("%q is an attribute, not an entity; search sessions by it", element)}}
+	if !def.Entity {
+		return Found{}, Faults{{"element", fmt.Sprintf("%q is an attribute, not an entity; search sessions by it", id)}}
 	}
-	v, err := s.Catalogue.Canonical(element, raw)
+	v, err := s.canonical(def, raw)
 	if err != nil {
 		return Found{}, Faults{{"value", err.Error()}}
 	}
-	f := Found{Hash: s.Hasher.Entity(element, v), Element: element, Value: v}
+	f := Found{Hash: s.Hasher.Entity(id, v), Element: id, Value: v}
 	_, err = s.Linker.Entity(ctx, f.Hash)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Found{}, fmt.Errorf("look up entity: %w", err)

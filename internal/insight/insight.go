@@ -1,6 +1,6 @@
 // Package insight turns the Hub's questions into the warehouse's: session
 // search, one Session with its chart, turns and entities, events, and the entity
-// page. The hub calls it; cmd gives it a warehouse and the key's Hasher. It
+// page. The hub calls it; cmd gives it a warehouse and the Hasher with the deployment's key. It
 // checks a question whole before it asks, and answers in the words of journey
 // and warehouse, so that the hub need not know the warehouse.
 package insight
@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/warehouse"
 )
@@ -38,20 +39,6 @@ type Charter interface {
 	Turns(ctx context.Context, session journey.ID) ([]journey.Event, error)
 }
 
-// Catalogue knows the elements and their values.
-type Catalogue interface {
-	// Canonical turns a raw value into the one that is stored, which for a
-	// sensitive kind is a keyed hash. Its error says in words what is wrong.
-	Canonical(element, raw string) (string, error)
-	// Entity answers whether the element exists and whether it is an entity.
-	Entity(element string) (entity, known bool)
-}
-
-// Hasher gives an entity's keyed hash of 63 bits.
-type Hasher interface {
-	Entity(element, value string) int64
-}
-
 // Bounds of what one question may ask.
 const (
 	MaxValues = 100
@@ -66,12 +53,14 @@ const (
 
 // Config is what a Service needs.
 type Config struct {
-	Reader    warehouse.Reader
-	Linker    warehouse.Linker
-	Charter   Charter
-	Catalogue Catalogue
-	Hasher    Hasher
-	Clock     func() time.Time // time.Now if nil
+	Reader  warehouse.Reader
+	Linker  warehouse.Linker
+	Charter Charter
+	// Hasher holds the deployment's key, with which capture hashed what is stored.
+	Hasher *element.Hasher
+	// Region is where phone numbers without a country code are from.
+	Region string
+	Clock  func() time.Time // time.Now if nil
 }
 
 // Service answers the Hub's questions. Safe for concurrent use.
@@ -81,8 +70,8 @@ type Service struct {
 
 // New builds a Service.
 func New(c Config) (*Service, error) {
-	if c.Reader == nil || c.Linker == nil || c.Charter == nil || c.Catalogue == nil || c.Hasher == nil {
-		return nil, errors.New("insight: reader, linker, charter, catalogue and hasher are all needed")
+	if c.Reader == nil || c.Linker == nil || c.Charter == nil || c.Hasher == nil {
+		return nil, errors.New("insight: reader, linker, charter and hasher are all needed")
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now
@@ -118,4 +107,17 @@ func ParseEntityID(s string) (int64, error) {
 		return 0, errors.New(wrong)
 	}
 	return int64(n), nil
+}
+
+// canonical turns a raw value into the one that is stored: normalised, and for
+// a sensitive kind the keyed hash.
+func (s *Service) canonical(def element.Def, raw string) (string, error) {
+	r, err := element.Normalise(def, raw, element.Options{Region: s.Region, Hasher: s.Hasher})
+	if err != nil {
+		return "", err
+	}
+	if r.Value == "" {
+		return "", errors.New("is empty")
+	}
+	return r.Value, nil
 }

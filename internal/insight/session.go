@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/warehouse"
 )
@@ -80,7 +81,7 @@ func (s *Service) CheckSessions(q SessionQuery) (SessionQuestion, error) {
 
 // checkValues makes raw values canonical, and hashes those of an entity.
 func (s *Service) checkValues(q SessionQuery, out *warehouse.SessionQuery) (faults Faults) {
-	entity, known := s.Catalogue.Entity(q.Element)
+	def, known := element.Lookup(q.Element)
 	if !known {
 		return Faults{{"element", fmt.Sprintf("%q is not in the catalogue", q.Element)}}
 	}
@@ -91,7 +92,7 @@ func (s *Service) checkValues(q SessionQuery, out *warehouse.SessionQuery) (faul
 		return Faults{{"values", fmt.Sprintf("give at most %d", MaxValues)}}
 	}
 	for i, raw := range q.Values {
-		v, err := s.Catalogue.Canonical(q.Element, raw)
+		v, err := s.canonical(def, raw)
 		if err != nil {
 			faults = append(faults, Fault{fmt.Sprintf("values[%d]", i), err.Error()})
 			continue
@@ -100,7 +101,7 @@ func (s *Service) checkValues(q SessionQuery, out *warehouse.SessionQuery) (faul
 			continue
 		}
 		out.Values = append(out.Values, v)
-		if entity {
+		if def.Entity {
 			out.Hashes = append(out.Hashes, s.Hasher.Entity(q.Element, v))
 		}
 	}
@@ -121,7 +122,7 @@ func (s *Service) Sessions(ctx context.Context, q SessionQuestion) (SessionPage,
 	}
 	page, err := s.Reader.SearchSessions(ctx, q.query)
 	if err != nil {
-		return SessionPage{}, fmt.Errorf("search sessions: %w", err)
+		return SessionPage{}, fmt.Errorf("search sessions: %w", cursorFault(err))
 	}
 	return page, nil
 }
@@ -176,9 +177,17 @@ func (s *Service) Events(ctx context.Context, q EventQuery) (EventPage, error) {
 	}
 	page, err := s.Reader.SessionEvents(ctx, q)
 	if err != nil {
-		return EventPage{}, fmt.Errorf("events: %w", err)
+		return EventPage{}, fmt.Errorf("events: %w", cursorFault(err))
 	}
 	return page, nil
+}
+
+// cursorFault blames the asker for a cursor that was made up.
+func cursorFault(err error) error {
+	if errors.Is(err, warehouse.ErrCursor) {
+		return Faults{{"cursor", "is not the next of a page of this query"}}
+	}
+	return err
 }
 
 // Event answers one Event. It answers ErrNotFound.

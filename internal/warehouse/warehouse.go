@@ -14,6 +14,9 @@ import (
 // ErrNotFound says that no such Session, Event or Entity is stored.
 var ErrNotFound = errors.New("warehouse: not found")
 
+// ErrCursor says that a query's Cursor is none that this store gave.
+var ErrCursor = errors.New("warehouse: bad cursor")
+
 // Batch is what a run of journal records adds. Sessions are deduplicated: the
 // last state of each. Sequences run parallel to Events: each Event's record.
 type Batch struct {

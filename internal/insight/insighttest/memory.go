@@ -5,7 +5,6 @@ package insighttest
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 
@@ -19,14 +18,12 @@ type Memory struct {
 	Events   []journey.Event // in time order
 }
 
-var errCursor = errors.New("bad cursor")
-
 func page[T any](all []T, cursor string, limit int) ([]T, string, error) {
 	at := 0
 	if cursor != "" {
 		var err error
 		if at, err = strconv.Atoi(cursor); err != nil || at < 0 || at > len(all) {
-			return nil, "", errCursor
+			return nil, "", warehouse.ErrCursor
 		}
 	}
 	end := min(at+limit, len(all))
