@@ -307,7 +307,10 @@ func TestBypassWorksWithoutTheStore(t *testing.T) {
 	}
 }
 
-type fullDisk struct{ control.Settings }
+type (
+	kept     = control.Settings
+	fullDisk struct{ kept }
+)
 
 func (fullDisk) SetSetting(context.Context, string, string) error { return errors.New("disk is full") }
 
