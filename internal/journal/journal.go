@@ -3,6 +3,13 @@
 // it, recovery and the warehouse's ingest read it. An Event counts as accepted
 // when its entry has been acknowledged here. Built on NATS JetStream, embedded
 // with file storage by default.
+//
+// It promises: an acknowledged entry survives the death of the process, and
+// power loss up to the sync interval; sequences have no duplicates and only
+// grow; nothing is deleted that the newest two snapshots or the warehouse still
+// need (see trim.go), so that a full journal refuses with ErrFull; a writer that
+// was replaced can't write (ErrDeposed). Two processes must not open one folder:
+// the caller holds a lock on it.
 package journal
 
 import (
@@ -19,6 +26,24 @@ var ErrDeposed = errors.New("journal: another writer has appended to the partiti
 // ErrFull is returned by Append when the journal has reached its bound.
 var ErrFull = errors.New("journal: full")
 
+// ErrBusy is returned by Append when the bound of unacknowledged entries is
+// reached. The entry was not appended, the Writer stays good: append it again
+// later, or shed it.
+var ErrBusy = errors.New("journal: too many entries in flight")
+
+// ErrTooLarge is returned by Append for an entry beyond MaxEntry. The entry was
+// not appended, the Writer stays good.
+var ErrTooLarge = errors.New("journal: entry too large")
+
+// ErrClosed is returned by everything once the Journal, or the Writer or Reader
+// asked, was closed.
+var ErrClosed = errors.New("journal: closed")
+
+// ErrAhead is returned by Reader and Advance when the caller stands further
+// than the partition goes: the journal lost its end to a power failure, or is
+// an older copy. Advance mends it.
+var ErrAhead = errors.New("journal: ends before the position asked for")
+
 // Record is an entry with its place in the partition's stream.
 type Record struct {
 	Sequence uint64 // 1, 2, 3... within the partition
@@ -28,7 +53,9 @@ type Record struct {
 // Writer appends to one partition. It pipelines: Append returns at once and
 // ack is called exactly once, later and in order, from another goroutine, with
 // the sequence given or an error. After the first error every later Append of
-// this Writer fails; the owner opens a new one after reloading.
+// this Writer fails at once with it; the owner opens a new one after reloading.
+// An entry whose ack failed may still be in the journal: its fate is unknown
+// until the partition is read again. Append keeps nothing of e.
 type Writer interface {
 	Append(e *journey.Entry, ack func(seq uint64, err error)) error
 	// Flush waits until every Append so far was acknowledged or failed.

@@ -1,0 +1,67 @@
+package journal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/throughline/throughline/internal/journey"
+)
+
+// MaxEntry bounds one encoded entry. The largest are policy revisions.
+const MaxEntry = 8 << 20
+
+// Encode renders an entry as versioned JSON.
+func Encode(e *journey.Entry) ([]byte, error) {
+	if e.Version != journey.EntryVersion {
+		return nil, fmt.Errorf("journal: encode entry: version %d, this build writes %d", e.Version, journey.EntryVersion)
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("journal: encode entry: %w", err)
+	}
+	if len(b) > MaxEntry {
+		return nil, fmt.Errorf("%w: %d bytes, the bound is %d", ErrTooLarge, len(b), MaxEntry)
+	}
+	return b, nil
+}
+
+// Decode reads what Encode of this or an older build wrote.
+func Decode(b []byte) (journey.Entry, error) {
+	var head struct {
+		Version int `json:"v"`
+	}
+	// The version is read on its own first: a newer entry may not fit the type.
+	if err := json.Unmarshal(b, &head); err != nil {
+		return journey.Entry{}, fmt.Errorf("decode entry: %w", err)
+	}
+	switch {
+	case head.Version > journey.EntryVersion:
+		return journey.Entry{}, fmt.Errorf("decode entry: it has version %d, this build reads up to %d: it was written by a newer throughline",
+			head.Version, journey.EntryVersion)
+	case head.Version < 1:
+		return journey.Entry{}, fmt.Errorf("decode entry: version %d", head.Version)
+	}
+	var e journey.Entry
+	if err := json.Unmarshal(b, &e); err != nil {
+		return journey.Entry{}, fmt.Errorf("decode entry: %w", err)
+	}
+	if err := check(&e); err != nil {
+		return journey.Entry{}, fmt.Errorf("decode entry: %w", err)
+	}
+	return e, nil
+}
+
+// check refuses an entry that no build writes.
+func check(e *journey.Entry) error {
+	switch e.Input.Kind {
+	case journey.InputObservation:
+		if e.Input.Observation == nil {
+			return errors.New("an observation entry without its observation")
+		}
+	case journey.InputTick, journey.InputPolicy:
+	default:
+		return fmt.Errorf("unknown kind of input %q", e.Input.Kind)
+	}
+	return nil
+}

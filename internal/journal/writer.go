@@ -1,0 +1,334 @@
+package journal
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/throughline/throughline/internal/journey"
+)
+
+// maxInFlightBytes bounds the unacknowledged bytes of one Writer.
+const maxInFlightBytes = 64 << 20
+
+// Writer opens a partition for appending after the entry expectedLast, which
+// must be its newest. ErrDeposed says that the partition goes further. Each entry
+// names the sequence and, after the Writer's first, the very entry that it
+// expects to follow, so that of two writers only one can go on. (The sequence
+// alone is no fence: after the other's first entry, the second of a pipeline
+// that was sent before would fit again.) When the partition ends earlier, as after a power loss, it is advanced first.
+func (j *Journal) Writer(ctx context.Context, partition int, expectedLast uint64) (Writer, error) {
+	eng, err := j.engine()
+	if err != nil {
+		return nil, err
+	}
+	s, err := j.stream(ctx, eng, partition)
+	if err != nil {
+		return nil, err
+	}
+	last := s.CachedInfo().State.LastSeq
+	if last > expectedLast {
+		return nil, fmt.Errorf("%w: partition %d goes to %d, expected %d", ErrDeposed, partition, last, expectedLast)
+	}
+	w, err := j.newWriter(eng, partition, last)
+	if err != nil {
+		return nil, err
+	}
+	if last < expectedLast {
+		if err := w.fill(ctx, expectedLast-last); err != nil {
+			_ = w.Close()
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// Advance makes a partition go on after seq when it ends earlier, as after a
+// power loss that cost the journal its newest entries but not those who had
+// read them: the lost sequences are taken by entries marked as faulted, which
+// every reader skips. To be called before the partition's Writer is opened.
+func (j *Journal) Advance(ctx context.Context, partition int, seq uint64) error {
+	last, err := j.Last(ctx, partition)
+	if err != nil || last >= seq {
+		return err
+	}
+	j.cfg.Logger.Warn("journal ends before what has been read of it; lost entries are marked",
+		"partition", partition, "last", last, "read", seq)
+	w, err := j.Writer(ctx, partition, seq)
+	if err != nil {
+		return fmt.Errorf("advance partition %d to %d: %w", partition, seq, err)
+	}
+	return w.Close()
+}
+
+// maxFill bounds what Advance mends: far more than a sync interval can hold.
+const maxFill = 10_000_000
+
+func (w *writer) fill(ctx context.Context, n uint64) error {
+	if n > maxFill {
+		return fmt.Errorf("%w: partition %d by %d entries, which no power loss explains: was the journal's folder replaced?", ErrAhead, w.partition, n)
+	}
+	e := journey.Entry{Version: journey.EntryVersion, Partition: w.partition,
+		Input: journey.Input{Kind: journey.InputTick}, Judgement: journey.Judgement{Fault: "lost by the journal"}}
+	for range n {
+		err := w.Append(&e, func(uint64, error) {})
+		if errors.Is(err, ErrBusy) {
+			if err = w.Flush(ctx); err == nil {
+				err = w.Append(&e, func(uint64, error) {})
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return w.Flush(ctx)
+}
+
+// writer appends over a connection of its own, which closes with it: what was
+// not sent then never will be. Invariants, under mu: next is the sequence the
+// next entry will have; pending holds the unsettled ones in order.
+type writer struct {
+	j         *Journal
+	eng       *engine
+	partition int
+	nc        *nats.Conn
+	js        jetstream.JetStream
+	pending   chan pendingAck
+	gone      chan struct{} // closed by Close
+	epoch     string        // names this writer's entries
+	good      bool          // an entry was acknowledged; only settle touches it
+
+	mu      sync.Mutex
+	next    uint64
+	prev    string // message ID of the entry before next; "" before the first of this writer
+	err     error  // the first failure; never unset
+	closed  bool
+	count   int // in flight
+	bytes   int64
+	settled uint64 // appends settled so far
+	total   uint64 // appends so far
+	waiting []flush
+}
+
+type pendingAck struct {
+	future jetstream.PubAckFuture
+	seq    uint64
+	size   int
+	ack    func(uint64, error)
+}
+
+type flush struct {
+	upTo uint64
+	done chan struct{}
+}
+
+func (j *Journal) newWriter(eng *engine, partition int, last uint64) (*writer, error) {
+	nc, err := eng.connect()
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	// The client's own bound lies above ours, so that it never stalls.
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(2*j.cfg.MaxInFlight),
+		jetstream.WithPublishAsyncTimeout(j.cfg.AckTimeout))
+	if err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	w := &writer{j: j, eng: eng, partition: partition, nc: nc, js: js, next: last + 1, epoch: rand.Text() + ".",
+		pending: make(chan pendingAck, j.cfg.MaxInFlight), gone: make(chan struct{})}
+	go w.settle()
+	return w, nil
+}
+
+// Append implements Writer.
+func (w *writer) Append(e *journey.Entry, ack func(uint64, error)) error {
+	data, err := Encode(e)
+	if err != nil {
+		return err
+	}
+	return w.append(data, ack)
+}
+
+func (w *writer) append(data []byte, ack func(uint64, error)) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.closed:
+		return ErrClosed
+	case w.err != nil:
+		return w.err
+	case w.count == cap(w.pending), w.bytes > 0 && w.bytes+int64(len(data)) > maxInFlightBytes:
+		return ErrBusy
+	}
+	id := w.epoch + strconv.FormatUint(w.next, 36)
+	msg := &nats.Msg{Subject: subject(w.partition), Data: data, Header: nats.Header{
+		jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(w.next-1, 10)},
+		jetstream.MsgIDHeader:           {id},
+	}}
+	if w.prev != "" {
+		msg.Header[jetstream.ExpectedLastMsgIDHeader] = []string{w.prev}
+	}
+	future, err := w.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0))
+	if err != nil {
+		w.failLocked(fmt.Errorf("journal: append: %w", err))
+		return w.err
+	}
+	w.pending <- pendingAck{future: future, seq: w.next, size: len(data), ack: ack} // has room: count < cap
+	w.next++
+	w.prev = id
+	w.total++
+	w.count++
+	w.bytes += int64(len(data))
+	w.j.inFlight.Add(1)
+	return nil
+}
+
+// settle calls the acks in order until the writer is closed and all are called.
+func (w *writer) settle() {
+	for {
+		select {
+		case p := <-w.pending:
+			w.finish(p)
+		case <-w.gone:
+			for {
+				select {
+				case p := <-w.pending:
+					w.finish(p)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (w *writer) finish(p pendingAck) {
+	err := w.wait(p)
+	if err != nil {
+		w.mu.Lock()
+		w.failLocked(err)
+		w.mu.Unlock()
+		p.ack(0, err)
+	} else {
+		if !w.good {
+			w.good = true
+			w.j.note(nil)
+		}
+		p.ack(p.seq, nil)
+	}
+	w.j.inFlight.Add(-1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.count--
+	w.bytes -= int64(p.size)
+	w.settled++
+	for len(w.waiting) > 0 && w.waiting[0].upTo <= w.settled {
+		close(w.waiting[0].done)
+		w.waiting = w.waiting[1:]
+	}
+}
+
+// wait returns how one append went. After a failure the rest has failed too,
+// whatever the store says: they must not count while one before them doesn't.
+func (w *writer) wait(p pendingAck) error {
+	w.mu.Lock()
+	failed := w.err
+	w.mu.Unlock()
+	if failed != nil {
+		return fmt.Errorf("an earlier append failed: %w", failed)
+	}
+	select { // what is known comes before what has ended
+	case a := <-p.future.Ok():
+		return w.confirm(p, a)
+	case err := <-p.future.Err():
+		return w.refused(err)
+	default:
+	}
+	select {
+	case a := <-p.future.Ok():
+		return w.confirm(p, a)
+	case err := <-p.future.Err():
+		return w.refused(err)
+	case <-w.eng.dead:
+		return fmt.Errorf("the store was stopped: %w", ErrClosed)
+	case <-w.gone:
+		return ErrClosed
+	}
+}
+
+func (w *writer) confirm(p pendingAck, a *jetstream.PubAck) error {
+	if a.Sequence != p.seq {
+		return fmt.Errorf("%w: entry got sequence %d instead of %d", ErrDeposed, a.Sequence, p.seq)
+	}
+	return nil
+}
+
+func (w *writer) refused(err error) error {
+	err = appendError(err)
+	switch {
+	case errors.Is(err, ErrDeposed):
+	case errors.Is(err, ErrFull):
+		w.j.note(err)
+		select {
+		case w.j.kick <- struct{}{}:
+		default:
+		}
+	default:
+		// No answer, or one that no healthy store gives: it swallows what its
+		// disk refused, and stays so until it is started anew.
+		w.j.breakdown(w.eng, err)
+	}
+	return err
+}
+
+func (w *writer) failLocked(err error) {
+	if w.err == nil {
+		w.err = err
+	}
+}
+
+// Flush implements Writer. It returns the first failure if there was one.
+func (w *writer) Flush(ctx context.Context) error {
+	w.mu.Lock()
+	if w.settled == w.total {
+		defer w.mu.Unlock()
+		return w.err
+	}
+	f := flush{upTo: w.total, done: make(chan struct{})}
+	w.waiting = append(w.waiting, f)
+	w.mu.Unlock()
+	select {
+	case <-f.done:
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.err
+	case <-ctx.Done():
+		return fmt.Errorf("journal: flush: %w", ctx.Err())
+	}
+}
+
+// Close implements Writer. What is unacknowledged fails with ErrClosed; Flush
+// first to wait for it.
+func (w *writer) Close() error {
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return nil
+	}
+	w.closed = true
+	w.failLocked(ErrClosed)
+	w.mu.Unlock()
+	close(w.gone)
+	w.nc.Close()
+	return nil
+}
+
+// settleTime bounds how long a control request to the store may take.
+const settleTime = 10 * time.Second
