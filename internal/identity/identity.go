@@ -1,0 +1,226 @@
+// Package identity gives each Session its Spec ID: the one name of a user across
+// Sessions and devices. First version: a union over strong keys (the origin's
+// session keys) and confirmed accounts, with caps past which a key is shared and
+// joins nobody. The judge owns an Index; it reads no clock.
+package identity
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/throughline/throughline/internal/journey"
+)
+
+// Caps past which evidence no longer joins (DESIGN: poison caps).
+const (
+	accountsPerKey = 4
+	keysPerAccount = 8
+	sessionsPerID  = 300
+	maxEvidence    = 2_000_000
+)
+
+// evidence is a strong key or an account and whom it speaks for.
+type evidence struct {
+	Spec   journey.ID `json:"s"`
+	Last   int64      `json:"t"`           // event time of the latest use
+	Links  []uint64   `json:"l,omitempty"` // accounts of a key, keys of an account
+	Shared bool       `json:"x,omitempty"`
+}
+
+// Index remembers evidence. Not safe for concurrent use.
+type Index struct {
+	keys     map[uint64]*evidence
+	accounts map[uint64]*evidence
+	parent   map[journey.ID]journey.ID // of merged Spec IDs
+	sessions map[journey.ID]int        // by Spec ID
+	dropped  int64
+}
+
+// New returns an empty Index.
+func New() *Index {
+	return &Index{keys: map[uint64]*evidence{}, accounts: map[uint64]*evidence{},
+		parent: map[journey.ID]journey.ID{}, sessions: map[journey.ID]int{}}
+}
+
+// find follows merges to the ID that survived.
+func (x *Index) find(id journey.ID) journey.ID {
+	for {
+		p, ok := x.parent[id]
+		if !ok {
+			return id
+		}
+		id = p
+	}
+}
+
+// Start names a new Session: the Spec ID its strong keys were known under, or a
+// new one, its own ID.
+func (x *Index) Start(session journey.ID, keys []uint64, now int64) journey.ID {
+	spec := session
+	for _, k := range keys {
+		if e := x.keys[k]; e != nil && !e.Shared {
+			if id := x.find(e.Spec); x.sessions[id] < sessionsPerID {
+				spec = id
+				break
+			}
+		}
+	}
+	x.sessions[spec]++
+	for _, k := range keys {
+		x.Learn(spec, k, now)
+	}
+	return spec
+}
+
+// Learn notes that a strong key belongs to a Spec ID.
+func (x *Index) Learn(spec journey.ID, key uint64, now int64) {
+	e := x.keys[key]
+	if e == nil {
+		x.keys[key] = &evidence{Spec: x.find(spec), Last: now}
+		return
+	}
+	e.Last = max(e.Last, now)
+}
+
+// Confirm notes that the user of a Session, known by its keys, has proven to own
+// an account, and returns the Spec ID from here on. Of two that turn out to be
+// one user's the older survives.
+func (x *Index) Confirm(spec journey.ID, keys []uint64, account uint64, now int64) journey.ID {
+	spec = x.find(spec)
+	a := x.accounts[account]
+	if a == nil {
+		a = &evidence{Spec: spec}
+		x.accounts[account] = a
+	}
+	a.Last = max(a.Last, now)
+	for _, k := range keys {
+		e := x.keys[k]
+		if e == nil {
+			e = &evidence{Spec: spec}
+			x.keys[k] = e
+		}
+		e.Last = max(e.Last, now)
+		e.link(account, accountsPerKey)
+		a.link(k, keysPerAccount)
+		if e.Shared {
+			return spec // a kiosk's cookie: its accounts are not one user
+		}
+	}
+	if a.Shared {
+		return spec
+	}
+	return x.merge(spec, x.find(a.Spec))
+}
+
+func (e *evidence) link(to uint64, most int) {
+	if e.Shared || slices.Contains(e.Links, to) {
+		return
+	}
+	if len(e.Links) >= most {
+		e.Shared, e.Links = true, nil
+		return
+	}
+	e.Links = append(e.Links, to)
+}
+
+func (x *Index) merge(a, b journey.ID) journey.ID {
+	if a == b {
+		return a
+	}
+	if x.sessions[a]+x.sessions[b] > sessionsPerID {
+		return a
+	}
+	old, young := min(a, b), max(a, b)
+	x.parent[young] = old
+	x.sessions[old] += x.sessions[young]
+	delete(x.sessions, young)
+	return old
+}
+
+// Sweep forgets the evidence used longest ago when there is too much of it.
+func (x *Index) Sweep() {
+	for _, m := range []map[uint64]*evidence{x.keys, x.accounts} {
+		if len(m) <= maxEvidence {
+			continue
+		}
+		all := sorted(m)
+		slices.SortStableFunc(all, func(a, b uint64) int { return cmp.Compare(m[a].Last, m[b].Last) })
+		for _, k := range all[:len(all)-maxEvidence*9/10] {
+			delete(m, k)
+			x.dropped++
+		}
+	}
+}
+
+// Stats counts the index.
+type Stats struct{ Keys, Accounts, Merged, Dropped int64 }
+
+// Stats returns the counts.
+func (x *Index) Stats() Stats {
+	return Stats{int64(len(x.keys)), int64(len(x.accounts)), int64(len(x.parent)), x.dropped}
+}
+
+func sorted(m map[uint64]*evidence) []uint64 {
+	out := make([]uint64, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Dump is the index as a snapshot holds it, in the order of its keys.
+type Dump struct {
+	Keys     []item     `json:"keys,omitempty"`
+	Accounts []item     `json:"accounts,omitempty"`
+	Parents  [][2]int64 `json:"parents,omitempty"`
+	Sessions [][2]int64 `json:"sessions,omitempty"`
+	Dropped  int64      `json:"dropped,omitempty"`
+}
+
+type item struct {
+	K uint64 `json:"k"`
+	evidence
+}
+
+// Dump returns the index.
+func (x *Index) Dump() Dump {
+	d := Dump{Dropped: x.dropped}
+	for _, k := range sorted(x.keys) {
+		d.Keys = append(d.Keys, item{k, *x.keys[k]})
+	}
+	for _, k := range sorted(x.accounts) {
+		d.Accounts = append(d.Accounts, item{k, *x.accounts[k]})
+	}
+	for k, v := range x.parent {
+		d.Parents = append(d.Parents, [2]int64{int64(k), int64(v)})
+	}
+	for k, v := range x.sessions {
+		d.Sessions = append(d.Sessions, [2]int64{int64(k), int64(v)})
+	}
+	for _, p := range [][][2]int64{d.Parents, d.Sessions} {
+		slices.SortFunc(p, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
+	}
+	return d
+}
+
+// Load rebuilds an Index from a dump.
+func Load(d Dump) *Index {
+	x := New()
+	for _, i := range d.Keys {
+		e := i.evidence
+		x.keys[i.K] = &e
+	}
+	for _, i := range d.Accounts {
+		e := i.evidence
+		x.accounts[i.K] = &e
+	}
+	for _, p := range d.Parents {
+		x.parent[journey.ID(p[0])] = journey.ID(p[1])
+	}
+	for _, p := range d.Sessions {
+		x.sessions[journey.ID(p[0])] = int(p[1])
+	}
+	x.dropped = d.Dropped
+	return x
+}

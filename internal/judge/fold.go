@@ -1,0 +1,256 @@
+package judge
+
+import (
+	"fmt"
+
+	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/policy"
+	"github.com/throughline/throughline/internal/session"
+)
+
+// Fold judges one input and moves the state on.
+func (s *State) Fold(in *journey.Input) journey.Judgement {
+	s.now = max(s.now, in.Time)
+	switch in.Kind {
+	case journey.InputPolicy:
+		return s.foldPolicy(in.Policy)
+	case journey.InputTick:
+		return s.foldTick(in.Time)
+	case journey.InputObservation:
+		return s.foldObservation(in.Observation)
+	default:
+		return journey.Judgement{Fault: fmt.Sprintf("unknown input kind %q", in.Kind)}
+	}
+}
+
+func (s *State) foldPolicy(bundle map[string]string) journey.Judgement {
+	snap, faults := policy.Compile(bundle)
+	if len(faults) > 0 {
+		return journey.Judgement{Fault: fmt.Sprintf("policy has %d faults, first: %s", len(faults), faults[0])}
+	}
+	s.setPolicy(snap)
+	return journey.Judgement{}
+}
+
+func (s *State) foldObservation(o *journey.Observation) journey.Judgement {
+	if s.policy == nil {
+		return journey.Judgement{Fault: "no policy is in force"}
+	}
+	switch o.Phase {
+	case journey.PhaseRequest:
+		if _, open := s.pending[o.Exchange]; open {
+			return journey.Judgement{}
+		}
+		if len(s.pending) >= maxPending {
+			s.overflow++
+			return journey.Judgement{Fault: "too many events wait for their response"}
+		}
+		e, keys := s.open(o)
+		v := s.judgeEvent(e, true)
+		s.pending[o.Exchange] = &pendingEvent{*e, keys}
+		return journey.Judgement{Verdict: v, Sessions: s.session(e.SessionID)}
+	case journey.PhaseResponse:
+		p := s.pending[o.Exchange]
+		if p == nil {
+			s.orphans++
+			return journey.Judgement{}
+		}
+		delete(s.pending, o.Exchange)
+		return s.complete(&p.Event, p.Keys, o)
+	case journey.PhaseComplete:
+		e, keys := s.open(o)
+		e.Elements = o.Elements
+		return s.complete(e, keys, o)
+	default:
+		return journey.Judgement{Fault: fmt.Sprintf("unknown phase %d", o.Phase)}
+	}
+}
+
+// open stitches a request into its Session and begins its Event.
+func (s *State) open(o *journey.Observation) (*journey.Event, []uint64) {
+	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Keys: o.Keys},
+		s.rules(), func() journey.ID { return s.nextID(o.Time) })
+	id := join.Entry.ID
+	keys := named(o.Keys)
+	v := s.visits[id]
+	if v == nil {
+		v = &journey.Session{ID: id, Site: o.Site, Start: o.Time, Last: o.Time}
+		v.SpecID = s.people.Start(id, keys, o.Time)
+		s.visits[id] = v
+	}
+	s.learn(join.Entry, v, o)
+	v.Last = max(v.Last, o.Time)
+	v.IP = o.IP
+	if o.UserAgent != "" {
+		v.UserAgent = o.UserAgent
+	}
+	e := &journey.Event{
+		ID: s.nextID(o.Time), SessionID: id, SpecID: v.SpecID, Site: o.Site, Time: o.Time,
+		Name: o.Name, Type: o.Type, Spec: o.Spec, Method: o.Method, Sync: o.Sync,
+		Elements: o.Elements, Rating: v.Rating, Points: v.Points,
+		JoinReason: join.Reason, Revision: s.policy.Revision, Truncated: o.Truncated,
+	}
+	return e, keys
+}
+
+func (s *State) rules() session.Rules {
+	r := s.policy.Session
+	return session.Rules{Timeout: r.Timeout.Microseconds(), MaxAge: r.MaxAge.Microseconds()}
+}
+
+func named(keys []journey.Key) []uint64 {
+	var out []uint64
+	for _, k := range keys {
+		if k.Named {
+			out = append(out, k.Hash)
+		}
+	}
+	return out
+}
+
+// learn binds the keys a response set to the Session of its Event.
+func (s *State) learn(e *session.Entry, v *journey.Session, o *journey.Observation) {
+	for _, k := range o.Learned {
+		if e != nil {
+			s.sessions.Learn(e, k.Hash)
+		}
+		s.people.Learn(v.SpecID, k.Hash, o.Time)
+	}
+}
+
+// complete adds what the response said, judges the Event as a whole, counts it
+// and freezes its rating.
+func (s *State) complete(e *journey.Event, keys []uint64, o *journey.Observation) journey.Judgement {
+	v := s.visits[e.SessionID]
+	if v == nil { // the Session ended while the origin was answering
+		v = &journey.Session{ID: e.SessionID, SpecID: e.SpecID, Site: e.Site, Start: e.Time, Last: e.Time}
+	}
+	if o.Phase == journey.PhaseResponse {
+		e.Elements = merge(e.Elements, o.Elements)
+		s.learn(s.sessions.Get(e.SessionID), v, o)
+	}
+	e.Status, e.Outcome, e.Duration = o.Status, o.Outcome, o.Duration
+	e.Truncated = e.Truncated || o.Truncated
+	s.enforced(e, v, o.Enforced)
+	s.describe(e, v)
+	s.confirm(e, v, keys)
+	s.judgeEvent(e, false)
+	s.count(e)
+	v.Events++
+	v.Last = max(v.Last, e.Time)
+	e.SpecID, e.Rating, e.Points = v.SpecID, v.Rating, v.Points
+	return journey.Judgement{Events: []journey.Event{*e}, Sessions: []journey.Session{copyOf(v)}}
+}
+
+// merge adds response elements to the request's; one that both have is kept as
+// the response says.
+func merge(request, response []journey.Element) []journey.Element {
+	out := append([]journey.Element(nil), request...)
+	for _, r := range response {
+		known := false
+		for i := range out {
+			if out[i].ID == r.ID && (out[i].Value == r.Value || !r.Entity) {
+				out[i], known = r, true
+				break
+			}
+		}
+		if !known {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// enforced records what really happened to the exchange.
+func (s *State) enforced(e *journey.Event, v *journey.Session, actions []journey.Action) {
+	for _, a := range actions {
+		a.EventID, a.Time = e.ID, e.Time
+		e.Actions = append(e.Actions, a)
+		if a.Enforced && a.Type != journey.ActionTag {
+			e.Outcome = journey.Mitigated
+		}
+		known := false
+		for i := range v.Actions {
+			if p := &v.Actions[i]; p.Name == a.Name && p.Enforced == a.Enforced && p.Shadow == a.Shadow {
+				p.Count++
+				known = true
+			}
+		}
+		if !known {
+			a.Count = 1
+			v.Actions = append(v.Actions, a)
+		}
+	}
+}
+
+// describe keeps the Session's summary current.
+func (s *State) describe(e *journey.Event, v *journey.Session) {
+	if c := e.Value("country"); c != "" {
+		v.Country, v.City = c, e.Value("city")
+	}
+}
+
+// confirm takes a successful sign-in or sign-up as proof of an account.
+func (s *State) confirm(e *journey.Event, v *journey.Session, keys []uint64) {
+	if e.Outcome != journey.Success || e.Type != journey.AuthenticationAttempt && e.Type != journey.AccountCreate {
+		return
+	}
+	account := e.Value("username")
+	if account == "" {
+		account = e.Value("email")
+	}
+	if account == "" {
+		return
+	}
+	v.Account = account
+	v.SpecID = s.people.Confirm(v.SpecID, keys, hashText(account), e.Time)
+}
+
+func (s *State) session(id journey.ID) []journey.Session {
+	if v := s.visits[id]; v != nil && v.Events > 0 {
+		return []journey.Session{copyOf(v)}
+	}
+	return nil
+}
+
+// copyOf detaches what goes into the journal from what moves on.
+func copyOf(v *journey.Session) journey.Session {
+	c := *v
+	c.Actions = append([]journey.Action(nil), v.Actions...)
+	c.Labels = v.Labels[:len(v.Labels):len(v.Labels)]
+	c.Signatures = v.Signatures[:len(v.Signatures):len(v.Signatures)]
+	return c
+}
+
+// foldTick completes Events whose response never came, ends Sessions and forgets
+// what can no longer be seen.
+func (s *State) foldTick(now int64) journey.Judgement {
+	if s.policy == nil {
+		return journey.Judgement{}
+	}
+	var out journey.Judgement
+	for _, x := range s.overdue(now) {
+		p := s.pending[x]
+		delete(s.pending, x)
+		j := s.complete(&p.Event, p.Keys, &journey.Observation{Exchange: x, Phase: journey.PhaseResponse,
+			Time: now, Outcome: journey.OriginError})
+		out.Events = append(out.Events, j.Events...)
+		out.Sessions = append(out.Sessions, j.Sessions...)
+	}
+	for _, id := range s.sessions.Sweep(now, s.rules()) {
+		s.windows.Drop(s.plan.session, int64(id))
+		delete(s.visits, id)
+	}
+	s.windows.Sweep(now, s.within)
+	s.people.Sweep()
+	return out
+}
+
+// within says how far back a window looks: negative when no rule asks for it.
+func (s *State) within(n int32) int64 {
+	w := s.defs[n]
+	if _, used := s.plan.byWindow[w]; !used {
+		return -1
+	}
+	return w.Within.Microseconds()
+}

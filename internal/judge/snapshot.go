@@ -1,0 +1,99 @@
+package judge
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/throughline/throughline/internal/expr"
+	"github.com/throughline/throughline/internal/identity"
+	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/policy"
+	"github.com/throughline/throughline/internal/session"
+	"github.com/throughline/throughline/internal/window"
+)
+
+// snapshotVersion is the version of the dump written by this build.
+const snapshotVersion = 1
+
+// dump is a State as a snapshot holds it. Every list is in a fixed order, so
+// that equal states give equal bytes.
+type dump struct {
+	Version   int               `json:"version"`
+	Partition int               `json:"partition"`
+	Policy    map[string]string `json:"policy,omitempty"`
+	LastID    journey.ID        `json:"last_id"`
+	Now       int64             `json:"now"`
+	Defs      []expr.Window     `json:"defs"`
+	Sessions  []session.Entry   `json:"sessions"`
+	Visits    []journey.Session `json:"visits"`
+	Pending   []pendingDump     `json:"pending"`
+	People    identity.Dump     `json:"people"`
+	Windows   []window.Dump     `json:"windows"`
+}
+
+type pendingDump struct {
+	Exchange uint64 `json:"x"`
+	pendingEvent
+}
+
+// Snapshot writes the state. The caller keeps it safe from damage.
+func (s *State) Snapshot(w io.Writer) error {
+	d := dump{Version: snapshotVersion, Partition: s.partition, LastID: s.lastID, Now: s.now, Defs: s.defs,
+		Sessions: s.sessions.Dump(), People: s.people.Dump(), Windows: s.windows.Dump()}
+	if s.policy != nil {
+		d.Policy = s.policy.Bundle
+	}
+	for _, v := range s.visits {
+		d.Visits = append(d.Visits, *v)
+	}
+	slices.SortFunc(d.Visits, func(a, b journey.Session) int { return cmp.Compare(a.ID, b.ID) })
+	for x, p := range s.pending {
+		d.Pending = append(d.Pending, pendingDump{x, *p})
+	}
+	slices.SortFunc(d.Pending, func(a, b pendingDump) int { return cmp.Compare(a.Event.ID, b.Event.ID) })
+	b := bufio.NewWriterSize(w, 1<<16)
+	if err := json.NewEncoder(b).Encode(d); err != nil {
+		return fmt.Errorf("write snapshot: %w", err)
+	}
+	return b.Flush()
+}
+
+// Restore reads what Snapshot wrote.
+func Restore(r io.Reader) (*State, error) {
+	var d dump
+	if err := json.NewDecoder(bufio.NewReaderSize(r, 1<<16)).Decode(&d); err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
+	}
+	if d.Version < 1 || d.Version > snapshotVersion {
+		return nil, fmt.Errorf("snapshot has version %d, this build reads 1 to %d", d.Version, snapshotVersion)
+	}
+	s := New(d.Partition)
+	s.lastID, s.now, s.defs = d.LastID, d.Now, d.Defs
+	for i, w := range d.Defs {
+		s.numbers[w] = int32(i)
+	}
+	for _, w := range d.Windows {
+		if w.Window < 0 || int(w.Window) >= len(d.Defs) {
+			return nil, fmt.Errorf("read snapshot: window %d is not defined", w.Window)
+		}
+	}
+	s.sessions, s.people, s.windows = session.Load(d.Sessions), identity.Load(d.People), window.Load(d.Windows)
+	for i := range d.Visits {
+		s.visits[d.Visits[i].ID] = &d.Visits[i]
+	}
+	for i := range d.Pending {
+		s.pending[d.Pending[i].Exchange] = &d.Pending[i].pendingEvent
+	}
+	if d.Policy != nil {
+		snap, faults := policy.Compile(d.Policy)
+		if len(faults) > 0 {
+			return nil, fmt.Errorf("read snapshot: its policy no longer compiles: %s", faults[0])
+		}
+		s.setPolicy(snap)
+	}
+	return s, nil
+}

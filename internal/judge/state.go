@@ -1,0 +1,154 @@
+package judge
+
+import (
+	"github.com/throughline/throughline/internal/expr"
+	"github.com/throughline/throughline/internal/identity"
+	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/policy"
+	"github.com/throughline/throughline/internal/session"
+	"github.com/throughline/throughline/internal/window"
+)
+
+// Bounds of one partition.
+const (
+	maxPending = 100_000
+	maxLabels  = 200               // per Session
+	pendingFor = 5 * 60 * 1000_000 // micros until an Event without response is completed
+)
+
+// State is everything one partition knows. Not safe for concurrent use: one
+// goroutine owns it.
+type State struct {
+	partition int
+	policy    *policy.Snapshot
+	lastID    journey.ID
+	now       int64 // latest event time seen
+
+	sessions *session.Table
+	people   *identity.Index
+	windows  *window.Store
+	visits   map[journey.ID]*journey.Session
+	pending  map[uint64]*pendingEvent
+
+	// numbers gives each window that any revision ever had a number that stays.
+	numbers map[expr.Window]int32
+	defs    []expr.Window
+	plan    plan
+
+	orphans, ruleErrors, overflow int64
+}
+
+// pendingEvent is an Event observed at the request and not yet at the response.
+type pendingEvent struct {
+	Event journey.Event `json:"event"`
+	Keys  []uint64      `json:"keys,omitempty"`
+}
+
+// plan is what the policy in force asks of the windows.
+type plan struct {
+	byWindow map[expr.Window]int32
+	add      []planned // windows an Event may count in
+	session  []int32   // windows whose subject is the Session
+}
+
+type planned struct {
+	number int32
+	def    expr.Window
+	spec   window.Spec
+}
+
+// New returns the empty state of a partition, without a policy.
+func New(partition int) *State {
+	return &State{
+		partition: partition,
+		sessions:  session.New(), people: identity.New(), windows: window.New(),
+		visits: map[journey.ID]*journey.Session{}, pending: map[uint64]*pendingEvent{},
+		numbers: map[expr.Window]int32{},
+	}
+}
+
+// Revision names the policy in force, "" before the first.
+func (s *State) Revision() string {
+	if s.policy == nil {
+		return ""
+	}
+	return s.policy.Revision
+}
+
+// Policy returns the policy in force, nil before the first.
+func (s *State) Policy() *policy.Snapshot { return s.policy }
+
+// Stats counts a State.
+type Stats struct {
+	Sessions, Pending             int64
+	Window                        window.Stats
+	People                        identity.Stats
+	RuleErrors, Orphans, Overflow int64
+	SessionsEvicted               int64
+}
+
+// Live returns the counts. Orphans are responses whose request is not known;
+// Overflow counts Events not opened since too many were pending.
+func (s *State) Live() Stats {
+	return Stats{
+		Sessions: int64(s.sessions.Len()), Pending: int64(len(s.pending)),
+		Window: s.windows.Stats(), People: s.people.Stats(),
+		RuleErrors: s.ruleErrors, Orphans: s.orphans, Overflow: s.overflow,
+		SessionsEvicted: s.sessions.Evicted(),
+	}
+}
+
+// setPolicy puts a compiled revision in force. Windows that both revisions have
+// keep their state; new ones begin empty.
+func (s *State) setPolicy(p *policy.Snapshot) {
+	s.policy = p
+	s.plan = plan{byWindow: map[expr.Window]int32{}}
+	for _, w := range p.Windows {
+		n, ok := s.numbers[w]
+		if !ok {
+			n = int32(len(s.defs))
+			s.numbers[w] = n
+			s.defs = append(s.defs, w)
+		}
+		s.plan.byWindow[w] = n
+		s.plan.add = append(s.plan.add, planned{n, w, specOf(w)})
+		if w.Subject == "session" {
+			s.plan.session = append(s.plan.session, n)
+		}
+	}
+}
+
+func specOf(w expr.Window) window.Spec {
+	spec := window.Spec{Within: w.Within.Microseconds()}
+	switch w.Op {
+	case expr.Distinct:
+		spec.Op = window.Distinct
+	case expr.Sum:
+		spec.Op = window.Sum
+	case expr.FirstSeen:
+		spec.Op = window.First
+	case expr.Last:
+		spec.Op = window.Last
+	default:
+		spec.Op = window.Count
+	}
+	return spec
+}
+
+// nextID gives an ID at a time, unique and rising within the partition.
+func (s *State) nextID(at int64) journey.ID {
+	id := journey.NewID(at, s.partition, 0)
+	if id <= s.lastID {
+		// The same millisecond, or an earlier one: go on from the last. Adding one
+		// overflows from the sequence into the partition bits only past 4096, then
+		// into the next millisecond.
+		seq := int(s.lastID)&0xfff + 1
+		at = s.lastID.Micros()
+		if seq > 0xfff {
+			seq, at = 0, at+1000
+		}
+		id = journey.NewID(at, s.partition, seq)
+	}
+	s.lastID = id
+	return id
+}

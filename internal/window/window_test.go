@@ -1,0 +1,135 @@
+package window
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+)
+
+const minute = int64(60e6)
+
+var key = Key{1, 7}
+
+func TestCountForgetsExactlyAtItsEdge(t *testing.T) {
+	s, w := New(), Spec{Count, 10 * minute}
+	for i := range int64(5) {
+		s.Add(key, w, i*minute, 0)
+	}
+	for _, c := range []struct{ now, want int64 }{{4 * minute, 5}, {10*minute - 1, 5}, {10 * minute, 4}, {14 * minute, 0}} {
+		if got := s.Get(key, w, c.now); got != c.want {
+			t.Errorf("at %d: %d, want %d", c.now, got, c.want)
+		}
+	}
+}
+
+func TestWithIsAddThenGet(t *testing.T) {
+	for _, w := range []Spec{{Count, 0}, {Count, minute}, {Distinct, 0}, {Distinct, minute}, {Sum, 0}, {Sum, minute}} {
+		r := rand.New(rand.NewPCG(1, 2))
+		s, now := New(), int64(0)
+		for range 2000 {
+			now += r.Int64N(5e6)
+			v := r.Int64N(20)
+			want := s.With(key, w, now, v)
+			s.Add(key, w, now, v)
+			if got := s.Get(key, w, now); got != want {
+				t.Fatalf("%+v: With said %d, Add made %d", w, want, got)
+			}
+		}
+	}
+}
+
+// TestAgainstTheObvious compares with a recount of everything ever added, late
+// entries included.
+func TestAgainstTheObvious(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	w := Spec{Distinct, 10 * minute}
+	s := New()
+	var all []entry
+	now := int64(0)
+	for range 3000 {
+		now += r.Int64N(minute / 4)
+		at := now - r.Int64N(2*minute)
+		v := r.Int64N(50)
+		s.Add(key, w, at, v)
+		all = append(all, entry{at, v})
+		seen := map[int64]bool{}
+		for _, e := range all {
+			if e.T > now-w.Within {
+				seen[e.V] = true
+			}
+		}
+		if got := s.Get(key, w, now); got != int64(len(seen)) {
+			t.Fatalf("at %d: %d, want %d", now, got, len(seen))
+		}
+	}
+}
+
+func TestFirstAndLast(t *testing.T) {
+	s := New()
+	f, l := Spec{Op: First}, Spec{Op: Last}
+	if s.Get(key, f, 5) != 0 || s.With(key, l, 5, 0) != 0 {
+		t.Fatal("never is not 0")
+	}
+	other := Key{2, 7}
+	for _, at := range []int64{30, 10, 20} {
+		s.Add(key, f, at, 0)
+		s.Add(other, l, at, 0)
+	}
+	if s.Get(key, f, 99) != 10 || s.Get(other, l, 99) != 30 {
+		t.Fatalf("first %d last %d", s.Get(key, f, 99), s.Get(other, l, 99))
+	}
+}
+
+func TestBounded(t *testing.T) {
+	s, w := New(), Spec{Count, minute}
+	for range maxEntries + 10 {
+		s.Add(key, w, 5, 0)
+	}
+	if got := s.Get(key, w, 5); got != maxEntries || s.Stats().Saturated != 10 {
+		t.Fatalf("%d entries, %+v", got, s.Stats())
+	}
+}
+
+func TestSweepForgetsOnlyWhatCannotBeSeen(t *testing.T) {
+	s := New()
+	s.Add(Key{1, 1}, Spec{Count, minute}, 0, 0)
+	s.Add(Key{2, 1}, Spec{Count, 0}, 0, 0)
+	s.Add(Key{3, 1}, Spec{Count, 0}, 0, 0)
+	within := func(w int32) int64 { return map[int32]int64{1: minute, 2: 0, 3: -1}[w] }
+	s.Sweep(minute-1, within)
+	if n := s.Stats().Series; n != 2 {
+		t.Fatalf("%d series", n)
+	}
+	s.Sweep(minute, within)
+	if n := s.Stats().Series; n != 1 || s.Get(Key{2, 1}, Spec{Count, 0}, minute) != 1 {
+		t.Fatalf("%d series", n)
+	}
+}
+
+func TestDumpLoads(t *testing.T) {
+	s := New()
+	for i := range int64(100) {
+		s.Add(Key{int32(i % 3), i % 7}, Spec{Distinct, minute}, i*1e6, i%5)
+	}
+	text, err := json.Marshal(s.Dump())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d []Dump
+	if err := json.Unmarshal(text, &d); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(Load(d).Dump(), s.Dump()) {
+		t.Fatal("a loaded store differs")
+	}
+}
+
+func BenchmarkAdd(b *testing.B) {
+	s, w := New(), Spec{Count, 10 * minute}
+	var now int64
+	for b.Loop() {
+		now += 1e5
+		s.Add(key, w, now, 0)
+	}
+}
