@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"hash/fnv"
+	"strings"
+
+	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/wire"
+)
+
+// base is what every observation of an exchange says.
+func (e *Engine) base(x *wire.Exchange, n *note) *journey.Observation {
+	return &journey.Observation{
+		Exchange: x.ID, Time: x.Start, Site: x.Site,
+		Spec: n.spec.Key, Name: n.spec.Name, Type: n.spec.Type, Sync: n.sync,
+	}
+}
+
+// observeRequest extracts and enriches the request side.
+func (e *Engine) observeRequest(x *wire.Exchange, n *note) *journey.Observation {
+	o := e.base(x, n)
+	o.Method = x.Request.Method
+	o.IP = x.Conn.Client.String()
+	agent := x.Request.Get("User-Agent")
+	o.Agent = agentHash(agent)
+	o.Keys = e.cfg.Capture.Keys(n.rules.snap, &x.Request)
+	o.Elements = e.cfg.Capture.Request(n.spec, x)
+	o.Truncated = n.reqBody && x.ReqBody.Truncated
+	var added []journey.Element
+	o.UserAgent, added = e.cfg.Enrich.Describe(x.Conn.Client, agent)
+	o.Elements = merge(o.Elements, added)
+	return o
+}
+
+// merge adds enrichment that no mapping has given already.
+func merge(mapped, added []journey.Element) []journey.Element {
+	n := len(mapped)
+next:
+	for _, a := range added {
+		for i := range n {
+			if mapped[i].ID == a.ID {
+				continue next
+			}
+		}
+		mapped = append(mapped, a)
+	}
+	return mapped
+}
+
+// observeResponse adds the response side.
+func (e *Engine) observeResponse(x *wire.Exchange, n *note, o *journey.Observation) {
+	o.Status = x.Response.Status
+	if x.RespTime > 0 {
+		o.Duration = x.RespTime - x.Start
+	}
+	o.Outcome = e.cfg.Capture.Outcome(n.spec, x)
+	if !x.Answered {
+		o.Learned = e.cfg.Capture.Learned(n.rules.snap, &x.Response)
+	}
+	o.Elements = append(o.Elements, e.cfg.Capture.Response(n.spec, x)...)
+	o.Truncated = o.Truncated || n.resBody && x.RespBody.Truncated
+}
+
+// agentHash tells browsers apart for weak joins; it is not a secret.
+func agentHash(agent string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(strings.TrimSpace(agent)))
+	return h.Sum64()
+}
