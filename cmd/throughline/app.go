@@ -1,0 +1,346 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/throughline/throughline/internal/auth"
+	"github.com/throughline/throughline/internal/capture"
+	"github.com/throughline/throughline/internal/control/sqlite"
+	"github.com/throughline/throughline/internal/edge"
+	"github.com/throughline/throughline/internal/element"
+	"github.com/throughline/throughline/internal/engine"
+	"github.com/throughline/throughline/internal/enrich"
+	"github.com/throughline/throughline/internal/hub"
+	"github.com/throughline/throughline/internal/insight"
+	"github.com/throughline/throughline/internal/journal"
+	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/telemetry"
+	"github.com/throughline/throughline/internal/warehouse"
+	"github.com/throughline/throughline/internal/warehouse/duckdb"
+	"github.com/throughline/throughline/web"
+)
+
+// app is a running Throughline: everything of DESIGN in one process.
+type app struct {
+	set     settings
+	log     *slog.Logger
+	started time.Time
+
+	lock    *dataLock
+	control *sqlite.Store
+	auth    *auth.Service
+	journal *journal.Journal
+	store   *duckdb.DB
+	geo     *enrich.Enricher
+	shed    *engine.Shed
+	parts   []*engine.Partition
+	engine  *engine.Engine
+	edge    *edge.Server
+	ingests []*warehouse.Ingester
+	live    broadcast
+
+	visible, decision telemetry.Latency
+	metrics           *telemetry.Metrics
+	policy            policyState
+	servers           []*http.Server
+	hubAddr           net.Addr
+	background        sync.WaitGroup
+	stop              context.CancelFunc
+}
+
+func now() int64 { return time.Now().UnixMicro() }
+
+// start brings everything up in the order in which it is needed. On an error
+// what was started is stopped again.
+func start(ctx context.Context, set settings, log *slog.Logger) (a *app, err error) {
+	a = &app{set: set, log: log, started: time.Now(), shed: &engine.Shed{}, metrics: telemetry.NewMetrics()}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	a.stop = cancel
+	defer func() {
+		if err != nil {
+			a.close(context.WithoutCancel(ctx))
+			a = nil
+		}
+	}()
+	if a.lock, err = lockData(set.Data); err != nil {
+		return a, err
+	}
+	if err = openFormat(set.Data); err != nil {
+		return a, err
+	}
+	if err = assignPartitions(set.Data, set.sites); err != nil {
+		return a, err
+	}
+	hasher, err := a.openStores(ctx)
+	if err != nil {
+		return a, err
+	}
+	if err = a.startEngine(ctx, hasher); err != nil {
+		return a, err
+	}
+	a.startIngest(run)
+	if err = a.startHub(run, hasher); err != nil {
+		return a, err
+	}
+	if err = a.restoreSwitches(ctx); err != nil {
+		return a, err
+	}
+	if err = a.edge.Start(); err != nil {
+		return a, fmt.Errorf("listen for visitors: %w", err)
+	}
+	if err = a.startAdmin(); err != nil {
+		return a, err
+	}
+	if err = a.startSocket(); err != nil {
+		return a, err
+	}
+	a.watchPolicy(run)
+	a.expireDaily(run)
+	return a, nil
+}
+
+func (a *app) path(name string) string { return filepath.Join(a.set.Data, name) }
+
+// openStores opens key, control data, journal and warehouse.
+func (a *app) openStores(ctx context.Context) (*element.Hasher, error) {
+	key, err := element.LoadOrCreateKey(a.path("key"))
+	if err != nil {
+		return nil, err
+	}
+	hasher, err := element.NewHasher(key)
+	if err != nil {
+		return nil, err
+	}
+	if a.control, err = sqlite.Open(ctx, a.path("control.sqlite")); err != nil {
+		return nil, err
+	}
+	a.journal, err = journal.Open(journal.Config{Dir: a.path("journal"), MaxBytes: a.set.journal.maxBytes,
+		SyncInterval: a.set.journal.sync, SyncAlways: a.set.journal.syncAlways, Logger: a.log})
+	if err != nil {
+		return nil, err
+	}
+	if a.store, err = duckdb.Open(a.path("warehouse.duckdb"), duckdb.Options{Logger: a.log}); err != nil {
+		return nil, err
+	}
+	a.geo = enrich.Open(a.set.Geo)
+	return hasher, nil
+}
+
+// startEngine recovers every partition, puts the policy in force and prepares
+// the edge.
+func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
+	judges := map[int]engine.Judge{}
+	for _, s := range a.set.sites {
+		if judges[s.Partition] != nil {
+			continue
+		}
+		p := engine.NewPartition(engine.PartitionConfig{Number: s.Partition, Clock: now, Logger: a.log},
+			partitionLog{a.journal, s.Partition}, a.shed)
+		if err := p.Start(ctx); err != nil {
+			return err
+		}
+		a.parts = append(a.parts, p)
+		judges[s.Partition] = p
+	}
+	a.engine = engine.New(engine.Config{Sites: a.set.sites, Judges: judges, Capture: capture.New(hasher, a.set.Region),
+		Enrich: a.geo, Shed: a.shed, Clock: now, Logger: a.log,
+		Decision: func(d time.Duration) { a.decision.Observe(now(), d) }})
+	if err := a.loadPolicy(ctx); err != nil {
+		return err
+	}
+	cfg := edge.Config{Sites: a.set.sites, TrustedProxies: a.set.trusted, Clock: now, Logger: a.log,
+		Listeners: []edge.Listener{{Addr: a.set.Listen}}}
+	if t := a.set.TLS; t != nil {
+		cfg.Listeners = append(cfg.Listeners, edge.Listener{Addr: t.Listen, CertFile: t.Cert, KeyFile: t.Key})
+	}
+	var err error
+	a.edge, err = edge.New(cfg, a.engine)
+	return err
+}
+
+// startIngest follows the journal of each partition into the warehouse.
+func (a *app) startIngest(ctx context.Context) {
+	for _, p := range a.parts {
+		n := p.Stats().Number
+		in := warehouse.NewIngester(warehouse.IngestConfig{
+			Partition: n, Store: a.store, Logger: a.log,
+			Reader: func(ctx context.Context, after uint64) (journal.Reader, error) {
+				return a.journal.Reader(ctx, n, after)
+			},
+			OnApplied: func(to uint64, events []journey.Event, sessions []journey.Session) {
+				a.journal.Consumed(n, to)
+				at := now()
+				for i := range events {
+					if e := &events[i]; e.Duration > 0 {
+						a.visible.Observe(at, time.Duration(at-e.Time-e.Duration)*time.Microsecond)
+					}
+				}
+				a.live.publish(events, sessions)
+			},
+		})
+		a.ingests = append(a.ingests, in)
+		a.background.Go(func() { in.Run(ctx) })
+	}
+}
+
+func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
+	var err error
+	secure := a.set.Hub.Cert != ""
+	if a.auth, err = auth.New(auth.Config{Store: a.control, Secure: secure}); err != nil {
+		return err
+	}
+	questions, err := insight.New(insight.Config{Reader: a.store, Linker: a.store, Charter: a.store,
+		Hasher: hasher, Region: a.set.Region})
+	if err != nil {
+		return err
+	}
+	h, err := hub.New(hub.Config{Insight: questions, Auth: a.auth, Settings: a.control, Live: &a.live, Commands: a,
+		Status: a.status, Policy: a.policyText, SessionTimeout: a.sessionTimeout, Assets: assets(),
+		Secure: secure, Hosts: a.set.Hub.Hosts, Logger: a.log, Version: version})
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", a.set.Hub.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for the Hub: %w", err)
+	}
+	a.hubAddr = ln.Addr()
+	srv := hub.NewServer(h)
+	if secure {
+		cert, err := tls.LoadX509KeyPair(a.set.Hub.Cert, a.set.Hub.Key)
+		if err != nil {
+			return fmt.Errorf("hub certificate: %w", err)
+		}
+		srv.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+		ln = tls.NewListener(ln, srv.TLSConfig)
+	}
+	a.serve("hub", srv, ln)
+	return nil
+}
+
+// assets is the web app, or a page that says how to build it.
+func assets() fs.FS { return web.Assets() }
+
+// serve runs a server until it is shut down.
+func (a *app) serve(name string, srv *http.Server, ln net.Listener) {
+	a.servers = append(a.servers, srv)
+	a.background.Go(func() {
+		if err := srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error("server ended", "server", name, "error", err.Error())
+		}
+	})
+}
+
+func (a *app) startAdmin() error {
+	if a.set.Admin == "" {
+		return nil
+	}
+	a.connectMetrics()
+	ln, err := net.Listen("tcp", a.set.Admin)
+	if err != nil {
+		return fmt.Errorf("listen for metrics and health: %w", err)
+	}
+	a.serve("admin", &http.Server{Handler: telemetry.Handler(a.metrics, a), ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}, ln)
+	return nil
+}
+
+// expireDaily deletes what is past its retention.
+func (a *app) expireDaily(ctx context.Context) {
+	a.background.Go(func() {
+		tick := time.NewTicker(time.Hour)
+		defer tick.Stop()
+		for {
+			if err := a.store.Expire(ctx, now()-a.set.retention.Microseconds()); err != nil && ctx.Err() == nil {
+				a.log.Warn("retention", "error", err.Error())
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+// SetBypass implements hub.Commands.
+func (a *app) SetBypass(_ context.Context, name string, on bool) error {
+	for _, s := range a.set.sites {
+		if s.Name == name {
+			s.Switch.SetBypass(on)
+			return nil
+		}
+	}
+	return hub.ErrNoSite
+}
+
+// restoreSwitches sets bypass switches as they were before the restart.
+func (a *app) restoreSwitches(ctx context.Context) error {
+	kept, err := a.control.Settings(ctx, hub.BypassSetting)
+	if err != nil {
+		return fmt.Errorf("restore switches: %w", err)
+	}
+	for _, s := range a.set.sites {
+		s.Switch.SetBypass(kept[hub.BypassSetting+s.Name] == "on")
+	}
+	return nil
+}
+
+// close drains and stops everything, in the order in which nothing is lost:
+// visitors first, then the judge, then the stores.
+func (a *app) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, a.set.drain+15*time.Second)
+	defer cancel()
+	note := func(what string, err error) {
+		if err != nil {
+			a.log.Warn("stopping", "part", what, "error", err.Error())
+		}
+	}
+	if a.edge != nil {
+		drain, cancel := context.WithTimeout(ctx, a.set.drain)
+		note("edge", a.edge.Shutdown(drain))
+		cancel()
+	}
+	for _, p := range a.parts {
+		note("partition", p.Stop(ctx))
+	}
+	for i, in := range a.ingests {
+		catchUp, cancel := context.WithTimeout(ctx, 5*time.Second)
+		note("ingest", in.CatchUp(catchUp, a.parts[i].Stats().Acked))
+		cancel()
+	}
+	a.stop()
+	for _, s := range a.servers {
+		short, cancel := context.WithTimeout(ctx, 3*time.Second)
+		if err := s.Shutdown(short); err != nil {
+			note("server", s.Close())
+		}
+		cancel()
+	}
+	a.background.Wait()
+	if a.journal != nil {
+		note("journal", a.journal.Close())
+	}
+	if a.store != nil {
+		note("warehouse", a.store.Close())
+	}
+	if a.control != nil {
+		note("control", a.control.Close())
+	}
+	if a.geo != nil {
+		note("geo", a.geo.Close())
+	}
+	if a.lock != nil {
+		a.lock.release()
+	}
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/throughline/throughline/internal/engine"
+	"github.com/throughline/throughline/internal/journal"
+	"github.com/throughline/throughline/internal/journey"
+)
+
+// partitionLog is one partition of the journal as the engine wants it.
+type partitionLog struct {
+	j *journal.Journal
+	n int
+}
+
+func (l partitionLog) Load() (uint64, io.ReadCloser, bool, error) { return l.j.LoadSnapshot(l.n) }
+
+func (l partitionLog) Save(seq uint64, write func(io.Writer) error) error {
+	return l.j.SaveSnapshot(l.n, seq, write)
+}
+
+func (l partitionLog) Recorder(ctx context.Context, last uint64) (engine.Recorder, error) {
+	return l.j.Writer(ctx, l.n, last)
+}
+
+func (l partitionLog) Replay(ctx context.Context, after uint64, fn func(uint64, *journey.Entry) error) (uint64, error) {
+	last, err := l.j.Last(ctx, l.n)
+	if err != nil || last <= after {
+		return max(last, after), err
+	}
+	r, err := l.j.Reader(ctx, l.n, after)
+	if err != nil {
+		return after, err
+	}
+	defer func() { _ = r.Close() }()
+	for after < last {
+		batch, err := r.Batch(ctx, 1000)
+		if err != nil {
+			return after, err
+		}
+		for i := range batch {
+			after = batch[i].Sequence
+			if err := fn(after, &batch[i].Entry); err != nil {
+				return after, err
+			}
+		}
+	}
+	return after, nil
+}
