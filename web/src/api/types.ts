@@ -1,0 +1,25 @@
+// The API's shapes by their short names, from the document the Hub publishes.
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+export type Session = Schemas['Session'];
+export type SessionDetail = Schemas['SessionDetail'];
+export type SessionList = Schemas['SessionList'];
+export type Event = Schemas['Event'];
+export type EventList = Schemas['EventList'];
+export type Element = Schemas['Element'];
+export type ElementDef = Schemas['ElementDef'];
+export type Entity = Schemas['Entity'];
+export type LinkedEntity = Schemas['LinkedEntity'];
+export type Label = Schemas['Label'];
+export type Signature = Schemas['Signature'];
+export type Action = Schemas['Action'];
+export type Bubble = Schemas['Bubble'];
+export type Turn = Schemas['Turn'];
+export type Status = Schemas['Status'];
+export type LatencyStatus = Schemas['LatencyStatus'];
+export type LiveMessage = Schemas['LiveMessage'];
+export type Me = Schemas['Me'];
+export type Rating = Session['rating'];
+export type Severity = Label['severity'];

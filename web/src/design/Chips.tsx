@@ -1,0 +1,115 @@
+import { IconArrowForwardUp, IconBan, IconFingerprint, IconTag } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import type { Action, Label, Severity, Signature } from '../api/types';
+import { groupLabels, type LabelGroup } from './labels';
+import css from './marks.module.css';
+
+const level: Record<Severity, number> = { trusted: 0, info: 0, low: 1, medium: 2, high: 3, critical: 4 };
+
+/** Bars that rise with the severity; a tick for trusted. */
+export function SeverityMark({ severity }: { severity: Severity }) {
+  if (severity === 'trusted') {
+    return (
+      <svg className={css.bars} width="10" height="10" viewBox="0 0 12 12" aria-hidden="true">
+        <path d="M2 6.5 5 9.500l5-7" />
+      </svg>
+    );
+  }
+  return (
+    <svg className={css.bars} width="11" height="10" viewBox="0 0 11 10" aria-hidden="true">
+      {[0, 1, 2, 3].map((i) => (
+        <rect key={i} x={i * 3} y={7 - i * 2.33} width="2" height={3 + i * 2.33} rx="0.6" data-on={i < level[severity] || undefined} />
+      ))}
+    </svg>
+  );
+}
+
+function labelHint(l: LabelGroup): string {
+  const times = l.times > 1 ? `, ${l.times} times` : '';
+  const shadow = l.shadow ? ', in shadow (recorded, does not count)' : '';
+  return `${l.title}: ${l.severity}${times}${shadow}`;
+}
+
+export function LabelChip({ label, linked = false }: { label: LabelGroup; linked?: boolean }) {
+  const inside = (
+    <>
+      <SeverityMark severity={label.severity} />
+      <span>{label.title}</span>
+      {label.times > 1 && <small>×{label.times}</small>}
+      <span className="unseen">({label.severity})</span>
+    </>
+  );
+  const look = { className: `${css.chip} ${label.shadow ? css.shadow : ''}`, 'data-severity': label.severity, title: labelHint(label) };
+  if (!linked) return <span {...look}>{inside}</span>;
+  return (
+    <Link to="/sessions" search={{ label: label.id }} {...look}>
+      {inside}
+    </Link>
+  );
+}
+
+/** The gravest labels first; the rest as +n. */
+export function LabelChips({ labels, max = 3, wrap = false }: { labels: readonly Label[]; max?: number; wrap?: boolean }) {
+  const groups = groupLabels(labels);
+  const rest = groups.slice(max);
+  return (
+    <span className={`${css.chips} ${wrap ? css.wrap : ''}`}>
+      {groups.slice(0, max).map((l) => (
+        <LabelChip key={l.id} label={l} />
+      ))}
+      {rest.length > 0 && (
+        <span className={css.more} title={rest.map((l) => l.title).join('\n')}>
+          +{rest.length}
+        </span>
+      )}
+    </span>
+  );
+}
+
+export function SignatureChip({ signature, linked = false }: { signature: Signature; linked?: boolean }) {
+  const look = {
+    className: `${css.chip} ${css.outlined}`,
+    title: signature.shadow ? `${signature.title} (in shadow: recorded, does not count)` : signature.title,
+  };
+  const inside = (
+    <>
+      <IconFingerprint size={12} stroke={1.8} />
+      <span>{signature.title}</span>
+    </>
+  );
+  if (!linked) return <span {...look}>{inside}</span>;
+  return (
+    <Link to="/sessions" search={{ signature: signature.id }} {...look}>
+      {inside}
+    </Link>
+  );
+}
+
+const actionIcon = { block: IconBan, redirect: IconArrowForwardUp, tag: IconTag };
+
+export function ActionChip({ action }: { action: Action }) {
+  const Icon = actionIcon[action.type];
+  const how = action.shadow ? 'in shadow: would have been taken' : action.enforced ? 'taken' : 'decided, not taken';
+  return (
+    <span
+      className={`${css.chip} ${css.outlined} ${action.shadow ? css.shadow : ''}`}
+      data-severity={action.enforced && action.type === 'block' ? 'critical' : undefined}
+      title={[`${action.name}: ${how}`, action.reason].filter(Boolean).join('\n')}
+    >
+      <Icon size={12} stroke={1.8} />
+      <span>{action.name}</span>
+      {(action.count ?? 0) > 1 && <small>×{action.count}</small>}
+    </span>
+  );
+}
+
+const outcomeWord: Record<string, string> = { success: 'Success', failure: 'Failure', error: 'Origin error', blocked: 'Mitigated' };
+
+export function Outcome({ outcome }: { outcome: string }) {
+  const word = outcomeWord[outcome];
+  return word ? (
+    <span className={css.outcome} data-outcome={outcome}>
+      {word}
+    </span>
+  ) : null;
+}

@@ -1,0 +1,225 @@
+import { Button, Modal, Switch } from '@mantine/core';
+import { IconAlertTriangle, IconCircleCheck } from '@tabler/icons-react';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState, type ReactNode } from 'react';
+import { answerOf, api } from '../../api/client';
+import { meQuery, statusQuery } from '../../api/queries';
+import type { LatencyStatus, Status } from '../../api/types';
+import { Failed, Loading, None, Page, PageHead, Panel, When } from '../../design/parts';
+import { toast } from '../../design/toast';
+import { bytes, compact, count, many, millis } from '../../format/number';
+import { clock } from '../../format/time';
+import css from './StatusPage.module.css';
+
+export function StatusPage() {
+  const found = useQuery(statusQuery);
+  const s = found.data;
+  return (
+    <Page title="Status">
+      <PageHead title="Status">
+        {s && (
+          <span className={css.asOf} role={found.isError ? 'alert' : undefined}>
+            {found.isError ? 'The Hub does not answer; shown is what it last said, ' : 'as of '}
+            {clock(new Date(found.dataUpdatedAt).toISOString())} UTC
+          </span>
+        )}
+      </PageHead>
+      {found.isPending ? (
+        <Panel label="Loading"><Loading lines={12} height={18} /></Panel>
+      ) : s ? (
+        <Shown status={s} />
+      ) : found.error ? (
+        <Panel label="Error"><Failed error={found.error} retry={found.refetch} what="The status could not be loaded" /></Panel>
+      ) : null}
+    </Page>
+  );
+}
+
+function Shown({ status: s }: { status: Status }) {
+  return (
+    <>
+      <div className={css.health} data-healthy={s.healthy && s.problems.length === 0} role="status">
+        {s.healthy && s.problems.length === 0 ? <IconCircleCheck size={26} stroke={1.6} /> : <IconAlertTriangle size={26} stroke={1.6} />}
+        <div>
+          <strong>{s.problems.length === 0 ? (s.healthy ? 'All is well' : 'Something is wrong') : s.problems.length === 1 ? 'One thing needs attention' : `${s.problems.length} things need attention`}</strong>
+          {s.problems.length > 0 ? (
+            <ul>{s.problems.map((p) => <li key={p}>{p}</li>)}</ul>
+          ) : (
+            <p>Traffic is relayed, judged and recorded.</p>
+          )}
+        </div>
+        <small>
+          Version {s.version}, up since <When at={s.started} />
+        </small>
+      </div>
+      <Sites status={s} />
+      <div className={css.grid}>
+        <Latency title="Response to visible" lead="From a response to its event in the Hub" l={s.visible} />
+        <Latency title="Sync decision" lead="What a verdict adds to a request" l={s.decision} />
+        <Panel title="Policy" note={<>since <When at={s.policy.since} /></>}>
+          <Rows rows={[
+            ['Revision', <code key="r">{s.policy.revision}</code>],
+            ['Specs', count(s.policy.specs)],
+            ['Labels', count(s.policy.labels)],
+            ['Signatures', count(s.policy.signatures)],
+            ['Workflows', count(s.policy.workflows)],
+          ]} />
+          {s.policy.faults.length > 0 && (
+            <div className={css.faults}>
+              <p>A newer revision was refused; the one above stays in force.</p>
+              {s.policy.faults.map((f) => <code key={f}>{f}</code>)}
+            </div>
+          )}
+        </Panel>
+        <Panel title="Engine">
+          <Rows rows={[
+            ['Requests', count(s.engine.requests)],
+            ['Matched a Spec', count(s.engine.matched)],
+            ['Events', count(s.engine.events)],
+            ['Live sessions', count(s.engine.live_sessions)],
+            ['Queue', `${count(s.engine.queue)} of ${count(s.engine.queue_max)}`, s.engine.queue > s.engine.queue_max / 2],
+            ['Deadlines missed', count(s.engine.deadline_missed), s.engine.deadline_missed > 0],
+            ['Rule faults', count(s.engine.rule_faults), s.engine.rule_faults > 0],
+            ['Panics', count(s.engine.panics), s.engine.panics > 0],
+          ]} />
+        </Panel>
+        <Panel title="Journal" note={<State state={s.journal.state} />}>
+          <Rows rows={[
+            ['Entries', count(s.journal.entries)],
+            ['Size', bytes(s.journal.bytes)],
+            ['Not yet acknowledged', count(s.journal.in_flight)],
+          ]} />
+          {s.journal.error && <p className={css.error}>{s.journal.error}</p>}
+        </Panel>
+        <Panel title="Warehouse" note={<State state={s.warehouse.state} />}>
+          <Rows rows={[
+            ['Store', s.warehouse.backend],
+            ['Events', count(s.warehouse.events)],
+            ['Sessions', count(s.warehouse.sessions)],
+            ['Size', bytes(s.warehouse.bytes)],
+            ['Behind the journal', many(s.warehouse.lag, 'entry', 'entries')],
+          ]} />
+          {s.warehouse.error && <p className={css.error}>{s.warehouse.error}</p>}
+        </Panel>
+        <Panel title="Actions taken">
+          <Counts of={s.engine.actions} none="No action was taken." />
+        </Panel>
+        <Panel title="Not recorded" note="by reason">
+          <Counts of={s.shed} none="Nothing was shed." warn />
+        </Panel>
+        <Panel title="Data files">
+          {s.data.length > 0 ? (
+            <Rows rows={s.data.map((d) => [d.name, <span key={d.name} title={d.detail}>{d.detail || d.state}</span>, d.state !== 'ok'])} />
+          ) : (
+            <None>No enrichment data is installed.</None>
+          )}
+        </Panel>
+      </div>
+    </>
+  );
+}
+
+function Rows({ rows }: { rows: [string, ReactNode, boolean?][] }) {
+  return (
+    <dl className={css.rows}>
+      {rows.map(([name, value, warn]) => (
+        <div key={name} data-warn={warn || undefined}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Counts({ of, none, warn = false }: { of: Record<string, number>; none: string; warn?: boolean }) {
+  const rows = Object.entries(of).sort((a, b) => b[1] - a[1]);
+  if (rows.every(([, n]) => n === 0)) return <None>{none}</None>;
+  return <Rows rows={rows.map(([name, n]) => [name.replaceAll('_', ' '), count(n), warn && n > 0])} />;
+}
+
+function State({ state }: { state: string }) {
+  const words: Record<string, string> = { ok: 'working', degraded: 'degraded', down: 'down' };
+  return <span className={css.state} data-state={state}><i />{words[state] ?? state}</span>;
+}
+
+function Latency({ title, lead, l }: { title: string; lead: string; l: LatencyStatus }) {
+  return (
+    <Panel title={title} note="last 5 minutes">
+      <p className={css.lead}>{lead}</p>
+      {l.count > 0 ? (
+        <div className={css.latency}>
+          {([['p50', l.p50_ms], ['p95', l.p95_ms], ['p99', l.p99_ms]] as const).map(([name, ms]) => (
+            <div key={name}>
+              <b>{millis(ms)}</b>
+              <small>{name}</small>
+            </div>
+          ))}
+        </div>
+      ) : (
+        <None>Nothing was measured.</None>
+      )}
+      <p className={css.measured}>{l.count > 0 ? `${compact(l.count)} measured` : ''}</p>
+    </Panel>
+  );
+}
+
+const modeWord: Record<string, string> = { 'pass-through': 'Pass-through', passthrough: 'Pass-through', active: 'Active', mirror: 'Mirror' };
+
+function Sites({ status: s }: { status: Status }) {
+  const me = useQuery(meQuery).data;
+  const queryClient = useQueryClient();
+  const [asked, setAsked] = useState<{ name: string; on: boolean } | null>(null);
+  const flip = useMutation({
+    mutationFn: (b: { name: string; on: boolean }) => answerOf(api.POST('/api/v1/sites/{name}/bypass', { params: { path: { name: b.name } }, body: { on: b.on } })),
+    onSuccess: (_, b) => {
+      toast.done(b.on ? `${b.name} is bypassed` : `${b.name} is judged again`);
+      setAsked(null);
+    },
+    onError: (e) => toast.failed(`The bypass was not switched: ${e.message}`),
+    onSettled: () => queryClient.invalidateQueries({ queryKey: statusQuery.queryKey }),
+  });
+  const admin = me?.role === 'admin';
+  return (
+    <Panel title="Sites" note={count(s.sites.length)} flush>
+      <ul className={css.sites}>
+        {s.sites.map((site) => (
+          <li key={site.name}>
+            <div className={css.site}>
+              <b>{site.name}</b>
+              <small>{site.hosts.join(', ') || 'any host'} → <code>{site.origin}</code></small>
+            </div>
+            <div className={css.figure}><small>Mode</small>{modeWord[site.mode] ?? site.mode}</div>
+            <div className={css.figure}><small>On failure</small>{site.failure === 'closed' ? 'refuse' : 'let through'}</div>
+            <div className={css.figure}><small>Requests</small>{count(site.requests)}</div>
+            <div className={css.figure} data-warn={site.origin_errors > 0 || undefined}><small>Origin errors</small>{count(site.origin_errors)}</div>
+            <Switch
+              className={css.bypass}
+              label={site.bypass ? 'Bypassed' : 'Bypass'}
+              size="sm"
+              color="red"
+              checked={site.bypass}
+              disabled={!admin}
+              title={admin ? undefined : 'Only an administrator can switch this'}
+              onChange={(e) => setAsked({ name: site.name, on: e.currentTarget.checked })}
+            />
+          </li>
+        ))}
+      </ul>
+      <Modal opened={asked !== null} onClose={() => setAsked(null)} title={asked?.on ? `Bypass ${asked.name}?` : `Judge ${asked?.name} again?`} size={440}>
+        <p>
+          {asked?.on
+            ? 'Traffic is relayed untouched at once: nothing is judged, recorded or blocked until the bypass is off again.'
+            : 'Requests are matched, judged and acted upon again from now on.'}
+        </p>
+        <div className={css.buttons}>
+          <Button variant="default" onClick={() => setAsked(null)}>Cancel</Button>
+          <Button color={asked?.on ? 'red' : 'blue'} loading={flip.isPending} onClick={() => asked && flip.mutate(asked)} data-autofocus>
+            {asked?.on ? 'Bypass' : 'Judge again'}
+          </Button>
+        </div>
+      </Modal>
+    </Panel>
+  );
+}
+

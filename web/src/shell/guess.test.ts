@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import type { ElementDef } from '../api/types';
+import { guess, likely } from './guess.ts';
+
+describe('guess', () => {
+  it('tells IDs, entities and values apart', () => {
+    expect(guess(' 883612061859840001 ')).toEqual({ kind: 'id', id: '883612061859840001' });
+    expect(guess('e00000000000004d2').kind).toBe('entity');
+    expect(guess('e80000000000004d2').kind).toBe('value');
+    expect(guess('4111111111111111').kind).toBe('value');
+  });
+});
+
+describe('likely', () => {
+  const defs: ElementDef[] = ['username', 'ip', 'email', 'card', 'phone'].map((id) => ({ id, name: id, group: '', entity: true }));
+  defs.push({ id: 'city', name: 'city', group: '', entity: false });
+  const first = (t: string) => likely(t, defs)[0]?.id;
+  it('puts the fitting element first', () => {
+    expect(first('ann@example.com')).toBe('email');
+    expect(first('203.0.113.9')).toBe('ip');
+    expect(first('2001:db8::1')).toBe('ip');
+    expect(first('4111 1111 1111 1111')).toBe('card');
+    expect(first('+49 30 123456')).toBe('phone');
+    expect(first('ann')).toBe('email');
+  });
+  it('offers entities only', () => expect(likely('x', defs).map((d) => d.id)).not.toContain('city'));
+});

@@ -1,0 +1,31 @@
+import type { ElementDef } from '../api/types';
+
+// What a pasted text may be: the palette puts the likeliest first.
+
+export type Guess = { kind: 'id'; id: string } | { kind: 'entity'; id: string } | { kind: 'value'; value: string };
+
+export function guess(text: string): Guess {
+  const t = text.trim();
+  if (/^e[0-7][0-9a-f]{15}$/.test(t)) return { kind: 'entity', id: t };
+  if (/^[1-9]\d{16,18}$/.test(t)) return { kind: 'id', id: t };
+  return { kind: 'value', value: t };
+}
+
+const shapes: [RegExp, RegExp][] = [
+  [/^[^\s@]+@[^\s@]+$/, /email|mail/],
+  [/^(\d{1,3}\.){3}\d{1,3}$|^[0-9a-f:]*:[0-9a-f:]+$/i, /^ip$|address/],
+  [/^\+?[\d ()-]{7,15}$/, /phone/],
+  [/^[\d -]{12,19}$/, /card/],
+  [/^Mozilla\//, /user_agent/],
+];
+
+/** Entity elements, those first whose values look like the text. */
+export function likely(text: string, elements: readonly ElementDef[]): ElementDef[] {
+  const t = text.trim();
+  const wanted = shapes.filter(([shape]) => shape.test(t)).map(([, id]) => id);
+  const score = (e: ElementDef) => {
+    const i = wanted.findIndex((w) => w.test(e.id));
+    return i >= 0 ? i : e.id === 'username' || e.id === 'email' ? 50 : 100;
+  };
+  return elements.filter((e) => e.entity).sort((a, b) => score(a) - score(b) || a.name.localeCompare(b.name));
+}
