@@ -1,32 +1,39 @@
 package expr
 
 import (
-	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 )
 
-// maxSource bounds a rule. There are no comprehensions in the language and
-// regular expressions are RE2, so its cost is linear in its size and its values.
+// maxSource bounds a rule, in characters.
 const maxSource = 4096
 
-// Options is what a rule may refer to beside the journey.
+// Options is what a rule may refer to beside the journey. Callbacks and maps
+// left nil are not checked against.
 type Options struct {
 	// Element tells whether an element is known and whether it is an entity.
 	Element func(id string) (entity, known bool)
+	// Numeric tells whether an element's value is a number.
+	Numeric func(id string) bool
 	// Lists are the named values of in_list.
 	Lists map[string]map[string]bool
+	// Labels are the IDs that has_label may name.
+	Labels map[string]bool
 }
 
-// Error is a rule that does not compile. Line and Col count from 1 within the
-// rule's own text.
+// Error is a rule that does not compile. Line and Col count characters from 1
+// within the rule's own text.
 type Error struct {
 	Line, Col    int
 	Wrong, Right string
+	// Kind and Name say what a rule names that is defined nowhere: "list" or
+	// "label", so that the caller may know better.
+	Kind, Name string
 }
 
 func (e *Error) Error() string {
@@ -37,8 +44,7 @@ func (e *Error) Error() string {
 type Program struct {
 	source  string
 	program cel.Program
-	refs    []reference    // what macros made identifiers of, in source order
-	byName  map[string]int // identifier to its place in refs
+	refs    []reference // what macros made identifiers of, in source order
 	windows []Window
 	labels  []string
 }
@@ -60,7 +66,6 @@ const (
 	refNumber
 	refPresent
 	refLabel
-	refAttr
 	refCount // count and distinct
 	refSum
 	refFirstSeen
@@ -80,44 +85,68 @@ func attributes() map[string]*cel.Type {
 	}
 }
 
-// Compile parses and checks a rule. The error is an *Error.
-func Compile(src string, opt Options) (*Program, error) {
-	if len(src) > maxSource {
-		return nil, &Error{1, 1, fmt.Sprintf("the rule has %d characters", len(src)), fmt.Sprintf("at most %d", maxSource)}
-	}
-	if strings.TrimSpace(src) == "" {
-		return nil, &Error{1, 1, "the rule is empty", `a condition, e.g. event.outcome == "failure"`}
+// Compile parses, checks and bounds a rule. The error is an *Error.
+func Compile(src string, opt Options) (p *Program, err error) {
+	defer func() {
+		if v := recover(); v != nil { // the parser met something it has no answer for
+			p, err = nil, &Error{Line: 1, Col: 1, Wrong: fmt.Sprintf("the rule can't be read: %v", v), Right: "a simpler condition"}
+		}
+	}()
+	switch n := utf8.RuneCountInString(src); {
+	case n > maxSource:
+		return nil, &Error{Line: 1, Col: 1, Wrong: fmt.Sprintf("the rule has %d characters", n), Right: fmt.Sprintf("at most %d; make several labels of it", maxSource)}
+	case strings.TrimSpace(src) == "":
+		return nil, &Error{Line: 1, Col: 1, Wrong: "the rule is empty", Right: `a condition, e.g. event.outcome == "failure"`}
+	case !utf8.ValidString(src):
+		return nil, &Error{Line: 1, Col: 1, Wrong: "the rule is not valid UTF-8", Right: "text"}
 	}
 	c := &collector{opt: opt, byName: map[string]int{}}
 	env, err := cel.NewCustomEnv(cel.StdLib(), cel.ClearMacros(), cel.Macros(c.macros()...),
-		cel.ParserRecursionLimit(60), cel.DefaultUTCTimeZone(true))
+		cel.ParserRecursionLimit(60), cel.ExpressionNodeLimit(2000), cel.DefaultUTCTimeZone(true),
+		cel.CrossTypeNumericComparisons(true))
 	if err != nil {
 		return nil, fmt.Errorf("expr: environment: %w", err)
 	}
 	parsed, issues := env.Parse(src)
 	if issues.Err() != nil {
-		return nil, explain(issues, c)
+		return nil, explain(src, issues, c)
 	}
 	vars := c.declarations()
 	for name, t := range attributes() {
 		vars = append(vars, cel.Variable(name, t))
 	}
-	full, err := env.Extend(vars...)
+	full, err := env.Extend(append(vars, cel.ASTValidators(cel.ValidateRegexLiterals(), cel.ValidateRegexProgramSizeLimit(maxPattern), cel.ValidateDurationLiterals(),
+		cel.ValidateTimestampLiterals(), cel.ValidateHomogeneousAggregateLiterals()))...)
 	if err != nil {
 		return nil, fmt.Errorf("expr: environment: %w", err)
 	}
 	checked, issues := full.Check(parsed)
 	if issues.Err() != nil {
-		return nil, explain(issues, c)
+		return nil, explain(src, issues, c)
 	}
 	if checked.OutputType() != cel.BoolType {
-		return nil, &Error{1, 1, "the rule is " + article(checked.OutputType().String()), "a condition that is true or false, e.g. with >= or =="}
+		return nil, &Error{Line: 1, Col: 1, Wrong: "the rule is " + article(checked.OutputType().String()), Right: "a condition that is true or false, e.g. with >= or =="}
 	}
-	program, err := full.Program(checked, cel.EvalOptions(cel.OptOptimize))
+	if e := inspect(checked); e != nil {
+		return nil, e
+	}
+	cost, err := full.EstimateCost(checked, sizes{})
 	if err != nil {
-		return nil, &Error{1, 1, firstLine(err.Error()), "a rule whose constants are valid"}
+		return nil, &Error{Line: 1, Col: 1, Wrong: "the rule's cost can't be told: " + firstLine(err.Error()), Right: "a simpler condition"}
 	}
-	p := &Program{source: src, program: program, refs: c.refs, byName: c.byName}
+	if cost.Max > maxCost {
+		return nil, &Error{Line: 1, Col: 1, Wrong: fmt.Sprintf("the rule may cost %d", cost.Max),
+			Right: fmt.Sprintf("at most %d: shorter or fewer patterns in matches, or a list with in_list", maxCost)}
+	}
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	if cost.Max > cheap {
+		options = append(options, cel.CostLimit(maxCost))
+	}
+	program, err := full.Program(checked, options...)
+	if err != nil {
+		return nil, &Error{Line: 1, Col: 1, Wrong: firstLine(err.Error()), Right: "a rule whose constants are valid"}
+	}
+	p = &Program{source: src, program: program, refs: c.refs}
 	seen := map[Window]bool{}
 	for _, r := range c.refs {
 		switch {
@@ -134,93 +163,20 @@ func Compile(src string, opt Options) (*Program, error) {
 // Source returns the rule as written.
 func (p *Program) Source() string { return p.source }
 
-// Windows returns the rolling state the rule needs, in source order.
+// Windows returns the rolling state the rule needs, each once, in source order.
 func (p *Program) Windows() []Window { return p.windows }
 
 // Labels returns the label IDs the rule asks for.
 func (p *Program) Labels() []string { return p.labels }
 
-// explain turns the first issue into an Error and says what would be right.
-func explain(issues *cel.Issues, c *collector) error {
-	errs := issues.Errors()
-	if len(errs) == 0 {
-		return &Error{1, 1, firstLine(issues.Err().Error()), "a CEL condition"}
-	}
-	e := errs[0]
-	out := &Error{Line: max(e.Location.Line(), 1), Col: e.Location.Column() + 1, Wrong: firstLine(e.Message)}
-	if right, ok := c.right[e.Message]; ok {
-		out.Right = right
-		return out
-	}
-	switch {
-	case strings.Contains(e.Message, "undeclared reference to '"):
-		name := strings.SplitN(strings.SplitN(e.Message, "'", 3)[1], "'", 2)[0]
-		out.Wrong = fmt.Sprintf("%q is unknown", name)
-		out.Right = nearest(name, vocabulary()) + " or another name of docs/policy.md"
-	case strings.Contains(e.Message, "undefined field"):
-		out.Right = "a name of docs/policy.md, such as event.type or session.rating"
-	case strings.Contains(e.Message, "no matching overload"):
-		out.Right = "two values of the same type: text in quotes, whole numbers, or decimals such as 1.0"
-	default:
-		out.Right = "a CEL condition, see docs/policy.md"
-	}
-	return out
-}
-
-func vocabulary() []string {
-	names := []string{"event", "session", "entity", "value", "number", "present", "in_list"}
-	for n := range attributes() {
-		names = append(names, n)
-	}
-	return names
-}
-
-// nearest returns the word with the smallest edit distance, quoted.
-func nearest(word string, words []string) string {
-	best, dist := "", 1<<30
-	for _, w := range words {
-		if d := distance(word, w); d < dist || d == dist && w < best {
-			best, dist = w, d
-		}
-	}
-	return fmt.Sprintf("%q", best)
-}
-
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		prev := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			prev, row[j] = row[j], min(row[j]+1, row[j-1]+1, prev+cost)
-		}
-	}
-	return row[len(b)]
-}
-
-func article(t string) string {
-	if t == "int" {
-		return "an int"
-	}
-	return "a " + t
-}
-
-func firstLine(s string) string {
-	s, _, _ = strings.Cut(s, "\n")
-	return s
-}
-
-// errPanic wraps what a rule's evaluation panicked with.
-var errPanic = errors.New("expr: the rule panicked")
-
-// listValue renders a list as CEL sees it.
+// listValue renders a list as CEL sees it: a map whose look-up needs no
+// reflection.
 func listValue(values map[string]bool) ref.Val {
-	return types.NewDynamicMap(types.DefaultTypeAdapter, values)
+	m := make(map[ref.Val]ref.Val, len(values))
+	for v, in := range values {
+		if in {
+			m[types.String(v)] = types.True
+		}
+	}
+	return types.NewRefValMap(types.DefaultTypeAdapter, m)
 }

@@ -1,8 +1,11 @@
 package expr
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,12 +30,17 @@ type seenAttr struct {
 	val  ref.Val
 }
 
+// errPanic wraps what a rule's evaluation panicked with.
+var errPanic = errors.New("expr: the rule panicked")
+
 // pool keeps activations between evaluations, since rules run on the hot path.
 var pool = sync.Pool{New: func() any { return new(activation) }}
 
 // Eval evaluates the rule. When it holds, the evidence lists every value it
-// looked at, in the order of the rule. A rule that errors or panics does not
-// hold and says why.
+// looked at: journey functions and elements in the order of the rule, then
+// attributes in the order they were asked for. What a rule skipped (the right
+// of a false &&) is not in it. A rule that errors or panics does not hold and
+// says why.
 func (p *Program) Eval(f Facts) (holds bool, evidence []journey.Evidence, err error) {
 	a := pool.Get().(*activation)
 	a.p, a.facts = p, f
@@ -61,7 +69,11 @@ func (p *Program) Eval(f Facts) (holds bool, evidence []journey.Evidence, err er
 
 // ResolveName implements CEL's activation.
 func (a *activation) ResolveName(name string) (any, bool) {
-	if i, ok := a.p.byName[name]; ok {
+	if name[0] == '@' {
+		i, err := strconv.Atoi(name[1:])
+		if err != nil || i >= len(a.vals) {
+			return nil, false
+		}
 		if a.vals[i] == nil {
 			a.vals[i] = a.resolve(&a.p.refs[i])
 		}
@@ -90,7 +102,7 @@ func (a *activation) attr(name string) (ref.Val, bool) {
 		now, start := a.facts.Attr("event.time").(int64), a.facts.Attr("session.start").(int64)
 		return types.Int((now - start) / 1e6), true
 	case "event.type", "event.name", "event.outcome", "event.method", "session.rating", "session.account":
-		return types.String(a.facts.Attr(name).(string)), true
+		return text(a.facts.Attr(name).(string)), true
 	case "event.status", "session.events", "session.points":
 		return types.Int(a.facts.Attr(name).(int)), true
 	case "session.new":
@@ -102,10 +114,10 @@ func (a *activation) attr(name string) (ref.Val, bool) {
 func (a *activation) resolve(r *reference) ref.Val {
 	switch r.kind {
 	case refValue:
-		return types.String(a.facts.Value(r.element))
+		return text(a.facts.Value(r.element))
 	case refNumber:
 		n, err := strconv.ParseFloat(a.facts.Value(r.element), 64)
-		if err != nil {
+		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
 			n = 0
 		}
 		return types.Double(n)
@@ -141,6 +153,15 @@ func (a *activation) resolve(r *reference) ref.Val {
 	}
 }
 
+// text cuts what is longer than the rule's cost was reckoned with. Elements are
+// bounded well below it.
+func text(s string) ref.Val {
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "")
+	}
+	return types.String(s)
+}
+
 func timestamp(micros int64) ref.Val {
 	return types.Timestamp{Time: time.UnixMicro(micros).UTC()}
 }
@@ -153,9 +174,7 @@ func (a *activation) evidence() []journey.Evidence {
 		}
 	}
 	for _, s := range a.attrs {
-		if s.name != "event.type" { // the Event says so itself
-			out = append(out, journey.Evidence{What: s.name, Value: render(s.val)})
-		}
+		out = append(out, journey.Evidence{What: s.name, Value: render(s.val)})
 	}
 	return out
 }

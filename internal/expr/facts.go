@@ -78,7 +78,7 @@ func (w Window) String() string {
 
 func shortDuration(d time.Duration) string {
 	switch {
-	case d%(24*time.Hour) == 0:
+	case d%(24*time.Hour) == 0 && d > 24*time.Hour:
 		return strconv.Itoa(int(d/(24*time.Hour))) + "d"
 	case d%time.Hour == 0:
 		return strconv.Itoa(int(d/time.Hour)) + "h"

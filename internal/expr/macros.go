@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,8 +22,8 @@ import (
 type collector struct {
 	opt    Options
 	refs   []reference
-	byName map[string]int
-	right  map[string]string // error message to what would be right
+	byName map[string]int    // what a reference is to its place in refs
+	right  map[string]*Error // message of an own error to the rest of it
 }
 
 func (c *collector) macros() []cel.Macro {
@@ -42,25 +43,33 @@ func (c *collector) macros() []cel.Macro {
 }
 
 func (c *collector) fail(eh cel.MacroExprFactory, at ast.Expr, wrong, right string) *common.Error {
+	return c.undefined(eh, at, "", "", wrong, right)
+}
+
+// undefined is fail for a name that another document would have to define.
+func (c *collector) undefined(eh cel.MacroExprFactory, at ast.Expr, kind, name, wrong, right string) *common.Error {
 	if c.right == nil {
-		c.right = map[string]string{}
+		c.right = map[string]*Error{}
 	}
-	c.right[wrong] = right
+	c.right[wrong] = &Error{Wrong: wrong, Right: right, Kind: kind, Name: name}
 	return eh.NewError(at.ID(), wrong)
 }
 
-// ident adds a reference under a name of its own and returns its identifier.
+// ident adds a reference, unless the rule has it already, and returns its
+// identifier: @ and its place in refs, which no rule can write itself.
 func (c *collector) ident(eh cel.MacroExprFactory, name string, r reference) ast.Expr {
-	if _, ok := c.byName[name]; !ok {
-		c.byName[name] = len(c.refs)
+	i, ok := c.byName[name]
+	if !ok {
+		i = len(c.refs)
+		c.byName[name] = i
 		c.refs = append(c.refs, r)
 	}
-	return eh.NewIdent(name)
+	return eh.NewIdent("@" + strconv.Itoa(i))
 }
 
 func (c *collector) declarations() []cel.EnvOption {
-	var out []cel.EnvOption
-	for name, i := range c.byName {
+	out := make([]cel.EnvOption, 0, len(c.refs)+16)
+	for i := range c.refs {
 		t := cel.IntType
 		switch c.refs[i].kind {
 		case refValue:
@@ -74,7 +83,7 @@ func (c *collector) declarations() []cel.EnvOption {
 		case refList:
 			t = cel.MapType(cel.StringType, cel.BoolType)
 		}
-		out = append(out, cel.Variable(name, t))
+		out = append(out, cel.Variable("@"+strconv.Itoa(i), t))
 	}
 	return out
 }
@@ -87,6 +96,11 @@ func (c *collector) elementMacro(kind refKind) cel.MacroFactory {
 		}
 		if err := c.checkElement(eh, args[0], id, false); err != nil {
 			return nil, err
+		}
+		if kind == refNumber {
+			if err := c.checkNumeric(eh, args[0], id); err != nil {
+				return nil, err
+			}
 		}
 		fn := [...]string{refValue: "value", refNumber: "number", refPresent: "present"}[kind]
 		return c.ident(eh, fn+"__"+id, reference{kind: kind, element: id, what: fn + "(" + strconv.Quote(id) + ")"}), nil
@@ -107,22 +121,21 @@ func (c *collector) checkElement(eh cel.MacroExprFactory, at ast.Expr, id string
 	return nil
 }
 
+func (c *collector) checkNumeric(eh cel.MacroExprFactory, at ast.Expr, id string) *common.Error {
+	if c.opt.Numeric != nil && !c.opt.Numeric(id) {
+		return c.fail(eh, at, fmt.Sprintf("%q is no number", id), "an element that is one, e.g. transaction_amount or quantity")
+	}
+	return nil
+}
+
 func (c *collector) inList(eh cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
 	name, ok := literal(args[0])
 	if !ok {
 		return nil, c.fail(eh, args[0], "the list's name is not a literal", `a name in quotes, e.g. in_list("good_bots", value("bot_name"))`)
 	}
 	values, ok := c.opt.Lists[name]
-	if !ok {
-		names := make([]string, 0, len(c.opt.Lists))
-		for n := range c.opt.Lists {
-			names = append(names, n)
-		}
-		right := "a document of kind list with that name"
-		if len(names) > 0 {
-			right = nearest(name, names) + " or " + right
-		}
-		return nil, c.fail(eh, args[0], fmt.Sprintf("%q is no list", name), right)
+	if !ok && c.opt.Lists != nil {
+		return nil, c.undefined(eh, args[0], "list", name, fmt.Sprintf("%q is no list", name), suggest(name, keys(c.opt.Lists), "a document of kind list with that name"))
 	}
 	list := c.ident(eh, "list__"+name, reference{kind: refList, list: listValue(values)})
 	return eh.NewCall(operators.In, args[1], list), nil
@@ -135,6 +148,9 @@ func (c *collector) hasLabel(eh cel.MacroExprFactory, target ast.Expr, args []as
 	id, ok := literal(args[0])
 	if !ok {
 		return nil, c.fail(eh, args[0], "the label is not a literal", "a label ID in quotes")
+	}
+	if c.opt.Labels != nil && !c.opt.Labels[id] {
+		return nil, c.undefined(eh, args[0], "label", id, fmt.Sprintf("%q is no label", id), suggest(id, keys(c.opt.Labels), "a document of kind label with that id"))
 	}
 	return c.ident(eh, "label__"+id, reference{kind: refLabel, label: id, what: "session.has_label(" + strconv.Quote(id) + ")"}), nil
 }
@@ -162,6 +178,9 @@ func (c *collector) windowMacro(op Op) cel.MacroFactory {
 			w.Element, args = id, args[1:]
 			if op == Sum {
 				kind = refSum
+				if err := c.checkNumeric(eh, target, id); err != nil {
+					return nil, err
+				}
 			}
 		case FirstSeen, "age":
 			if len(args) > 0 {
@@ -214,52 +233,56 @@ func (c *collector) subject(eh cel.MacroExprFactory, target ast.Expr, op Op) (st
 // filters reads type, outcome and within, each optional, in that order.
 func (c *collector) filters(eh cel.MacroExprFactory, args []ast.Expr, w *Window) *common.Error {
 	stage := 0
-	for _, a := range args {
+	for i, a := range args {
 		s, ok := literal(a)
 		if !ok {
 			return c.fail(eh, a, "an argument is not a literal", `texts in quotes: type, outcome, time, e.g. ("authentication_attempt", "failure", "10m")`)
 		}
-		d, durErr := parseWithin(s)
+		d, notTime := ParseDuration(s)
 		switch t, o := journey.EventType(s), journey.Outcome(s); {
 		case stage < 1 && (s == "" || t.Valid()):
 			w.Type, stage = t, 1
-		case stage < 2 && (o == journey.Success || o == journey.Failure || o == journey.OriginError || o == journey.Mitigated):
+		case stage < 2 && slices.Contains(outcomes(), s):
 			w.Outcome, stage = o, 2
-		case stage < 3 && durErr == nil:
+		case stage < 3 && notTime == nil && d <= maxWithin:
 			w.Within, stage = d, 3
+		case notTime == nil && stage < 3:
+			return c.fail(eh, a, fmt.Sprintf("%q is too far back", s), "at most 90d")
+		case t.Valid() || notTime == nil || slices.Contains(outcomes(), s):
+			return c.fail(eh, a, fmt.Sprintf("%q stands out of order", s), `type, outcome, time, e.g. ("authentication_attempt", "failure", "10m")`)
 		default:
-			types := make([]string, 0, 32)
-			for _, t := range journey.EventTypes() {
-				types = append(types, string(t))
-			}
-			right := nearest(s, types) + " or another event type; then success, failure, error or blocked; then a time such as 90s, 10m, 24h or 7d"
-			return c.fail(eh, a, fmt.Sprintf("%q is no event type, outcome or time here", s), right)
+			return c.fail(eh, a, fmt.Sprintf("%q is no event type, outcome or time", s), c.meant(s, stage, i == len(args)-1))
 		}
 	}
 	return nil
 }
 
+// meant guesses what a wrong filter argument should have been.
+func (c *collector) meant(s string, stage int, last bool) string {
+	if fixed, ok := DurationHint(s); ok && last {
+		return fixed
+	}
+	words := outcomes()
+	if stage < 1 {
+		words = append(words, eventTypes()...)
+	}
+	return suggest(s, words, "an event type; then success, failure, error or blocked; then a time such as 90s, 10m, 24h or 7d")
+}
+
 // maxWithin bounds how far back a window may look.
 const maxWithin = 90 * 24 * time.Hour
 
-func parseWithin(s string) (time.Duration, error) {
-	var d time.Duration
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
-		if err != nil {
-			return 0, err
-		}
-		d = time.Duration(n) * 24 * time.Hour
-	} else {
-		var err error
-		if d, err = time.ParseDuration(s); err != nil {
-			return 0, err
-		}
+func outcomes() []string {
+	return []string{string(journey.Success), string(journey.Failure), string(journey.OriginError), string(journey.Mitigated)}
+}
+
+func eventTypes() []string {
+	all := journey.EventTypes()
+	out := make([]string, len(all))
+	for i, t := range all {
+		out[i] = string(t)
 	}
-	if d < time.Second || d > maxWithin {
-		return 0, fmt.Errorf("%v is not between 1s and 90d", d)
-	}
-	return d, nil
+	return out
 }
 
 func literal(e ast.Expr) (string, bool) {

@@ -109,7 +109,7 @@ func relay(e *engine.Engine, x *wire.Exchange, st *step) (answered int, edits []
 		x.Response = wire.Head{Status: d.Answer.Status, Fields: d.Answer.Fields, Proto: "HTTP/1.1"}
 		x.RespBody = wire.Body{Bytes: d.Answer.Body, Seen: true}
 	} else {
-		st.client.keep(&x.Response)
+		st.client.jar.keep(&x.Response)
 	}
 	x.RespTime = x.Start + 20_000
 	e.Decide(x, wire.PhaseResponseHead)
@@ -150,8 +150,8 @@ func (st *step) exchange(id uint64, mode site.Mode) (*wire.Exchange, error) {
 		}
 		add(&x.Request, "Content-Type", kind)
 	}
-	if jar := c.cookies(); jar != "" {
-		add(&x.Request, "Cookie", jar)
+	if cookies := c.jar.header(); cookies != "" {
+		add(&x.Request, "Cookie", cookies)
 	}
 	x.ReqBody = wire.Body{Bytes: []byte(st.request.body), Seen: true}
 	status := 200
@@ -170,26 +170,26 @@ func (st *step) exchange(id uint64, mode site.Mode) (*wire.Exchange, error) {
 	return x, nil
 }
 
-func (c *client) cookies() string {
-	pairs := make([]string, 0, len(c.order))
-	for _, n := range c.order {
-		pairs = append(pairs, n+"="+c.jar[n])
+func (j *jar) header() string {
+	pairs := make([]string, 0, len(j.order))
+	for _, n := range j.order {
+		pairs = append(pairs, n+"="+j.values[n])
 	}
 	return strings.Join(pairs, "; ")
 }
 
 // keep takes the cookies a response sets, as a browser does.
-func (c *client) keep(h *wire.Head) {
+func (j *jar) keep(h *wire.Head) {
 	for _, f := range h.Fields {
 		if !strings.EqualFold(f.Name, "Set-Cookie") {
 			continue
 		}
 		first, _, _ := strings.Cut(f.Value, ";")
 		if name, value, ok := strings.Cut(first, "="); ok {
-			if _, known := c.jar[name]; !known {
-				c.order = append(c.order, name)
+			if _, known := j.values[name]; !known {
+				j.order = append(j.order, name)
 			}
-			c.jar[name] = value
+			j.values[name] = value
 		}
 	}
 }

@@ -37,8 +37,13 @@ type step struct {
 type client struct {
 	name, agent string
 	ip          netip.Addr
-	jar         map[string]string
-	order       []string
+	jar         *jar
+}
+
+// jar keeps a client's cookies in the order in which they were first set.
+type jar struct {
+	values map[string]string
+	order  []string
 }
 
 type message struct {
@@ -123,7 +128,7 @@ func (p *parser) line(n int, line string) error {
 // client reads: client NAME ip=203.0.113.7 agent="..." country=DE city=Berlin.
 func (p *parser) client(s string) error {
 	name, rest, _ := strings.Cut(s, " ")
-	c := &client{name: name, jar: map[string]string{}, agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"}
+	c := &client{name: name, jar: &jar{values: map[string]string{}}, agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"}
 	var place enrich.Place
 	for rest = strings.TrimSpace(rest); rest != ""; rest = strings.TrimSpace(rest) {
 		key, after, ok := strings.Cut(rest, "=")
@@ -164,7 +169,7 @@ func (p *parser) client(s string) error {
 		return fmt.Errorf("client: want client NAME ip=203.0.113.7")
 	}
 	if old := p.clients[name]; old != nil {
-		c.jar, c.order = old.jar, old.order // the same person elsewhere keeps the cookies
+		c.jar = old.jar // the same person elsewhere keeps the cookies
 	}
 	p.clients[name], p.current = c, c
 	if place != (enrich.Place{}) {

@@ -1,0 +1,116 @@
+package replay
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var rewrite = flag.Bool("rewrite", false, "regenerate what the scripts expect")
+
+// TestJourneys runs the project's own scripts.
+func TestJourneys(t *testing.T) {
+	for _, dir := range []string{"testdata/journeys", "../../examples/shop"} {
+		r, err := Run(dir, Options{Rewrite: *rewrite})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range r.Scripts {
+			if s.Diff != "" {
+				t.Errorf("%s differs:\n%s", s.Path, s.Diff)
+			}
+		}
+	}
+}
+
+func TestNoScriptIsAFailure(t *testing.T) {
+	if _, err := Run(t.TempDir(), Options{}); err == nil || !strings.Contains(err.Error(), "no *.journey") {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+const tiny = `policy policy
+at 2026-01-05T10:00:00Z
+client ann ip=192.0.2.1
+
+> GET /
+< 200
+`
+
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const views = "kind: spec\nname: View\ntype: page_view\nmatch: {method: GET}\nrequest: {path: url_path}\n"
+
+// TestAWrongExpectationFails shows that a script can fail, and that rewriting
+// makes it pass without touching anything else.
+func TestAWrongExpectationFails(t *testing.T) {
+	dir := write(t, map[string]string{"policy/p.yaml": views, "a.journey": tiny + "= nothing\n"})
+	r, err := Run(dir, Options{})
+	if err != nil || r.Failed != 1 || !strings.Contains(r.Scripts[0].Diff, "- = nothing") ||
+		!strings.Contains(r.Scripts[0].Diff, `+ = event page_view "View" success session=1`) {
+		t.Fatalf("%+v %v", r, err)
+	}
+	if _, err := Run(dir, Options{Rewrite: true}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Run(dir, Options{}); err != nil || r.Passed != 1 {
+		t.Fatalf("%+v %v", r, err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "a.journey"))
+	if err != nil || !strings.HasPrefix(string(text), tiny) {
+		t.Fatalf("rewriting changed more than expectations:\n%s", text)
+	}
+}
+
+func TestBadScriptsSayWhere(t *testing.T) {
+	for text, want := range map[string]string{
+		"> GET /\n":                   ":1: a request without a client",
+		"client ann\n":                ":1: client: want client NAME ip=",
+		"client ann ip=nope\n":        `:1: client: ip "nope"`,
+		"at noon\n":                   ":1: at \"noon\"",
+		"+soon\n":                     ":1: \"+soon\"",
+		"as ann\n":                    ":1: no client \"ann\"",
+		"mode mirror\n":               ":1: mode \"mirror\"",
+		"frobnicate\n":                ":1: \"frobnicate\" is not understood",
+		"policy policy\n":             "no request",
+		tiny + "\n> BAD\n":            "is no request",
+		tiny + "\n> GET /\n< hello\n": "is no response",
+	} {
+		dir := write(t, map[string]string{"policy/p.yaml": views, "a.journey": text})
+		if _, err := Run(dir, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want it to say %q", text, err, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(tiny)
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := parse("x.journey", text)
+		if err != nil {
+			return
+		}
+		want := make([][]string, len(s.steps))
+		for i := range s.steps {
+			want[i] = s.steps[i].want
+		}
+		if _, err := parse("x.journey", s.render(want)); err != nil {
+			t.Fatalf("what it renders does not parse: %v", err)
+		}
+	})
+}
