@@ -17,6 +17,10 @@ var ErrNotFound = errors.New("warehouse: not found")
 // ErrCursor says that a query's Cursor is none that this store gave.
 var ErrCursor = errors.New("warehouse: bad cursor")
 
+// ErrOrder says that a batch doesn't start right after the Position: the writer
+// asks for the Position and goes on from there.
+var ErrOrder = errors.New("warehouse: batch out of order")
+
 // Batch is what a run of journal records adds. Sessions are deduplicated: the
 // last state of each. Sequences run parallel to Events: each Event's record.
 type Batch struct {
@@ -149,4 +153,20 @@ type Overview struct {
 // Gauge answers sizes.
 type Gauge interface {
 	Overview(ctx context.Context, since int64) (Overview, error)
+}
+
+// Charter draws the Session page.
+type Charter interface {
+	// BubbleChart counts a Session's Events by time, in at most the number of
+	// buckets given, and by the rating they had; oldest first.
+	BubbleChart(ctx context.Context, session journey.ID, buckets int) ([]BucketCount, error)
+	// Turns lists the Events that changed the rating, oldest first.
+	Turns(ctx context.Context, session journey.ID) ([]journey.Event, error)
+}
+
+// Keeper copies the store while it runs.
+type Keeper interface {
+	// Backup writes one consistent copy to a file that doesn't exist yet, which
+	// the same backend opens.
+	Backup(ctx context.Context, file string) error
 }

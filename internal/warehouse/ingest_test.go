@@ -1,0 +1,249 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/throughline/throughline/internal/journal"
+	"github.com/throughline/throughline/internal/journey"
+)
+
+// memory is a Store that keeps what it is given and can be told to fail.
+type memory struct {
+	mu       sync.Mutex
+	position uint64
+	events   []journey.Event
+	seqs     []uint64
+	sessions map[journey.ID]journey.Session
+	failing  error
+	applies  int
+}
+
+func (m *memory) Position(context.Context, int) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.position, nil
+}
+
+func (m *memory) Apply(_ context.Context, _ int, from, to uint64, b Batch) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.applies++
+	if m.failing != nil {
+		return m.failing
+	}
+	if from != m.position+1 {
+		return fmt.Errorf("%w: %d after %d", ErrOrder, from, m.position)
+	}
+	m.position = to
+	m.events = append(m.events, b.Events...)
+	m.seqs = append(m.seqs, b.Sequences...)
+	seen := map[journey.ID]bool{}
+	for _, s := range b.Sessions {
+		if seen[s.ID] {
+			return fmt.Errorf("session %d twice in a batch", s.ID)
+		}
+		seen[s.ID] = true
+		m.sessions[s.ID] = s
+	}
+	return nil
+}
+
+func (m *memory) Expire(context.Context, int64) error { return nil }
+func (m *memory) Close() error                        { return nil }
+
+func (m *memory) fail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.failing = err
+}
+
+func (m *memory) tried() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.applies
+}
+
+func (m *memory) at() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.position
+}
+
+func (m *memory) holds() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.events)
+}
+
+// judged is an entry that completes an Event, or faulted.
+func judged(n int) *journey.Entry {
+	e := &journey.Entry{Version: journey.EntryVersion, Input: journey.Input{Kind: journey.InputTick, Time: int64(n)}}
+	if n%10 == 0 {
+		e.Judgement.Fault = "panic"
+	}
+	sid := journey.ID(1 + n/5)
+	e.Judgement.Events = []journey.Event{{ID: journey.ID(n), SessionID: sid}}
+	e.Judgement.Sessions = []journey.Session{{ID: sid, Events: n}}
+	return e
+}
+
+type rig struct {
+	j      *journal.Journal
+	w      journal.Writer
+	store  *memory
+	next   int
+	stop   context.CancelFunc
+	done   chan error
+	ingest *Ingest
+}
+
+func start(t *testing.T, dir string, store *memory, opts IngestOptions) *rig {
+	t.Helper()
+	j, err := journal.Open(journal.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	last, err := j.Last(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := j.Writer(t.Context(), 0, last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Retry = time.Millisecond
+	r := &rig{j: j, w: w, store: store, next: int(last) + 1, done: make(chan error, 1), ingest: NewIngest(j, store, opts)}
+	ctx, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	go func() { r.done <- r.ingest.Run(ctx) }()
+	t.Cleanup(func() { stop(); <-r.done; close(r.done) })
+	return r
+}
+
+func (r *rig) write(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		if err := r.w.Append(judged(r.next), func(uint64, error) {}); err != nil {
+			t.Fatal(err)
+		}
+		r.next++
+	}
+	if err := r.w.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for limit := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func empty() *memory { return &memory{sessions: map[journey.ID]journey.Session{}} }
+
+func TestIngestCarriesAllAndSkipsFaults(t *testing.T) {
+	var mu sync.Mutex
+	var told []journey.Event
+	r := start(t, t.TempDir(), empty(), IngestOptions{BatchEvents: 64, OnApplied: func(events []journey.Event, _ []journey.Session, _ time.Time) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, events...)
+	}})
+	r.write(t, 1000)
+	eventually(t, "all applied", func() bool { return r.store.at() == 1000 })
+	if r.store.holds() != 900 {
+		t.Errorf("%d events, want 900", r.store.holds())
+	}
+	for i, e := range r.store.events {
+		if r.store.seqs[i] != uint64(e.ID) || e.ID%10 == 0 {
+			t.Fatalf("event %d has sequence %d", e.ID, r.store.seqs[i])
+		}
+	}
+	if s := r.store.sessions[1+3]; s.Events != 19 {
+		t.Errorf("session 4 is at %d, want 19", s.Events)
+	}
+	eventually(t, "all told", func() bool { mu.Lock(); defer mu.Unlock(); return len(told) == 900 })
+	if !slices.IsSortedFunc(told, func(a, b journey.Event) int { return int(a.ID - b.ID) }) {
+		t.Error("told out of order")
+	}
+	eventually(t, "stats", func() bool {
+		s := r.ingest.Stats(t.Context())
+		return s.Position == 1000 && s.Lag == 0 && s.Events == 900 && s.Faulted == 100 && s.LastError == ""
+	})
+}
+
+func TestIngestGoesOnAfterTheStoreFailed(t *testing.T) {
+	store := empty()
+	r := start(t, t.TempDir(), store, IngestOptions{})
+	r.write(t, 50)
+	eventually(t, "first applied", func() bool { return store.at() == 50 })
+	store.fail(errors.New("disk full"))
+	before := store.tried()
+	r.write(t, 50)
+	eventually(t, "it was tried again", func() bool { return store.tried() > before+2 })
+	if s := r.ingest.Stats(t.Context()); s.Lag != 50 || s.Errors == 0 || !strings.Contains(s.LastError, "disk full") {
+		t.Errorf("stats %+v", s)
+	}
+	store.fail(nil)
+	eventually(t, "the rest applied", func() bool { return store.at() == 100 })
+	if store.holds() != 90 {
+		t.Errorf("%d events", store.holds())
+	}
+	eventually(t, "the error forgotten", func() bool { return r.ingest.Stats(t.Context()).LastError == "" })
+}
+
+func TestIngestGoesOnWhereTheStoreIs(t *testing.T) {
+	dir, store := t.TempDir(), empty()
+	r := start(t, dir, store, IngestOptions{})
+	r.write(t, 30)
+	eventually(t, "applied", func() bool { return store.at() == 30 })
+	r.stop()
+	if err := <-r.done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Run ends with %v", err)
+	}
+	r.done <- nil
+	r.write(t, 30)
+	if err := r.j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r = start(t, dir, store, IngestOptions{})
+	eventually(t, "applied", func() bool { return store.at() == 60 })
+	if store.holds() != 54 {
+		t.Errorf("%d events", store.holds())
+	}
+	// The store knows more than the journal, as after a power loss.
+	store.mu.Lock()
+	store.position = 80
+	store.mu.Unlock()
+	r.stop()
+	if err := <-r.done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Run ends with %v", err)
+	}
+	r.done <- nil
+	if err := r.j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r = start(t, dir, store, IngestOptions{})
+	eventually(t, "the journal advanced", func() bool { last, err := r.j.Last(t.Context(), 0); return err == nil && last == 80 })
+	w, err := r.j.Writer(t.Context(), 0, 80)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.w, r.next = w, 81
+	r.write(t, 9)
+	eventually(t, "what follows applied", func() bool { return store.at() == 89 })
+	if store.holds() != 54+9 {
+		t.Errorf("%d events", store.holds())
+	}
+}
