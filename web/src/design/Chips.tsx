@@ -48,14 +48,20 @@ export function LabelChip({ label, linked = false }: { label: LabelGroup; linked
   );
 }
 
-/** The gravest labels first; the rest as +n. */
-export function LabelChips({ labels, max = 3, wrap = false }: { labels: readonly Label[]; max?: number; wrap?: boolean }) {
+/** The gravest labels first by name, some more by their mark alone, the rest as +n. */
+export function LabelChips({ labels, max = 3, marks = 0, wrap = false }: { labels: readonly Label[]; max?: number; marks?: number; wrap?: boolean }) {
   const groups = groupLabels(labels);
-  const rest = groups.slice(max);
+  const rest = groups.slice(max + marks);
   return (
     <span className={`${css.chips} ${wrap ? css.wrap : ''}`}>
       {groups.slice(0, max).map((l) => (
         <LabelChip key={l.id} label={l} />
+      ))}
+      {groups.slice(max, max + marks).map((l) => (
+        <span key={l.id} className={`${css.chip} ${css.only} ${l.shadow ? css.shadow : ''}`} data-severity={l.severity} title={labelHint(l)}>
+          <SeverityMark severity={l.severity} />
+          <span className="unseen">{l.title}</span>
+        </span>
       ))}
       {rest.length > 0 && (
         <span className={css.more} title={rest.map((l) => l.title).join('\n')}>
@@ -87,7 +93,7 @@ export function SignatureChip({ signature, linked = false }: { signature: Signat
 
 const actionIcon = { block: IconBan, redirect: IconArrowForwardUp, tag: IconTag };
 
-export function ActionChip({ action }: { action: Action }) {
+export function ActionChip({ action, short = false }: { action: Action; short?: boolean }) {
   const Icon = actionIcon[action.type];
   const how = action.shadow ? 'in shadow: would have been taken' : action.enforced ? 'taken' : 'decided, not taken';
   return (
@@ -97,8 +103,8 @@ export function ActionChip({ action }: { action: Action }) {
       title={[`${action.name}: ${how}`, action.reason].filter(Boolean).join('\n')}
     >
       <Icon size={12} stroke={1.8} />
-      <span>{action.name}</span>
-      {(action.count ?? 0) > 1 && <small>×{action.count}</small>}
+      <span className={short ? 'unseen' : undefined}>{action.name}</span>
+      {(short || (action.count ?? 0) > 1) && <small>×{action.count ?? 1}</small>}
     </span>
   );
 }

@@ -3,7 +3,7 @@ import type { Session } from '../api/types';
 import { sessionsCSV } from './csv.ts';
 import { bytes, compact, many, millis, velocity } from './number.ts';
 import { countryName, device } from './place.ts';
-import { ago, duration, exact, moment, readTime } from './time.ts';
+import { ago, brief, duration, exact, moment, readTime } from './time.ts';
 
 describe('time', () => {
   it('reads RFC 3339 and microseconds alike', () => {
@@ -30,6 +30,10 @@ describe('time', () => {
     [0, '0 ms'], [999, '999 ms'], [1000, '1 s'], [59_600, '1 min'], [184_000, '3 min 4 s'],
     [3_600_000, '1 h'], [7_500_000, '2 h 5 min'], [266_400_000, '3 d 2 h'], [-1, '–'],
   ])('%d ms is %s', (ms, want) => expect(duration(ms)).toBe(want));
+});
+
+describe('brief', () => {
+  it.each([[400, '0s'], [59_400, '59s'], [184_000, '3m 04s'], [7_500_000, '2h 05m'], [266_400_000, '3d 2h']])('%d ms is %s', (ms, want) => expect(brief(ms)).toBe(want));
 });
 
 describe('numbers', () => {

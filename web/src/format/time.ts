@@ -43,6 +43,17 @@ export function ago(t: string | number | null | undefined, now: number): string 
   return ms < 0 ? `in ${amount}` : `${amount} ago`;
 }
 
+/** For narrow columns: 12s, 3m 04s, 2h 05m, 3d 2h */
+export function brief(ms: number): string {
+  if (!Number.isFinite(ms) || ms < 0) return '–';
+  const s = Math.round(ms / 1000);
+  if (s < 60) return `${s}s`;
+  if (s < 3600) return `${Math.floor(s / 60)}m ${two(s % 60)}s`;
+  const min = Math.floor(s / 60);
+  if (min < 1440) return `${Math.floor(min / 60)}h ${two(min % 60)}m`;
+  return `${Math.floor(min / 1440)}d ${Math.floor((min % 1440) / 60)}h`;
+}
+
 /** 850 ms, 12 s, 3 min 4 s, 2 h 5 min, 3 d 2 h */
 export function duration(ms: number): string {
   if (!Number.isFinite(ms) || ms < 0) return '–';

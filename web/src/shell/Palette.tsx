@@ -142,7 +142,7 @@ function useEntries(text: string): Entry[] {
     found.push({ key: 'id', group: 'Open', icon: <IconFingerprint {...icon} />, text: <>Session or event <code>{g.id}</code></>, run: open });
     found.push({ key: 'spec', group: 'Open', icon: <IconListSearch {...icon} />, text: <>Sessions of Spec ID <code>{g.id}</code></>, run: () => navigate({ to: '/sessions', search: { spec_id: g.id, from: 'all' } }) });
   }
-  for (const e of likely(t, elements)) {
+  for (const e of likely(t, elements).slice(0, 12)) {
     const look = async () => {
       const found = await lookupEntity(e.id, t);
       if (!found.known) throw new Error(`No session has seen the ${e.name} “${t}”.`);

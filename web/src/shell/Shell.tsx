@@ -1,10 +1,11 @@
-import { Menu, SegmentedControl, useMantineColorScheme } from '@mantine/core';
+import { Menu, useMantineColorScheme } from '@mantine/core';
 import { IconActivityHeartbeat, IconKey, IconKeyboard, IconLogout, IconRoute, IconSearch, IconUserCircle } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answerOf, api } from '../api/client';
 import { meQuery, statusQuery } from '../api/queries';
+import { Choice } from '../design/Choice';
 import { Mark } from '../design/Logo';
 import { toast } from '../design/toast';
 import { KeyboardHelp } from './KeyboardHelp';
@@ -97,16 +98,15 @@ function UserMenu({ onOpen }: { onOpen: (o: Open) => void }) {
         </div>
         <Menu.Divider />
         <div className={css.theme}>
-          <SegmentedControl
-            fullWidth
-            size="xs"
-            aria-label="Theme"
+          <Choice
+            wide
+            name="Theme"
             value={colorScheme}
-            onChange={(v) => setColorScheme(v)}
-            data={[
-              { value: 'light', label: 'Light' },
-              { value: 'dark', label: 'Dark' },
-              { value: 'auto', label: 'System' },
+            onChange={setColorScheme}
+            options={[
+              ['light', 'Light'],
+              ['dark', 'Dark'],
+              ['auto', 'System'],
             ]}
           />
         </div>

@@ -1,6 +1,6 @@
-import { SegmentedControl } from '@mantine/core';
 import { lazy, Suspense, useState } from 'react';
 import type { SessionDetail } from '../../api/types';
+import { Choice } from '../../design/Choice';
 import { Loading, Panel, When } from '../../design/parts';
 import { asRating } from '../../design/rating';
 import { RatingBadge } from '../../design/RatingMark';
@@ -11,12 +11,12 @@ import css from './ChartPanel.module.css';
 const RiskChart = lazy(() => import('./RiskChart').then((m) => ({ default: m.RiskChart })));
 
 export function ChartPanel({ session }: { session: SessionDetail }) {
-  const [as, setAs] = useState('chart');
+  const [as, setAs] = useState<'chart' | 'table'>('chart');
   return (
     <Panel
       title="Risk over time"
       flush
-      aside={<SegmentedControl size="xs" value={as} onChange={setAs} aria-label="Show as" data={[{ value: 'chart', label: 'Chart' }, { value: 'table', label: 'Table' }]} />}
+      aside={<Choice name="Show as" value={as} onChange={setAs} options={[['chart', 'Chart'], ['table', 'Table']]} />}
     >
       {as === 'chart' ? (
         <Suspense fallback={<div className={css.room}><Loading lines={5} height={18} /></div>}>

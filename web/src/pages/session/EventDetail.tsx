@@ -3,10 +3,11 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Element, Event } from '../../api/types';
 import { ActionChip, Outcome, SignatureChip } from '../../design/Chips';
-import { CopyButton, Fact, Facts, ID, None, When } from '../../design/parts';
+import { CopyButton, Fact, Facts, Flag, ID, None, When } from '../../design/parts';
 import { asRating } from '../../design/rating';
 import { RatingBadge } from '../../design/RatingMark';
 import { count, millis } from '../../format/number';
+import { countryName } from '../../format/place';
 import { EntityValue } from '../entity/EntityValue';
 import { LabelList } from './Findings';
 import css from './EventDetail.module.css';
@@ -89,7 +90,7 @@ function Elements({ elements, all }: { elements: readonly Element[]; all: boolea
     <>
       <dl className={css.elements}>
         {shown.map((e, i) => (
-          <div key={`${e.id}/${i}`} data-primary={e.primary || undefined}>
+          <div key={`${e.id}/${i}`} data-primary={e.primary || undefined} data-long={e.value.length > 44 && !e.hashed ? true : undefined}>
             <dt>{e.name}</dt>
             <dd>
               {e.invalid ? (
@@ -98,6 +99,8 @@ function Elements({ elements, all }: { elements: readonly Element[]; all: boolea
                 <Link className="link" to="/entities/$id" params={{ id: e.entity_id }}><EntityValue value={e.value} hashed={e.hashed} /></Link>
               ) : e.hashed ? (
                 <span className={css.invalid}><IconLock size={12} /><code>{e.value.slice(0, 12)}…</code></span>
+              ) : e.id === 'country' ? (
+                <span className={css.invalid}><Flag code={e.value} />{countryName(e.value)}</span>
               ) : (
                 e.value
               )}

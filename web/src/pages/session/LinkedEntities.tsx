@@ -2,13 +2,16 @@ import { Button } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { LinkedEntity } from '../../api/types';
+import { useNarrow } from '../../design/narrow';
 import { Ago } from '../../design/parts';
 import { count } from '../../format/number';
 import { EntityValue } from '../entity/EntityValue';
 import css from './LinkedEntities.module.css';
 
 /** Entities and how many sessions they share; the number leads to those sessions. */
-export function LinkedEntities({ entities, compact = false }: { entities: readonly LinkedEntity[]; compact?: boolean }) {
+export function LinkedEntities({ entities, compact: asked = false }: { entities: readonly LinkedEntity[]; compact?: boolean }) {
+  const narrow = useNarrow();
+  const compact = asked || narrow;
   const [all, setAll] = useState(false);
   const few = compact ? 10 : 25;
   if (entities.length === 0) return <p className={css.nothing}>No entity is linked.</p>;

@@ -23,17 +23,24 @@ export function RiskChart({ session }: { session: SessionDetail }) {
     if (!box.current) return;
     const c = init(box.current, null, { renderer: 'canvas' });
     chart.current = c;
-    const size = new ResizeObserver(() => c.resize());
-    size.observe(box.current);
     return () => {
-      size.disconnect();
       c.dispose();
       chart.current = null;
     };
   }, []);
 
   useEffect(() => {
-    chart.current?.setOption(option(session), { notMerge: true });
+    const c = chart.current;
+    if (!c) return;
+    const draw = () => c.setOption(option(session, c.getWidth()), { notMerge: true });
+    draw();
+    // Sizes and labels depend on the room there is.
+    const size = new ResizeObserver(() => {
+      c.resize();
+      draw();
+    });
+    size.observe(c.getDom());
+    return () => size.disconnect();
   }, [session, scheme]);
 
   return (
@@ -46,6 +53,18 @@ const lane = (r: string) => ratings.indexOf(asRating(r));
 
 interface Mark { time: number; text: string; detail: string }
 
+/** Turns that follow each other closely have their words one above the other. */
+function levelsOf(s: SessionDetail, from: number, to: number, width: number): number[] {
+  const last: number[] = [];
+  return s.turns.map((t) => {
+    const x = ((millis(t.time) - from) / (to - from)) * width;
+    let level = 0;
+    while (level < 3 && x - (last[level] ?? -1e9) < 74) level++;
+    last[level] = x;
+    return level;
+  });
+}
+
 function actionMarks(actions: readonly Action[]): Mark[] {
   return actions.filter((a) => a.time).map((a) => ({
     time: millis(a.time),
@@ -54,14 +73,16 @@ function actionMarks(actions: readonly Action[]): Mark[] {
   }));
 }
 
-function option(s: SessionDetail) {
+function option(s: SessionDetail, width: number) {
   const style = getComputedStyle(document.documentElement);
   const value = (name: string) => style.getPropertyValue(`--tl-${name}`).trim();
   const font = { fontFamily: value('font'), fontSize: 11, color: value('text-3') };
   const [start, last] = [millis(s.start), Math.max(millis(s.last), ...s.chart.map((b) => millis(b.start)))];
   const pad = Math.max(1500, (last - start) * 0.03);
   const most = Math.max(1, ...s.chart.map((b) => b.count));
-  const size = (n: number) => 10 + 26 * Math.sqrt(n / Math.max(most, 6));
+  const tight = width < 560;
+  const size = (n: number) => (tight ? 8 : 11) + (tight ? 14 : 24) * Math.sqrt(n / Math.max(most, 6));
+  const levels = levelsOf(s, (start - pad), (last + pad), width - 106);
   const byTime = [...s.chart].sort((a, b) => millis(a.start) - millis(b.start) || lane(a.rating) - lane(b.rating));
   const marks = actionMarks(s.actions);
 
@@ -79,7 +100,7 @@ function option(s: SessionDetail) {
     animationDuration: 250,
     useUTC: true,
     textStyle: font,
-    grid: { left: 84, right: 22, top: 26, bottom: 30 },
+    grid: { left: 84, right: 22, top: 22 + 13 * Math.max(0, ...levels), bottom: 30 },
     tooltip: {
       trigger: 'item', confine: true, transitionDuration: 0, borderWidth: 1, padding: [7, 10],
       backgroundColor: value('surface'), borderColor: value('line-strong'), textStyle: { ...font, fontSize: 12, color: value('text') },
@@ -104,10 +125,10 @@ function option(s: SessionDetail) {
         data: byTime.map((b) => [millis(b.start), lane(b.rating)]),
         markLine: {
           symbol: 'none', silent: true, animation: false,
-          data: s.turns.map((t) => ({
+          data: s.turns.map((t, i) => ({
             xAxis: millis(t.time),
             lineStyle: { color: value(`${asRating(t.to)}-fill`), type: 'dashed', width: 1 },
-            label: { ...font, show: true, position: 'end', distance: 5, formatter: `→ ${ratingWord[asRating(t.to)]}`, color: value(asRating(t.to)) },
+            label: { ...font, show: true, position: 'end', distance: 4 + 13 * (levels[i] ?? 0), formatter: ratingWord[asRating(t.to)], color: value(asRating(t.to)) },
           })),
         },
         labelLayout: { hideOverlap: true },

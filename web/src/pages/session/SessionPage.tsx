@@ -91,10 +91,10 @@ function Told({ session: s }: { session: SessionDetail }) {
               <None>Nothing was done to this visitor.</None>
             )}
           </Panel>
-          <Panel title="Linked entities" note={count(s.entities.length)} flush>
+          <Panel title="Linked entities" note={count(s.entities.length)} flush className={css.after}>
             <LinkedEntities entities={s.entities} compact />
           </Panel>
-          <Panel title="Same Spec ID" note={s.related.length > 0 ? count(s.related.length) : undefined} flush aside={s.related.length > 0 ? <Link className="link" to="/sessions" search={{ spec_id: s.spec_id, from: 'all' }}>All</Link> : undefined}>
+          <Panel className={css.after} title="Same Spec ID" note={s.related.length > 0 ? count(s.related.length) : undefined} flush aside={s.related.length > 0 ? <Link className="link" to="/sessions" search={{ spec_id: s.spec_id, from: 'all' }}>All</Link> : undefined}>
             {s.related.length > 0 ? <SessionCards sessions={s.related.slice(0, 8)} /> : <p className={css.nothing}>No other session of this visitor.</p>}
           </Panel>
         </div>

@@ -77,14 +77,14 @@ export function SessionsPage() {
       </div>
       <Panel flush label="Sessions found" className={css.panel}>
         {found.unseen > 0 && (
-          <button type="button" className={css.pill} onClick={() => {
+          <div className={css.pillRow}><button type="button" className={css.pill} onClick={() => {
             setActive(-1);
             window.scrollTo({ top: 0 });
             void found.showUnseen();
           }}>
             <IconChevronUp size={14} />
             {count(found.unseen)} new
-          </button>
+          </button></div>
         )}
         {found.isPending ? (
           <Loading lines={14} height={18} />
@@ -116,11 +116,13 @@ function useAtTop(): boolean {
 function AsOf({ view, asOf, fetching }: { view: SessionsView; asOf: number; fetching: boolean }) {
   const live = useLiveState();
   const on = view.live && view.to === '';
-  const words = on && live === 'lost' ? 'connection lost, trying again' : asOf ? `as of ${clock(new Date(asOf).toISOString())} UTC` : '';
+  const words = on && live === 'lost' ? 'connection lost, trying again' : asOf ? clock(new Date(asOf).toISOString()) : '';
   return (
     <span className={css.asOf} data-live={on ? live : 'off'} aria-busy={fetching}>
       <i />
+      {asOf > 0 && !(on && live === 'lost') && <span>as of</span>}
       {words}
+      {asOf > 0 && !(on && live === 'lost') && <span>UTC</span>}
     </span>
   );
 }

@@ -5,7 +5,7 @@ import { ActionChip, LabelChips, SignatureChip } from '../../design/Chips';
 import { Ago, CopyButton, None, Place, When } from '../../design/parts';
 import { RatingBadge } from '../../design/RatingMark';
 import { count } from '../../format/number';
-import { duration } from '../../format/time';
+import { brief } from '../../format/time';
 import type { Hideable, SessionsView, SortColumn } from './view';
 import css from './SessionsTable.module.css';
 
@@ -61,7 +61,7 @@ export const columns = column.columns([
     ),
   }),
   column.accessor('events', { header: 'Events', cell: (c) => count(c.getValue()) }),
-  column.accessor('labels', { header: 'Labels', cell: (c) => <LabelChips labels={c.getValue()} max={2} /> }),
+  column.accessor('labels', { header: 'Labels', cell: (c) => <LabelChips labels={c.getValue()} max={1} marks={3} /> }),
   column.accessor('signatures', {
     header: 'Signatures',
     cell: (c) => {
@@ -74,7 +74,7 @@ export const columns = column.columns([
       ) : null;
     },
   }),
-  column.accessor((s) => s.duration_ms, { id: 'duration', header: 'Duration', cell: (c) => duration(c.getValue()) }),
+  column.accessor((s) => s.duration_ms, { id: 'duration', header: 'Duration', cell: (c) => brief(c.getValue()) }),
   column.accessor('account', { header: 'Account', cell: (c) => (c.getValue() ? <span title={c.getValue()}>{c.getValue()}</span> : <None>–</None>) }),
   column.display({ id: 'place', header: 'Place', cell: (c) => <Place country={c.row.original.country} city={c.row.original.city} /> }),
   column.accessor('ip', { header: 'IP', cell: (c) => <code title={c.getValue()}>{c.getValue()}</code> }),
@@ -84,7 +84,7 @@ export const columns = column.columns([
       const [first, ...rest] = c.getValue();
       return first ? (
         <span className={css.clip}>
-          <ActionChip action={first} />
+          <ActionChip action={first} short />
           {rest.length > 0 && <small title={rest.map((a) => a.name).join('\n')}>+{rest.length}</small>}
         </span>
       ) : null;
