@@ -50,3 +50,26 @@ func (s *Switch) SetBypass(on bool) { s.bypass.Store(on) }
 
 // Bypassed tells whether the bypass is on.
 func (s *Switch) Bypassed() bool { return s != nil && s.bypass.Load() }
+
+// Find returns the site a host belongs to: an exact name first, then the longest
+// matching wildcard, then "*". The host is lower case and without a port.
+func Find(sites []*Site, host string) *Site {
+	var wild, rest *Site
+	longest := 0
+	for _, s := range sites {
+		for _, h := range s.Hosts {
+			switch {
+			case h == host:
+				return s
+			case h == "*":
+				rest = s
+			case len(h) > 2 && h[0] == '*' && len(host) > len(h)-1 && host[len(host)-len(h)+1:] == h[1:] && len(h) > longest:
+				wild, longest = s, len(h)
+			}
+		}
+	}
+	if wild != nil {
+		return wild
+	}
+	return rest
+}
