@@ -237,8 +237,10 @@ func putEntities(ctx context.Context, c driver.Conn, seen map[sighting]span, fre
 	if !fresh {
 		return nil
 	}
-	return exec(ctx, c, `INSERT INTO entities SELECT t.vh, t.element, t.value, min(t.first) FROM stage_entities t WHERE NOT EXISTS
-		(SELECT 1 FROM entities e WHERE e.vh = t.vh AND e.element = t.element AND e.value = t.value) GROUP BY 1, 2, 3`)
+	// By the hash alone, for this looks through the whole table: it names an
+	// entity in 63 bits, and comparing the text of all took eight times as long.
+	return exec(ctx, c, `INSERT INTO entities SELECT t.vh, any_value(t.element), any_value(t.value), min(t.first) FROM stage_entities t
+		WHERE t.vh NOT IN (SELECT e.vh FROM entities e WHERE e.vh IN (SELECT vh FROM stage_entities)) GROUP BY 1`)
 }
 
 // knownEntities remembers entities that certainly are in the table, so that it
