@@ -5,7 +5,7 @@ import { init, use as register, type EChartsType } from 'echarts/core';
 import { CanvasRenderer } from 'echarts/renderers';
 import { useEffect, useRef } from 'react';
 import type { Action, Bubble, Rating, SessionDetail } from '../../api/types';
-import { asRating, ratingPath, ratings, ratingWord } from '../../design/rating';
+import { asRating, bubblePath, ratings, ratingWord } from '../../design/rating';
 import { many } from '../../format/number';
 import { clock, readTime } from '../../format/time';
 import { typeName } from './eventTypes';
@@ -88,7 +88,7 @@ function option(s: SessionDetail, width: number) {
 
   const bubbles = (r: Rating) => ({
     type: 'scatter', name: ratingWord[r], z: 4,
-    symbol: r === 'normal' ? 'circle' : `path://${ratingPath[r]}`,
+    symbol: r === 'normal' ? 'circle' : `path://${bubblePath[r]}`,
     symbolSize: (_: unknown, p: { data: { bubble: Bubble } }) => size(p.data.bubble.count),
     itemStyle: { color: value(`${r}-fill`), opacity: 0.86, borderColor: value('surface'), borderWidth: 1.5 },
     emphasis: { itemStyle: { opacity: 1, borderColor: value('text') } },

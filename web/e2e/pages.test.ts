@@ -1,0 +1,231 @@
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { faults, launch, overflow, signIn } from './browser.ts';
+
+// The pages in a real browser against a running Hub that has seen all three
+// ratings: TL_HUB_URL, TL_USER, TL_PASSWORD.
+
+const base = (process.env.TL_HUB_URL ?? '').replace(/\/$/, '');
+const user = process.env.TL_USER ?? '';
+const password = process.env.TL_PASSWORD ?? '';
+if (!base || !user || !password) throw new Error('set TL_HUB_URL, TL_USER and TL_PASSWORD');
+
+const ratings = ['normal', 'suspicious', 'malicious'] as const;
+const sizes = [
+  { name: 'desktop', viewport: { width: 1440, height: 900 } },
+  { name: 'phone', viewport: { width: 390, height: 844 } },
+];
+
+interface SessionRow { id: string; rating: string; labels: { title: string }[] }
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+async function api<T>(page: Page, path: string): Promise<T> {
+  const answer = await page.request.get(base + path);
+  expect(answer.status(), path).toBe(200);
+  return (await answer.json()) as T;
+}
+
+const sessions = (page: Page, query: string) => api<{ sessions: SessionRow[]; total: number }>(page, `/api/v1/sessions?${query}`);
+const shownTotal = async (page: Page) => Number(await page.getByTestId('total').getAttribute('data-total'));
+const rows = (page: Page) => page.locator('[data-session]');
+
+it('refuses a wrong password and says so', async () => {
+  const page = await browser.newPage();
+  await page.goto(`${base}/signin`);
+  await page.getByLabel('Name').fill(user);
+  await page.locator('input[name=password]').fill('not the password at all');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('alert').waitFor();
+  expect(new URL(page.url()).pathname).toBe('/signin');
+  await page.close();
+});
+
+it('leads back to the page that was asked for', async () => {
+  const page = await browser.newPage();
+  await signIn(page, base, user, password, '/sessions?rating=malicious&from=7d');
+  const url = new URL(page.url());
+  expect(url.pathname + url.search).toBe('/sessions?rating=malicious&from=7d');
+  await page.context().close();
+});
+
+describe.each(sizes)('$name', ({ name, viewport }) => {
+  let context: BrowserContext;
+  let page: Page;
+  let list: string[];
+
+  beforeAll(async () => {
+    context = await browser.newContext({ viewport });
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: base });
+    page = await context.newPage();
+    list = faults(page, base);
+    await signIn(page, base, user, password);
+  });
+  afterAll(() => context.close());
+  afterEach(async () => {
+    expect(list.splice(0), 'what the browser complained of').toEqual([]);
+    expect(await overflow(page), 'pixels wider than the window').toBeLessThanOrEqual(0);
+  });
+
+  it.each(ratings)('lists %s sessions, as many as the API', async (rating) => {
+    // The view stands still, so that page and API are asked about the same time.
+    const to = new Date(Math.floor(Date.now() / 1000) * 1000).toISOString().replace('.000', '');
+    await page.goto(`${base}/sessions?rating=${rating}&from=7d&to=${to}`);
+    await rows(page).first().waitFor();
+    const answer = await sessions(page, `rating=${rating}&from=7d&to=${to}&limit=50`);
+    expect(answer.total).toBeGreaterThan(0);
+    expect(await shownTotal(page)).toBe(answer.total);
+    for (const row of (await rows(page).all()).slice(0, 10)) expect(await row.getAttribute('data-rating')).toBe(rating);
+    // Ratings may have moved between the two questions, IDs of the oldest cannot.
+    if (answer.total <= 50) {
+      const shown = await rows(page).evaluateAll((all) => all.map((r) => r.getAttribute('data-session')));
+      expect(shown.sort()).toEqual(answer.sessions.map((s) => s.id).sort());
+    }
+  });
+
+  it('tells the story of a malicious session', async () => {
+    await page.goto(`${base}/sessions?rating=malicious&from=7d&live=off&sort=-labels`);
+    const row = rows(page).first();
+    await row.waitFor();
+    const id = (await row.getAttribute('data-session')) ?? '';
+    await row.locator('a').first().click();
+    await page.waitForURL(`**/sessions/${id}`);
+
+    const detail = await api<SessionRow & { turns: { to: string; event_name: string }[]; chart: unknown[]; events: number }>(page, `/api/v1/sessions/${id}`);
+    const story = page.getByTestId('story');
+    await story.waitFor();
+    const told = (await story.textContent()) ?? '';
+    expect(told).toMatch(/malicious/);
+    for (const t of detail.turns) expect(told).toContain(t.event_name);
+    const labels = page.getByRole('region', { name: 'Labels' });
+    for (const title of new Set(detail.labels.map((l) => l.title))) expect(await labels.getByText(title).count(), title).toBeGreaterThan(0);
+    expect(await labels.locator('dl dd').count(), 'evidence').toBeGreaterThan(0);
+
+    const chart = page.getByTestId('risk-chart');
+    await chart.locator('canvas').waitFor();
+    expect(Number(await chart.getAttribute('data-bubbles'))).toBe(detail.chart.length);
+    expect(await chart.locator('canvas').evaluate((c: HTMLCanvasElement) => new Set(c.getContext('2d')?.getImageData(0, 0, c.width, c.height).data).size), 'colours drawn').toBeGreaterThan(20);
+    await page.getByRole('radio', { name: 'Table' }).check();
+    await page.getByRole('columnheader', { name: 'Types' }).waitFor();
+
+    const events = page.locator('[data-event]');
+    await events.first().waitFor();
+    await events.first().getByRole('button').click();
+    await page.getByText('Joined by').waitFor();
+    expect(new URL(page.url()).searchParams.get('event')).toBe(await events.first().getAttribute('data-event'));
+    await page.getByRole('button', { name: 'Newest first' }).click();
+    await page.waitForURL(/order=oldest/);
+  });
+
+  it('goes from a session to an event and to an entity', async () => {
+    const [first] = (await sessions(page, 'rating=malicious&from=7d&limit=1&sort=-events')).sessions;
+    await page.goto(`${base}/sessions/${first?.id}`);
+    const entity = page.getByRole('region', { name: 'Linked entities' }).locator('a[href^="/entities/"]').first();
+    await entity.waitFor();
+    await entity.click();
+    await page.getByText('Recent sessions').waitFor();
+    expect(new URL(page.url()).pathname).toMatch(/^\/entities\/e[0-7][0-9a-f]{15}$/);
+    await page.getByRole('link', { name: 'Search its sessions' }).click();
+    await page.locator('[data-total]').waitFor();
+    const query = new URL(page.url()).searchParams;
+    expect(await shownTotal(page)).toBe((await sessions(page, `entity=${query.get('entity')}`)).total);
+
+    await page.goto(`${base}/sessions/${first?.id}`);
+    await page.getByTestId('story').getByRole('link').first().click();
+    await page.getByRole('heading', { name: 'Handling' }).waitFor();
+    expect(new URL(page.url()).pathname).toMatch(/^\/events\/\d+$/);
+  });
+
+  it('finds an entity by value without the value in the address', async () => {
+    const [some] = (await sessions(page, 'from=7d&limit=1&sort=-events')).sessions;
+    const detail = await api<{ entities: { id: string; element: string; value: string; hashed: boolean }[] }>(page, `/api/v1/sessions/${some?.id}`);
+    const wanted = detail.entities.find((e) => !e.hashed && (e.element === 'ip' || e.element === 'email' || e.element === 'username'));
+    expect(wanted, 'an entity to look up').toBeDefined();
+    const name = (await api<{ elements: { id: string; name: string }[] }>(page, '/api/v1/elements')).elements.find((e) => e.id === wanted?.element)?.name ?? '';
+    await page.goto(`${base}/sessions?live=off`);
+    await page.getByRole('button', { name: 'Find' }).click();
+    await page.getByRole('combobox', { name: /Find a page/ }).fill(wanted?.value ?? '');
+    await page.getByRole('option', { name: `${name} ${wanted?.value}` }).click();
+    await page.waitForURL(`**/entities/${wanted?.id}`);
+    expect(page.url()).not.toContain(encodeURIComponent(wanted?.value ?? ''));
+  });
+
+  it('says how the Hub is', async () => {
+    await page.goto(`${base}/status`);
+    await page.getByText('Response to visible').waitFor();
+    for (const title of ['Sites', 'Sync decision', 'Policy', 'Engine', 'Journal', 'Warehouse', 'Not recorded']) {
+      expect(await page.getByRole('heading', { name: title }).count(), title).toBe(1);
+    }
+  });
+
+  it('says so where nothing is found', async () => {
+    await page.goto(`${base}/sessions?country=ZZ&from=1h`);
+    await page.getByText('No session fits this search').waitFor();
+    // These two are asked for and not there: the browser reports each as an error.
+    await page.goto(`${base}/sessions/883612061859840001`);
+    await page.getByText('There is no such session').waitFor();
+    await page.goto(`${base}/entities/e0000000000000001`);
+    await page.getByText('No session has seen this entity').waitFor();
+    expect(list.splice(0).filter((f) => !f.includes('404'))).toEqual([]);
+    await page.goto(`${base}/nowhere`);
+    await page.getByText('There is no such page').waitFor();
+  });
+
+  it.runIf(name === 'desktop')('works from the keyboard', async () => {
+    await page.goto(`${base}/sessions?from=7d&live=off`);
+    await rows(page).first().waitFor();
+    await page.keyboard.press('j');
+    await page.keyboard.press('j');
+    await page.keyboard.press('k');
+    await page.keyboard.press('j');
+    const second = rows(page).nth(1);
+    expect(await second.getAttribute('data-active')).toBe('true');
+    const id = await second.getAttribute('data-session');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**/sessions/${id}`);
+    await page.locator('[data-event]').first().waitFor();
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.getByText('Joined by').waitFor();
+    await page.keyboard.press('Escape');
+    await page.waitForURL(/\/sessions\?/);
+    await rows(page).first().waitFor();
+    await page.keyboard.press('3');
+    await page.waitForURL(/rating=malicious/);
+    await page.keyboard.press('?');
+    await page.getByRole('dialog').getByText('Next, previous row').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.keyboard.press('Control+k');
+    await page.getByRole('combobox', { name: /Find a page/ }).fill(id ?? '');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**/sessions/${id}`);
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.keyboard.press('g');
+    await page.keyboard.press('t');
+    await page.waitForURL('**/status');
+  });
+
+  it.runIf(name === 'desktop')('sorts, filters and downloads what it shows', async () => {
+    await page.goto(`${base}/sessions?from=7d&live=off`);
+    await rows(page).first().waitFor();
+    await page.getByRole('button', { name: 'Events' }).click();
+    await page.waitForURL(/sort=-events/);
+    const most = (await sessions(page, 'from=7d&sort=-events&limit=1')).sessions[0]?.id;
+    await page.waitForFunction((id) => document.querySelector('[data-session]')?.getAttribute('data-session') === id, most);
+    await page.getByRole('button', { name: 'Malicious' }).click();
+    await page.waitForURL(/rating=malicious/);
+    await rows(page).first().waitFor();
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'CSV' }).click()]);
+    const stream = await file.createReadStream();
+    let text = '';
+    for await (const chunk of stream) text += String(chunk);
+    const lines = text.trim().split('\r\n');
+    expect(lines[0]).toMatch(/^session_id,/);
+    expect(lines.length - 1).toBe(await shownTotal(page));
+  });
+});
