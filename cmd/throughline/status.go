@@ -35,7 +35,7 @@ func (a *app) status(ctx context.Context) hub.Status {
 		s.Engine.Panics += ps.Panics
 	}
 	for _, in := range a.ingests {
-		s.Engine.Events += in.Stats().Events
+		s.Engine.Events += in.Stats(ctx).Events
 	}
 	for _, d := range a.geo.Status() {
 		s.Data = append(s.Data, hub.DataStatus{Name: d.Name, State: d.State, Detail: d.Detail})
@@ -59,8 +59,8 @@ func (a *app) Ready() []string {
 		problems = append(problems, "journal "+j.State+": "+j.Error)
 	}
 	for _, in := range a.ingests {
-		if s := in.Stats(); s.Error != "" {
-			problems = append(problems, "warehouse does not take events (the journal keeps them): "+s.Error)
+		if s := in.Stats(context.Background()); s.LastError != "" {
+			problems = append(problems, "warehouse does not take events (the journal keeps them): "+s.LastError)
 		}
 	}
 	return problems
@@ -83,14 +83,12 @@ func (a *app) journalStatus() hub.JournalStatus {
 
 func (a *app) warehouseStatus(ctx context.Context) hub.WarehouseStatus {
 	out := hub.WarehouseStatus{State: "ok", Backend: "DuckDB"}
-	for i, in := range a.ingests {
-		s := in.Stats()
-		if s.Error != "" {
-			out.State, out.Error = "degraded", s.Error
+	for _, in := range a.ingests {
+		s := in.Stats(ctx)
+		if s.LastError != "" {
+			out.State, out.Error = "degraded", s.LastError
 		}
-		if acked := a.parts[i].Stats().Acked; acked > s.Position {
-			out.Lag += int64(acked - s.Position)
-		}
+		out.Lag += int64(s.Lag)
 	}
 	o, err := a.store.Overview(ctx, now()-24*time.Hour.Microseconds())
 	if err != nil {
@@ -139,7 +137,7 @@ func (a *app) connectMetrics() {
 	m.Counter("throughline_events_total", "Events searchable since the start.", func() int64 {
 		var n int64
 		for _, in := range a.ingests {
-			n += in.Stats().Events
+			n += in.Stats(context.Background()).Events
 		}
 		return n
 	})
