@@ -188,7 +188,7 @@ func (s *State) decide(f *facts, e *journey.Event, v *journey.Session, out *jour
 				continue
 			}
 			answers := a.Type != journey.ActionTag
-			if answers && answered && !shadow {
+			if answered && !shadow { // the origin is not asked: nothing more can be done
 				continue
 			}
 			out.Actions = append(out.Actions, journey.Action{Name: name, Type: a.Type, Workflow: w.Name,
