@@ -3,13 +3,18 @@ package policy
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/goccy/go-yaml/ast"
 
 	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/expr"
@@ -45,17 +50,15 @@ func Load(dir string) (*Snapshot, []Fault) {
 		if ext := filepath.Ext(path); ext != ".yaml" && ext != ".yml" {
 			return nil
 		}
-		text, err := fs.ReadFile(root.FS(), path)
-		switch {
-		case err != nil:
-			list = append(list, Fault{Pos: Pos{path, 1, 1}, Wrong: "can't be read: " + err.Error(), Right: "a readable file inside the folder"})
-		case len(text) > maxFile:
-			list = append(list, Fault{Pos: Pos{path, 1, 1}, Wrong: fmt.Sprintf("has %d bytes", len(text)), Right: "at most 1 MiB; split it"})
-		case len(bundle) >= maxFiles:
-			return fmt.Errorf("more than %d files", maxFiles)
-		default:
-			bundle[path] = string(text)
+		if len(bundle) >= maxFiles {
+			return fmt.Errorf("holds more than %d files", maxFiles)
 		}
+		text, err := readFile(root, path)
+		if err != nil {
+			list = append(list, Fault{Pos: Pos{path, 1, 1}, Wrong: "can't be read: " + err.Error(), Right: "a readable file inside the folder"})
+			return nil
+		}
+		bundle[path] = text
 		return nil
 	})
 	if err != nil {
@@ -69,6 +72,25 @@ func Load(dir string) (*Snapshot, []Fault) {
 		return nil, list
 	}
 	return snap, nil
+}
+
+// readFile reads a regular file, links within the folder included, and no more
+// of it than shows that it is too large.
+func readFile(root *os.Root, path string) (string, error) {
+	info, err := root.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() { // a pipe would block for ever
+		return "", errors.New("not a regular file")
+	}
+	file, err := root.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	return string(text), err
 }
 
 // Compile turns files (path to text) into a Snapshot, or says everything that is
@@ -139,6 +161,7 @@ type pendingRef struct {
 func (c *compiler) document(m mapping) {
 	kind, ok := m.need("kind", "spec, label, signature, workflow, action, list, rating or session")
 	if !ok {
+		m.lacks(nil)
 		return
 	}
 	k, ok := kind.oneOf("spec", "label", "signature", "workflow", "action", "list", "rating", "session")
@@ -169,7 +192,7 @@ func (c *compiler) document(m mapping) {
 // unique reports a name that another document of the kind already has.
 func (c *compiler) unique(v value, kind, name string) {
 	if first, twice := c.names[kind+" "+name]; twice {
-		v.bad(fmt.Sprintf("%s %q is already defined at %s", kind, name, first), "give it a name of its own")
+		v.bad(fmt.Sprintf("%s %s is already defined at %s", kind, quote(name), first), "give it a name of its own")
 		return
 	}
 	c.names[kind+" "+name] = v.pos
@@ -186,7 +209,7 @@ func (c *compiler) identifier(m *mapping, key, kind string) string {
 		return ""
 	}
 	if !isIdentifier(s) {
-		v.bad(fmt.Sprintf("%q is no name", s), "use a-z, 0-9, _ and -, at most 64 of them")
+		v.bad(quote(s)+" is no name", "use a-z, 0-9, _ and -, at most 64 of them")
 		return ""
 	}
 	c.unique(v, kind, s)
@@ -210,15 +233,46 @@ func (c *compiler) types(m *mapping, key string) []journey.EventType {
 	if !ok {
 		return nil
 	}
-	words := make([]string, 0, 32)
-	for _, t := range journey.EventTypes() {
-		words = append(words, string(t))
-	}
 	var out []journey.EventType
-	for _, item := range v.list() {
-		if s, ok := item.oneOf(words...); ok {
-			out = append(out, journey.EventType(s))
+	for _, item := range v.items("event types, or leave it out for every type") {
+		if t, ok := eventType(item); ok {
+			out = append(out, t)
 		}
+	}
+	return out
+}
+
+// eventType reads one of the closed set, and knows what people call them.
+func eventType(v value) (journey.EventType, bool) {
+	if s, ok := v.node.(*ast.StringNode); ok {
+		for t, names := range map[journey.EventType]string{
+			journey.PageView:              "page pageview visit view",
+			journey.ProductView:           "product",
+			journey.AccountCreate:         "signup sign_up register registration",
+			journey.AuthenticationAttempt: "login log_in signin sign_in login_attempt authentication",
+			journey.Logout:                "signout sign_out log_out",
+			journey.AccountUpdate:         "profile_update email_change",
+			journey.CartUpdate:            "cart add_to_cart basket",
+			journey.PromoRedeem:           "promo coupon voucher",
+			journey.Transaction:           "checkout purchase payment order buy",
+			journey.RefundRequest:         "refund return",
+			journey.SupportContact:        "support ticket contact",
+		} {
+			if slices.Contains(strings.Fields(names), s.Value) {
+				v.bad(quote(s.Value)+" is not known", "its name is "+string(t))
+				return "", false
+			}
+		}
+	}
+	s, ok := v.oneOf(eventTypes()...)
+	return journey.EventType(s), ok
+}
+
+func eventTypes() []string {
+	all := journey.EventTypes()
+	out := make([]string, len(all))
+	for i, t := range all {
+		out[i] = string(t)
 	}
 	return out
 }
@@ -227,56 +281,75 @@ func (c *compiler) when(v value, set func(*expr.Program)) {
 	c.whens = append(c.whens, pendingRule{v, set})
 }
 
-// rules compiles every `when` now that all lists are known.
+// rules compiles every `when` now that all lists and labels are known.
 func (c *compiler) rules() {
-	lists := make(map[string]map[string]bool, len(c.snap.Lists))
+	opt := expr.Options{Lists: map[string]map[string]bool{}, Labels: map[string]bool{},
+		Element: func(id string) (bool, bool) {
+			d, ok := element.Lookup(id)
+			return d.Entity, ok
+		}, Numeric: numeric}
 	for n, l := range c.snap.Lists {
-		lists[n] = l.Values
+		opt.Lists[n] = l.Values
 	}
-	opt := expr.Options{Lists: lists, Element: func(id string) (bool, bool) {
-		d, ok := element.Lookup(id)
-		return d.Entity, ok
-	}}
+	for _, id := range c.known("label") {
+		opt.Labels[id] = true
+	}
 	for _, w := range c.whens {
 		src, ok := w.at.text()
 		if !ok {
 			continue
 		}
 		p, err := expr.Compile(src, opt)
-		if e, ok := err.(*expr.Error); ok { //nolint:errorlint // Compile returns it bare
+		var e *expr.Error
+		switch {
+		case errors.As(err, &e):
 			w.at.bad(fmt.Sprintf("at %d:%d of the rule: %s", e.Line, e.Col, e.Wrong), e.Right)
-			continue
-		}
-		if err != nil {
+		case err != nil:
 			w.at.bad(err.Error(), "a CEL condition")
-			continue
+		default:
+			w.set(p)
 		}
-		for _, id := range p.Labels() {
-			c.refs = append(c.refs, pendingRef{w.at, "label", id})
-		}
-		w.set(p)
 	}
+}
+
+// numeric tells whether an element's canonical value is a number.
+func numeric(id string) bool {
+	d, _ := element.Lookup(id)
+	switch d.Kind {
+	case element.Integer, element.Decimal, element.Money, element.Month, element.Year:
+		return true
+	}
+	return false
 }
 
 // references checks that every name another document must define is defined.
 func (c *compiler) references() {
+	known := map[string][]string{}
+	for _, kind := range []string{"label", "signature", "action"} {
+		known[kind] = c.known(kind)
+	}
 	for _, r := range c.refs {
-		if _, ok := c.names[r.kind+" "+r.name]; ok {
+		if _, ok := c.names[r.kind+" "+r.name]; ok || c.f.full() {
 			continue
 		}
-		var known []string
-		for k := range c.names {
-			if name, ok := strings.CutPrefix(k, r.kind+" "); ok {
-				known = append(known, name)
-			}
-		}
-		sort.Strings(known)
 		right := "define a document of kind " + r.kind + " with that name"
-		if n := nearest(r.name, known); n != "" {
+		if n, ok := near(r.name, known[r.kind]); ok {
 			right = "did you mean " + n + "? or " + right
 		}
-		r.at.bad(fmt.Sprintf("%s %q is not defined", r.kind, r.name), right)
+		r.at.bad(fmt.Sprintf("%s %s is not defined", r.kind, quote(r.name)), right)
 	}
+}
+
+// known lists the names defined for a kind, sorted.
+func (c *compiler) known(kind string) []string {
+	var out []string
+	for k := range c.names {
+		if name, ok := strings.CutPrefix(k, kind+" "); ok {
+			out = append(out, name)
+		}
+	}
+	sort.Strings(out)
+	return out
 }
 
 // windows is the union of what all rules need, in document order.

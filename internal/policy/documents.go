@@ -2,7 +2,10 @@ package policy
 
 import (
 	"fmt"
+	"mime"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,12 +50,12 @@ func title(m *mapping) string {
 	}
 	s, ok := v.text()
 	if ok && (strings.TrimSpace(s) == "" || len(s) > 160) {
-		v.bad("is empty or longer than 160", "a title that people read")
+		v.bad("is empty or longer than 160 bytes", "a title that people read")
 	}
 	return s
 }
 
-// rollout reads mode: live | shadow | {percent: N}, or percent: N beside it.
+// rollout reads mode: live | shadow | {percent: N}, or percent: N instead.
 func rollout(m *mapping) Rollout {
 	r := Rollout{Mode: Live}
 	percent := func(v value) {
@@ -62,7 +65,7 @@ func rollout(m *mapping) Rollout {
 	}
 	v, ok := m.get("mode")
 	if ok && isMapping(v) {
-		if sub, ok := v.mapping(); ok {
+		if sub, ok := v.mapping("live, shadow or {percent: 20}"); ok {
 			if p, ok := sub.need("percent", "a number from 0 to 100"); ok {
 				percent(p)
 			}
@@ -75,6 +78,9 @@ func rollout(m *mapping) Rollout {
 		}
 	}
 	if p, ok := m.get("percent"); ok {
+		if _, both := m.vals["mode"]; both {
+			p.bad("stands beside mode", "keep one of them: mode: {percent: 20} or percent: 20")
+		}
 		percent(p)
 	}
 	return r
@@ -86,7 +92,7 @@ func (c *compiler) signature(m *mapping) {
 	s.Title = title(m)
 	s.All = c.refsOf(m, "all", "label")
 	s.Any = c.refsOf(m, "any", "label")
-	if len(s.All)+len(s.Any) == 0 {
+	if _, all := m.vals["all"]; !all && m.vals["any"].node == nil {
 		m.bad("names no label", "give it all: or any: with label IDs")
 	}
 	if len(s.Any) > 0 {
@@ -100,14 +106,18 @@ func (c *compiler) signature(m *mapping) {
 		}
 	}
 	if v, ok := m.need("rating", "suspicious or malicious"); ok {
-		s.Rating, _ = ratingOf(v)
+		s.Rating, _ = ratingOf(v, journey.Suspicious, journey.Malicious)
 	}
 	s.Rollout = rollout(m)
 	c.snap.Signatures = append(c.snap.Signatures, s)
 }
 
-func ratingOf(v value) (journey.Rating, bool) {
-	s, ok := v.oneOf("normal", "suspicious", "malicious")
+func ratingOf(v value, among ...journey.Rating) (journey.Rating, bool) {
+	words := make([]string, len(among))
+	for i, r := range among {
+		words[i] = r.String()
+	}
+	s, ok := v.oneOf(words...)
 	if !ok {
 		return 0, false
 	}
@@ -122,8 +132,12 @@ func (c *compiler) refsOf(m *mapping, key, kind string) []string {
 		return nil
 	}
 	var out []string
-	for _, item := range v.list() {
+	for _, item := range v.items("names of documents of kind " + kind) {
 		if s, ok := item.text(); ok {
+			if slices.Contains(out, s) {
+				item.bad(quote(s)+" stands here twice", "each name once")
+				continue
+			}
 			out = append(out, s)
 			c.refs = append(c.refs, pendingRef{item, kind, s})
 		}
@@ -134,15 +148,17 @@ func (c *compiler) refsOf(m *mapping, key, kind string) []string {
 func (c *compiler) workflow(m *mapping) {
 	w := &Workflow{Pos: m.pos}
 	if v, ok := m.need("name", "a name that people read"); ok {
-		if w.Name, ok = v.text(); ok {
+		if w.Name, ok = v.text(); ok && (strings.TrimSpace(w.Name) == "" || len(w.Name) > 160) {
+			v.bad("is empty or longer than 160 bytes", "a name that people read")
+		} else if ok {
 			c.unique(v, "workflow", w.Name)
 		}
 	}
 	if v, ok := m.need("trigger", "rating, signature or label"); ok {
-		if t, ok := v.mapping(); ok {
+		if t, ok := v.mapping("e.g. {rating: malicious}"); ok {
 			if r, ok := t.get("rating"); ok {
-				for _, item := range r.list() {
-					if rating, ok := ratingOf(item); ok {
+				for _, item := range r.items("suspicious or malicious") {
+					if rating, ok := ratingOf(item, journey.Normal, journey.Suspicious, journey.Malicious); ok {
 						w.Ratings = append(w.Ratings, rating)
 					}
 				}
@@ -183,10 +199,16 @@ func (c *compiler) action(m *mapping) {
 		c.tag(m, a)
 	default: // already a fault; don't add more for the fields of a type unknown
 		for _, k := range m.keys {
-			m.taken[k] = true
+			m.taken[k] = m.taken[k] || !nearType(k)
 		}
 	}
 	c.snap.Actions[a.Name] = a
+}
+
+// nearType tells whether a field is a misspelt type, the one field it misses.
+func nearType(key string) bool {
+	_, ok := near(key, []string{"type"})
+	return ok && len(key) > 3
 }
 
 func (c *compiler) block(m *mapping, a *Action) {
@@ -195,10 +217,17 @@ func (c *compiler) block(m *mapping, a *Action) {
 		a.Status, _ = v.integer(200, 599)
 	}
 	if v, ok := m.get("content_type"); ok {
-		a.ContentType = headerValue(v)
+		var fine bool
+		a.ContentType, fine = headerValue(v)
+		if _, _, err := mime.ParseMediaType(a.ContentType); fine && err != nil {
+			v.bad(quote(a.ContentType)+" is no content type", "e.g. text/html; charset=utf-8")
+		}
 	}
 	if v, ok := m.get("body"); ok {
 		a.Body, _ = v.text()
+		if a.Status == 204 || a.Status == 304 {
+			v.bad(fmt.Sprintf("is never sent with status %d", a.Status), "leave it out, or a status such as 403")
+		}
 		if len(a.Body) > 256<<10 {
 			v.bad("is longer than 256 KiB", "a short page")
 		}
@@ -215,24 +244,37 @@ func (c *compiler) redirect(m *mapping, a *Action) {
 	if !ok {
 		return
 	}
-	a.Location = headerValue(v)
+	if a.Location, ok = headerValue(v); !ok {
+		return
+	}
 	u, err := url.Parse(a.Location)
 	local := strings.HasPrefix(a.Location, "/") && !strings.HasPrefix(a.Location, "//") && !strings.HasPrefix(a.Location, "/\\")
 	if err != nil || !local && (u.Scheme != "https" || u.Host == "") {
-		v.bad(fmt.Sprintf("%q is no place to redirect to", a.Location), "a path such as /help, or an https URL")
+		v.bad(quote(a.Location)+" is no place to redirect to", "a path such as /help, or an https URL")
 	}
 }
 
 func (c *compiler) tag(m *mapping, a *Action) {
 	if v, ok := m.need("header", "a header name, e.g. X-Risk"); ok {
-		a.Header, _ = v.text()
-		if !isToken(a.Header) || forbiddenTag(a.Header) {
-			v.bad(fmt.Sprintf("%q can't be a tag", a.Header), "a header of your own, e.g. X-Risk; never one that frames or routes the message")
+		if a.Header, ok = v.text(); ok && (!isToken(a.Header) || forbiddenTag(a.Header)) {
+			v.bad(quote(a.Header)+" can't be a tag", "a header of your own, e.g. X-Risk; never one that frames or routes the message")
 		}
 	}
 	if v, ok := m.need("value", "e.g. \"{rating}\""); ok {
-		a.Value = headerValue(v)
+		a.Value, _ = headerValue(v)
+		for _, p := range placeholder.FindAllString(a.Value, -1) {
+			if !slices.Contains(placeholders(), p) {
+				v.bad(quote(p)+" stands for nothing", "one of "+strings.Join(placeholders(), ", "))
+			}
+		}
 	}
+}
+
+var placeholder = regexp.MustCompile(`\{[A-Za-z_]+\}`)
+
+// placeholders are what a tag's value may hold; they are filled when it is sent.
+func placeholders() []string {
+	return []string{"{rating}", "{points}", "{labels}", "{session_id}", "{event_id}", "{spec_id}"}
 }
 
 // forbiddenTag names headers that frame, route or authorise a message.
@@ -246,23 +288,23 @@ func forbiddenTag(name string) bool {
 	return false
 }
 
-func headerValue(v value) string {
-	s, _ := v.text()
-	for i := range len(s) {
-		if s[i] < ' ' && s[i] != '\t' || s[i] == 0x7f {
-			v.bad("holds a control character", "one line of text")
-			return ""
-		}
+func headerValue(v value) (string, bool) {
+	s, ok := v.text()
+	if ok && strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+		v.bad("holds a control character", "one line of text")
+		return "", false
 	}
-	return s
+	return s, ok
 }
 
 func (c *compiler) list(m *mapping) {
 	l := &List{Values: map[string]bool{}}
 	l.Name = c.identifier(m, "name", "list")
 	if v, ok := m.need("values", "a list of values"); ok {
-		for _, s := range v.texts() {
-			l.Values[s] = true
+		for _, item := range v.list() { // may be empty: a list to fill later
+			if s, ok := item.text(); ok {
+				l.Values[s] = true
+			}
 		}
 	}
 	c.snap.Lists[l.Name] = l
@@ -280,7 +322,7 @@ func (c *compiler) ratingRules(m *mapping) {
 	if v, ok := m.get("malicious"); ok {
 		r.Malicious, _ = v.integer(1, 10000)
 	}
-	if r.Suspicious >= r.Malicious {
+	if r.Suspicious >= r.Malicious && r.Suspicious > 0 && r.Malicious > 0 { // 0 is a fault already
 		m.bad(fmt.Sprintf("suspicious (%d) is not below malicious (%d)", r.Suspicious, r.Malicious), "e.g. suspicious: 30 and malicious: 70")
 	}
 }
@@ -297,11 +339,14 @@ func (c *compiler) sessionRules(m *mapping) {
 	if v, ok := m.get("max_age"); ok {
 		s.MaxAge = duration(v, time.Minute, 30*24*time.Hour)
 	}
+	if s.MaxAge < s.Timeout {
+		m.bad("max_age ("+short(s.MaxAge)+") is below timeout ("+short(s.Timeout)+")", "e.g. timeout: 30m and max_age: 24h")
+	}
 	if v, ok := m.get("cookies"); ok {
 		for _, item := range v.list() {
 			if name, ok := item.text(); ok {
 				if !isToken(name) {
-					item.bad(fmt.Sprintf("%q is no cookie name", name), "e.g. session_id")
+					item.bad(quote(name)+" is no cookie name", "e.g. session_id")
 				}
 				s.Cookies = append(s.Cookies, name)
 			}
@@ -314,18 +359,31 @@ func duration(v value, low, high time.Duration) time.Duration {
 	if !ok {
 		return low
 	}
-	var d time.Duration
-	var err error
-	if days, isDays := strings.CutSuffix(s, "d"); isDays {
-		var n uint64
-		n, err = strconv.ParseUint(days, 10, 12)
-		d = time.Duration(n) * 24 * time.Hour
-	} else {
-		d, err = time.ParseDuration(s)
+	d, err := expr.ParseDuration(s)
+	if err != nil {
+		right := "e.g. 90s, 30m, 24h or 7d"
+		if hint, ok := expr.DurationHint(s); ok {
+			right = hint
+		}
+		v.bad(quote(s)+" is no time", right)
+		return low
 	}
-	if err != nil || d < low || d > high {
-		v.bad(fmt.Sprintf("%q is no time from %v to %v", s, low, high), "e.g. 30m, 24h or 7d")
+	if d < low || d > high {
+		v.bad(quote(s)+" is out of range", "a time from "+short(low)+" to "+short(high))
 		return low
 	}
 	return d
+}
+
+// short writes a time as policies do.
+func short(d time.Duration) string {
+	switch {
+	case d > 24*time.Hour && d%(24*time.Hour) == 0:
+		return strconv.Itoa(int(d/(24*time.Hour))) + "d"
+	case d%time.Hour == 0:
+		return strconv.Itoa(int(d/time.Hour)) + "h"
+	case d%time.Minute == 0:
+		return strconv.Itoa(int(d/time.Minute)) + "m"
+	}
+	return d.String()
 }

@@ -1,12 +1,13 @@
 package policy
 
 import (
-	"fmt"
 	"mime"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/goccy/go-yaml/ast"
 
 	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/journey"
@@ -21,29 +22,24 @@ func (c *compiler) spec(m *mapping) {
 	s := &Spec{MaxBody: defaultMaxBody, Pos: m.pos}
 	nameAt, ok := m.need("name", "the event's name, e.g. Login through Form")
 	if ok {
-		s.Name, _ = nameAt.text()
-		if s.Name = strings.TrimSpace(s.Name); s.Name == "" || len(s.Name) > 120 {
-			nameAt.bad("is empty or longer than 120", "the event's name, e.g. Login through Form")
+		s.Name, ok = nameAt.text()
+		s.Name = strings.TrimSpace(s.Name)
+		switch {
+		case ok && (s.Name == "" || len(s.Name) > 120):
+			nameAt.bad("is empty or longer than 120 bytes", "the event's name, e.g. Login through Form")
+		case ok && m.vals["id"].node == nil: // its key is made of the name
+			if s.Key = slug(s.Name); s.Key == "" {
+				nameAt.bad(quote(s.Name)+" has no letter a-z to make an id of", "an id beside it, e.g. id: login_form")
+			} else {
+				c.unique(nameAt, "spec", s.Key)
+			}
 		}
 	}
-	s.Key = slug(s.Name)
-	keyAt := nameAt
-	if v, ok := m.get("id"); ok {
-		keyAt = v
-		if s.Key, ok = v.text(); ok && !isIdentifier(s.Key) {
-			v.bad(fmt.Sprintf("%q is no name", s.Key), "use a-z, 0-9, _ and -")
-		}
-	}
-	if s.Key != "" && keyAt.f != nil {
-		c.unique(keyAt, "spec", s.Key)
+	if m.taken["id"] = true; m.vals["id"].node != nil {
+		s.Key = c.identifier(m, "id", "spec")
 	}
 	if v, ok := m.need("type", "an event type, e.g. page_view"); ok {
-		words := make([]string, 0, 32)
-		for _, t := range journey.EventTypes() {
-			words = append(words, string(t))
-		}
-		t, _ := v.oneOf(words...)
-		s.Type = journey.EventType(t)
+		s.Type, _ = eventType(v)
 	}
 	if v, ok := m.need("match", "at least method or path"); ok {
 		c.match(v, &s.Match)
@@ -68,8 +64,9 @@ func (c *compiler) spec(m *mapping) {
 		s.Response = c.mappings(v, s.Match.Path, true)
 	}
 	if v, ok := m.get("outcome"); ok {
-		for _, item := range v.list() {
-			if r, ok := c.outcome(item); ok {
+		items := v.items("rules such as {is: success, status: 200}")
+		for i, item := range items {
+			if r, ok := c.outcome(item, i == len(items)-1); ok {
 				s.Outcome = append(s.Outcome, r)
 			}
 		}
@@ -95,100 +92,101 @@ func size(v value) int {
 	if !ok {
 		return defaultMaxBody
 	}
-	unit := 1
-	for suffix, n := range map[string]int{"KiB": 1 << 10, "MiB": 1 << 20} {
-		if rest, ok := strings.CutSuffix(s, suffix); ok {
-			s, unit = rest, n
-			break
-		}
+	number, unit := s, 1
+	if rest, ok := strings.CutSuffix(s, "KiB"); ok {
+		number, unit = rest, 1<<10
+	} else if rest, ok := strings.CutSuffix(s, "MiB"); ok {
+		number, unit = rest, 1<<20
 	}
-	n, err := strconv.Atoi(strings.TrimSpace(s))
+	n, err := strconv.Atoi(strings.TrimSpace(number))
 	if err != nil || n < 1 || n > maxMaxBody/unit {
-		v.bad("is no size from 1 to 1MiB", "e.g. 64KiB")
+		v.bad(quote(s)+" is no size from 1 to 1MiB", "bytes, KiB or MiB, e.g. 64KiB")
 		return defaultMaxBody
 	}
 	return n * unit
 }
 
 func (c *compiler) match(v value, out *Match) {
-	m, ok := v.mapping()
+	m, ok := v.mapping("e.g. {method: POST, path: /login}")
 	if !ok {
 		return
 	}
-	if len(m.keys) == 0 {
+	if values, ok := v.node.(*ast.MappingNode); ok && len(values.Values) == 0 {
 		v.bad("is empty and would match everything", "name at least method or path")
 	}
 	if h, ok := m.get("host"); ok {
-		for _, item := range h.list() {
+		for _, item := range h.items("host names, or leave it out for every host") {
 			s, ok := item.text()
 			s = strings.ToLower(s)
-			if name := strings.TrimPrefix(s, "*."); ok && (name == "" || strings.ContainsAny(name, "*/: ")) {
-				item.bad(fmt.Sprintf("%q is no host", s), "shop.example or *.shop.example, without port")
+			if name := strings.TrimPrefix(s, "*."); ok && (name == "" || strings.ContainsAny(name, "*/:, \t\n")) {
+				item.bad(quote(s)+" is no host", "shop.example or *.shop.example, without port")
 			}
 			out.Hosts = append(out.Hosts, s)
 		}
 	}
 	if h, ok := m.get("method"); ok {
-		for _, item := range h.list() {
+		for _, item := range h.items("methods, or leave it out for every method") {
 			if s, ok := item.oneOf("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"); ok {
 				out.Methods = append(out.Methods, s)
 			}
 		}
 	}
 	if h, ok := m.get("path"); ok {
-		out.Path = path(h)
+		out.Path = pathPattern(h)
 	}
 	if h, ok := m.get("content_type"); ok {
-		for _, item := range h.list() {
+		for _, item := range h.items("media types, or leave it out for every type") {
 			out.ContentTypes = append(out.ContentTypes, mediaType(item))
 		}
 	}
 	if h, ok := m.get("accept"); ok {
 		out.Accepts = mediaType(h)
 	}
-	out.Headers = conditions(&m, "header")
-	for n := range out.Headers {
-		if !isToken(n) {
-			m.vals["header"].bad(fmt.Sprintf("%q is no header name", n), "e.g. X-Requested-With")
+	out.Headers = conditions(&m, "header", func(name value, s string) {
+		if !isToken(s) {
+			name.bad(quote(s)+" is no header name", "e.g. X-Requested-With")
 		}
-	}
-	out.Query = conditions(&m, "query")
+	})
+	out.Query = conditions(&m, "query", func(value, string) {})
 	m.done()
 }
 
 func mediaType(v value) string {
-	s, _ := v.text()
+	s, ok := v.text()
 	t, params, err := mime.ParseMediaType(s)
-	if err != nil || len(params) > 0 || !strings.Contains(t, "/") {
-		v.bad(fmt.Sprintf("%q is no media type", s), "e.g. application/json, without parameters")
+	if ok && (err != nil || len(params) > 0 || !strings.Contains(t, "/") || strings.Contains(t, "*")) {
+		v.bad(quote(s)+" is no media type", "e.g. application/json, without parameters or *")
 	}
 	return t
 }
 
 // conditions reads name: value pairs; "*" asks for presence.
-func conditions(m *mapping, key string) map[string]string {
+func conditions(m *mapping, key string, check func(v value, name string)) map[string]string {
 	v, ok := m.get(key)
 	if !ok {
 		return nil
 	}
-	sub, ok := v.mapping()
+	sub, ok := v.mapping("names with their values, or with * for any, e.g. {format: json}")
 	if !ok {
 		return nil
 	}
 	out := map[string]string{}
 	for _, k := range sub.keys {
-		out[k], _ = sub.vals[k].text()
+		if at, ok := sub.get(k); ok {
+			check(at, k)
+			out[k], _ = at.text()
+		}
 	}
 	return out
 }
 
-func path(v value) []Segment {
+func pathPattern(v value) []Segment {
 	s, ok := v.text()
 	if !ok {
 		return nil
 	}
-	if !strings.HasPrefix(s, "/") || strings.ContainsAny(s, "?# ") {
-		v.bad(fmt.Sprintf("%q is no path pattern", s), "begin with / and leave the query out, e.g. /orders/{id}/refund")
+	if !strings.HasPrefix(s, "/") || strings.ContainsAny(s, "?# \t\n") {
+		v.bad(quote(s)+" is no path pattern", "begin with / and leave the query out, e.g. /orders/{id}/refund")
 		return nil
 	}
 	var out []Segment
@@ -205,13 +203,16 @@ func path(v value) []Segment {
 			out = append(out, Segment{Any: true})
 		case strings.HasPrefix(p, "{") && strings.HasSuffix(p, "}"):
 			name := p[1 : len(p)-1]
-			if !isIdentifier(name) || names[name] {
-				v.bad(fmt.Sprintf("segment %q has no name of its own", p), "{order_id}")
+			switch {
+			case !isIdentifier(name):
+				v.bad("segment "+quote(p)+" is not well named", "a-z, 0-9, _ and - in braces, e.g. {order_id}")
+			case names[name]:
+				v.bad("segment "+quote(p)+" stands here twice", "each name once")
 			}
 			names[name] = true
 			out = append(out, Segment{Name: name})
 		case strings.ContainsAny(p, "{}*"):
-			v.bad(fmt.Sprintf("segment %q mixes text and pattern", p), "a literal, {name}, * or **")
+			v.bad("segment "+quote(p)+" mixes text and pattern", "a literal, {name}, * or **")
 		default:
 			out = append(out, Segment{Literal: p})
 		}
@@ -220,23 +221,26 @@ func path(v value) []Segment {
 }
 
 func (c *compiler) mappings(v value, path []Segment, response bool) []Mapping {
-	m, ok := v.mapping()
+	m, ok := v.mapping("sources with their elements, e.g. {form.email: email}")
 	if !ok {
 		return nil
 	}
 	var out []Mapping
 	for _, key := range m.keys {
-		at := m.vals[key]
+		at, ok := m.get(key)
+		if !ok {
+			continue
+		}
 		src, ok := source(at, key, path, response)
 		if !ok {
 			continue
 		}
-		for _, item := range at.list() {
+		for _, item := range at.items("an element ID, or several") {
 			one := src
 			one.Pos = item.pos
 			target := item
 			if isMapping(item) {
-				sub, _ := item.mapping()
+				sub, _ := item.mapping("")
 				if t, ok := sub.get("transform"); ok {
 					one.Transform, _ = t.oneOf("trim", "lower", "upper", "digits")
 				}
@@ -252,7 +256,11 @@ func (c *compiler) mappings(v value, path []Segment, response bool) []Mapping {
 				continue
 			}
 			if _, known := element.Lookup(id); !known {
-				target.bad(fmt.Sprintf("%q is no element", id), "did you mean "+nearest(id, elementIDs())+"?")
+				right := "an element of the catalogue, e.g. email, username or url_path"
+				if n, ok := near(id, elementIDs()); ok {
+					right = "did you mean " + n + "? or " + right
+				}
+				target.bad(quote(id)+" is no element", right)
 				continue
 			}
 			one.Element = id
@@ -272,12 +280,15 @@ func elementIDs() []string {
 
 // source reads "query.q", "json $.a.b", "status" and so on.
 func source(v value, s string, path []Segment, response bool) (Mapping, bool) {
-	const right = "path, path.name, query.x, header.X, cookie.x, form.x, json $.a.b, conn.ip; in a response header.X, json $.a.b, status, set-cookie.x"
+	right := "one of path, path.name, query.x, header.X, cookie.x, form.x, json $.a.b, conn.ip"
+	if response {
+		right = "one of status, header.X, set-cookie.x, json $.a.b"
+	}
 	kind, name, dotted := strings.Cut(s, ".")
 	if rest, ok := strings.CutPrefix(s, "json "); ok {
 		keys, ok := jsonPath(strings.TrimSpace(rest))
 		if !ok {
-			v.bad(fmt.Sprintf("%q is no JSON path", rest), "e.g. $.user.email or $.items[0].sku")
+			v.bad(quote(rest)+" is no JSON path", "e.g. $.user.email or $.items[0].sku")
 			return Mapping{}, false
 		}
 		return Mapping{Source: SourceJSON, JSONPath: keys, Name: rest}, true
@@ -288,32 +299,39 @@ func source(v value, s string, path []Segment, response bool) (Mapping, bool) {
 		legal = []SourceKind{SourceHeader, SourceStatus, SourceSetCookie}
 	}
 	if !slices.Contains(legal, m.Source) {
-		v.bad(fmt.Sprintf("%q is no source here", s), right)
+		v.bad(quote(s)+" is no source of a "+side(response), right)
 		return Mapping{}, false
 	}
 	switch m.Source {
 	case SourceStatus:
 		if dotted {
-			v.bad("status has no parts", "status")
+			v.bad(quote(s)+" names a part, and a status has none", "status")
 			return Mapping{}, false
 		}
 	case SourcePath:
-		if dotted && !slices.ContainsFunc(path, func(p Segment) bool { return p.Name == name }) {
-			v.bad(fmt.Sprintf("the path pattern names no segment %q", name), "write {"+name+"} in match.path")
+		if dotted && (name == "" || !slices.ContainsFunc(path, func(p Segment) bool { return p.Name == name })) {
+			v.bad("match.path names no segment "+quote(name), "a {name} of match.path, or path for all of it")
 			return Mapping{}, false
 		}
 	case SourceConn:
 		if name != "ip" {
-			v.bad(fmt.Sprintf("%q is no fact of the connection", s), "conn.ip")
+			v.bad(quote(s)+" is no fact of the connection", "conn.ip")
 			return Mapping{}, false
 		}
 	default:
 		if name == "" || m.Source == SourceHeader && !isToken(name) {
-			v.bad(fmt.Sprintf("%q names nothing", s), right)
+			v.bad(quote(s)+" names nothing", right)
 			return Mapping{}, false
 		}
 	}
 	return m, true
+}
+
+func side(response bool) string {
+	if response {
+		return "response"
+	}
+	return "request"
 }
 
 // jsonPath reads $.a.b[2].c into its keys; an index keeps its brackets.
@@ -351,8 +369,8 @@ func jsonPath(s string) ([]string, bool) {
 	return out, len(out) <= 32
 }
 
-func (c *compiler) outcome(v value) (OutcomeRule, bool) {
-	m, ok := v.mapping()
+func (c *compiler) outcome(v value, last bool) (OutcomeRule, bool) {
+	m, ok := v.mapping("rules such as {is: success, status: 200}")
 	if !ok {
 		return OutcomeRule{}, false
 	}
@@ -362,32 +380,37 @@ func (c *compiler) outcome(v value) (OutcomeRule, bool) {
 		r.Outcome = journey.Outcome(o)
 	}
 	if s, ok := m.get("status"); ok {
-		for _, item := range s.list() {
+		for _, item := range s.items("statuses, e.g. 200-299") {
 			if rng, ok := statuses(item); ok {
 				r.Statuses = append(r.Statuses, rng)
 			}
 		}
 	}
 	if s, ok := m.get("location"); ok {
-		r.Location, _ = s.text()
+		if r.Location, ok = s.text(); ok && r.Location == "" {
+			s.bad("is empty", "what Location is, with * for any text, e.g. */welcome*")
+		}
 	}
 	if s, ok := m.get("body"); ok {
-		if r.BodyHas, _ = s.text(); r.BodyHas == "" {
+		if r.BodyHas, ok = s.text(); ok && r.BodyHas == "" {
 			s.bad("is empty", "a text to look for in the response body")
 		}
 	}
 	if s, ok := m.get("json"); ok {
-		sub, ok := s.mapping()
+		sub, ok := s.mapping("e.g. {$.ok: true}")
 		if ok && len(sub.keys) == 1 {
 			keys, ok := jsonPath(sub.keys[0])
 			if !ok {
-				s.bad(fmt.Sprintf("%q is no JSON path", sub.keys[0]), "e.g. $.ok: true")
+				s.bad(quote(sub.keys[0])+" is no JSON path", "e.g. {$.ok: true}")
 			}
 			r.JSONPath = keys
 			r.JSONEquals, _ = sub.vals[sub.keys[0]].text()
 		} else if ok {
 			s.bad("does not hold exactly one condition", "e.g. {$.ok: true}")
 		}
+	}
+	if len(m.keys) == 1 && m.keys[0] == "is" && !last {
+		m.bad("always holds, so that the rules after it never do", "a condition, or put it last")
 	}
 	m.done()
 	return r, true
@@ -405,7 +428,7 @@ func statuses(v value) ([2]int, bool) {
 	a, err1 := strconv.Atoi(low)
 	b, err2 := strconv.Atoi(high)
 	if err1 != nil || err2 != nil || a < 100 || b > 599 || a > b {
-		v.bad(fmt.Sprintf("%q is no status", s), "a status such as 401 or a range such as 200-299")
+		v.bad(quote(s)+" is no status", "a status such as 401 or a range such as 200-299")
 		return [2]int{}, false
 	}
 	return [2]int{a, b}, true

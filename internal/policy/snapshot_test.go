@@ -1,0 +1,328 @@
+package policy_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/policy"
+)
+
+func compile(t *testing.T, bundle map[string]string) *policy.Snapshot {
+	t.Helper()
+	snap, list := policy.Compile(bundle)
+	if len(list) > 0 {
+		t.Fatalf("faults:\n%s", lines(list))
+	}
+	return snap
+}
+
+// bare takes the compiled rules out of a Snapshot and renders what they need:
+// programs are functions, which nothing compares.
+func bare(s *policy.Snapshot) (*policy.Snapshot, []string) {
+	var rules []string
+	for _, l := range s.Labels {
+		rules = append(rules, l.When.Source())
+		for _, w := range l.When.Windows() {
+			rules = append(rules, w.String())
+		}
+		l.When = nil
+	}
+	for _, w := range s.Workflows {
+		if w.When != nil {
+			rules = append(rules, w.When.Source())
+			w.When = nil
+		}
+	}
+	return s, rules
+}
+
+func TestCompileIsDeterministic(t *testing.T) {
+	load := func() *policy.Snapshot {
+		snap, list := policy.Load("../../examples/shop/policy")
+		if len(list) > 0 {
+			t.Fatalf("faults:\n%s", lines(list))
+		}
+		return snap
+	}
+	first, rules := bare(load())
+	for range 5 {
+		again, more := bare(load())
+		if !reflect.DeepEqual(first, again) || !reflect.DeepEqual(rules, more) {
+			t.Fatal("the same bundle compiled into something else")
+		}
+	}
+	copied := map[string]string{}
+	for k, v := range first.Bundle {
+		copied[k] = v
+	}
+	if got := compile(t, copied).Revision; got != first.Revision || len(got) != 12 {
+		t.Errorf("revision %s, was %s", got, first.Revision)
+	}
+	copied["zz.yaml"] = "# a comment\n"
+	if compile(t, copied).Revision == first.Revision {
+		t.Error("another bundle has the same revision")
+	}
+}
+
+// TestFaultsAreDeterministic compiles policies whose faults share a place.
+func TestFaultsAreDeterministic(t *testing.T) {
+	bundle := map[string]string{}
+	for _, f := range []string{"spec_match", "spec_sources", "workflow", "label"} {
+		bundle[f] = read(t, "testdata/bad/"+f+".yaml")
+	}
+	_, first := policy.Compile(bundle)
+	for range 10 {
+		if _, again := policy.Compile(bundle); !reflect.DeepEqual(first, again) {
+			t.Fatalf("was:\n%s\nis:\n%s", lines(first), lines(again))
+		}
+	}
+}
+
+func TestFiveFaultsAreFiveLines(t *testing.T) {
+	snap, list := policy.Compile(map[string]string{
+		"a.yaml": "kind: spec\nname: Login\ntipe: authentication_attempt\nmatch: {path: login}\nrequest: {form.email: emial}\n",
+		"b.yaml": "kind: label\nid: x\ntitle: X\nseverity: low\nwhen: event.outcome = \"failure\"\n---\n" +
+			"kind: workflow\nname: W\ntrigger: {label: x}\ndo: refuse\n",
+	})
+	want := `a.yaml:3:1: tipe: is no field here; did you mean type? known: failure, id, kind, match, max_body, name, outcome, oversize, processing, request, response, type
+a.yaml:4:9: match.path: "login" is no path pattern; begin with / and leave the query out, e.g. /orders/{id}/refund
+a.yaml:5:11: request.form.email: "emial" is no element; did you mean email? or an element of the catalogue, e.g. email, username or url_path
+b.yaml:5:1: when: at 1:15 of the rule: = compares nothing; ==
+b.yaml:10:1: do: action "refuse" is not defined; define a document of kind action with that name
+`
+	if got := lines(list); got != want || snap != nil {
+		t.Errorf("snapshot %v; got:\n%s", snap != nil, got)
+	}
+}
+
+func TestStarter(t *testing.T) {
+	s := compile(t, policy.Starter())
+	if len(s.Specs) != 1 || s.Specs[0].Type != journey.PageView || s.Specs[0].Match.Accepts != "text/html" {
+		t.Errorf("%+v", s.Specs)
+	}
+	if s.Rating != (policy.RatingRules{Suspicious: 30, Malicious: 70}) || s.Session.Timeout != 30*time.Minute || s.Session.MaxAge != 24*time.Hour {
+		t.Errorf("%+v %+v", s.Rating, s.Session)
+	}
+}
+
+// TestEveryField reads one document of each kind with all its fields.
+func TestEveryField(t *testing.T) {
+	s := compile(t, map[string]string{"a.yaml": read(t, "testdata/every_field.yaml")})
+	spec := s.Specs[0]
+	pos := func(line, col int) policy.Pos { return policy.Pos{File: "a.yaml", Line: line, Col: col} }
+	if want := (&policy.Spec{
+		Key: "checkout", Name: "Checkout", Type: journey.Transaction, Sync: true, Failure: "closed", Oversize: "refuse", MaxBody: 128 << 10,
+		Match: policy.Match{Hosts: []string{"shop.example", "*.shop.example"}, Methods: []string{"POST", "PUT"},
+			Path:         []policy.Segment{{Literal: "shops"}, {Name: "shop"}, {Any: true}, {Rest: true}},
+			ContentTypes: []string{"application/json"}, Accepts: "application/json",
+			Headers: map[string]string{"X-App": "*"}, Query: map[string]string{"v": "2"}},
+		Request: []policy.Mapping{
+			{Source: policy.SourcePath, Name: "shop", Element: "merchant_id", Pos: pos(21, 3)},
+			{Source: policy.SourceJSON, Name: "$.items[0].sku", JSONPath: []string{"items", "[0]", "sku"}, Element: "product_id", Pos: pos(22, 3)},
+			{Source: policy.SourceForm, Name: "email", Element: "email", Transform: "lower", Pos: pos(23, 16)},
+			{Source: policy.SourceForm, Name: "email", Element: "billing_email", Pos: pos(23, 52)},
+			{Source: policy.SourceConn, Name: "ip", Element: "ip", Pos: pos(24, 3)},
+		},
+		Response: []policy.Mapping{
+			{Source: policy.SourceStatus, Element: "response_status", Pos: pos(26, 3)},
+			{Source: policy.SourceSetCookie, Name: "sid", Element: "customer_id", Transform: "trim", Pos: pos(27, 3)},
+		},
+		Outcome: []policy.OutcomeRule{
+			{Outcome: journey.Success, Statuses: [][2]int{{200, 299}, {303, 303}}, Location: "*/thanks*"},
+			{Outcome: journey.Failure, JSONPath: []string{"error", "code"}, JSONEquals: "7", BodyHas: "declined"},
+			{Outcome: journey.Failure},
+		},
+		Pos: pos(3, 1),
+	}); !reflect.DeepEqual(spec, want) {
+		t.Errorf("spec\n got %+v\nwant %+v", spec, want)
+	}
+	label := *s.Labels[0]
+	if label.When == nil || !label.Repeat || label.TTL != 7*24*time.Hour || label.Points != -5 || label.Severity != "trusted" ||
+		label.Rollout != (policy.Rollout{Mode: policy.Percent, Percent: 20}) || !reflect.DeepEqual(label.Types, []journey.EventType{journey.Transaction}) {
+		t.Errorf("label %+v", label)
+	}
+	sign := *s.Signatures[0]
+	sign.Pos = policy.Pos{}
+	if want := (policy.Signature{ID: "both", Title: "Both", All: []string{"listed"}, Any: []string{"other", "third"}, AtLeast: 2,
+		Rating: journey.Malicious, Rollout: policy.Rollout{Mode: policy.Shadow}}); !reflect.DeepEqual(sign, want) {
+		t.Errorf("signature %+v", sign)
+	}
+	flow := s.Workflows[0]
+	if flow.When == nil || !reflect.DeepEqual(flow.Ratings, []journey.Rating{journey.Suspicious, journey.Malicious}) ||
+		!reflect.DeepEqual(flow.Do, []string{"away", "tell"}) || flow.Rollout.Mode != policy.Live {
+		t.Errorf("workflow %+v", flow)
+	}
+	for name, want := range map[string]policy.Action{
+		"stop": {Type: journey.ActionBlock, Status: 429, Body: "Later.\n", ContentType: "text/html; charset=utf-8"},
+		"away": {Type: journey.ActionRedirect, Status: 303, Location: "https://help.example/x"},
+		"tell": {Type: journey.ActionTag, Header: "X-Risk", Value: "{rating} {labels}"},
+	} {
+		got := *s.Actions[name]
+		want.Name, got.Pos = name, policy.Pos{}
+		if got != want {
+			t.Errorf("action %+v", got)
+		}
+	}
+	if !reflect.DeepEqual(s.Lists["partners"].Values, map[string]bool{"a@example.com": true, "42": true, "true": true}) {
+		t.Errorf("list %v", s.Lists["partners"].Values)
+	}
+	if s.Rating != (policy.RatingRules{Suspicious: 20, Malicious: 50}) ||
+		!reflect.DeepEqual(s.Session, policy.SessionRules{Timeout: 10 * time.Minute, MaxAge: 48 * time.Hour, Cookies: []string{"sid"}}) {
+		t.Errorf("%+v %+v", s.Rating, s.Session)
+	}
+	if len(s.Windows) != 2 { // the label's two; the workflow's is one of them
+		t.Errorf("windows %v", s.Windows)
+	}
+}
+
+// TestSpecificity holds which Spec comes first, wherever it stands in the file.
+func TestSpecificity(t *testing.T) {
+	for _, tt := range []struct{ name, first, second string }{
+		{"literal before name", `path: /orders/new`, `path: "/orders/{id}"`},
+		{"more literals", `path: "/a/b/{id}"`, `path: "/a/{x}/{id}"`},
+		{"fewer wildcards", `path: "/a/b/*"`, `path: "/a/b/*/*"`},
+		{"one segment before the rest", `path: "/a/*"`, `path: "/a/**"`},
+		{"short before a longer rest", `path: "/{id}"`, `path: "/a/b/c/**"`},
+		{"longer rest", `path: "/a/b/**"`, `path: "/a/**"`},
+		{"path before none", `path: /a`, `method: POST`},
+		{"exact host", `{host: shop.example, path: /a}`, `{host: "*.example", path: /a}`},
+		{"host before none", `{host: "*.example", path: /a}`, `path: /a`},
+		{"path before host", `path: /a`, `{path: "/{x}", host: shop.example}`},
+		{"method", `{path: /a, method: GET}`, `path: /a`},
+		{"method and type", `{path: /a, method: POST, content_type: application/json}`, `{path: /a, method: POST}`},
+		{"accept", `{path: /a, accept: text/html}`, `path: /a`},
+		{"method before headers", `{path: /a, method: GET}`, `{path: /a, header: {X-A: "1", X-B: "1"}}`},
+		{"header", `{path: /a, header: {X-A: "*"}}`, `path: /a`},
+		{"query", `{path: /a, query: {q: "*", v: "1"}}`, `{path: /a, query: {q: "*"}}`},
+	} {
+		doc := func(name, match string) string {
+			if !strings.HasPrefix(match, "{") {
+				match = "{" + match + "}"
+			}
+			return "kind: spec\nname: " + name + "\ntype: other\nmatch: " + match + "\n---\n"
+		}
+		one, two := doc("first", tt.first), doc("second", tt.second)
+		for _, text := range []string{one + two, two + one} {
+			if s := compile(t, map[string]string{"a.yaml": text}); s.Specs[0].Name != "first" {
+				t.Errorf("%s: %s comes before %s", tt.name, tt.second, tt.first)
+			}
+		}
+	}
+	s := compile(t, map[string]string{
+		"b.yaml": "kind: spec\nname: third\ntype: other\nmatch: {path: /a}\n",
+		"a.yaml": "kind: spec\nname: first\ntype: other\nmatch: {path: /b}\n---\nkind: spec\nname: second\ntype: other\nmatch: {path: /c}\n",
+	})
+	if got := s.Specs[0].Name + s.Specs[1].Name + s.Specs[2].Name; got != "firstsecondthird" {
+		t.Errorf("equal ones do not keep their order: %s", got)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	const good = "kind: spec\nname: A\ntype: other\nmatch: {path: /a}\n"
+	outside := filepath.Join(t.TempDir(), "secret.yaml")
+	write := func(file, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := func(to, file string) {
+		t.Helper()
+		if err := os.Symlink(to, file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(outside, good)
+	for _, tt := range []struct {
+		name string
+		set  func(dir string)
+		want string // part of a fault; "": none
+	}{
+		{"sub folders and both endings", func(d string) {
+			write(filepath.Join(d, "a.yaml"), good)
+			write(filepath.Join(d, "sub", "b.yml"), strings.Replace(good, "A", "B", 1))
+			write(filepath.Join(d, "notes.txt"), "not: [yaml")
+			write(filepath.Join(d, ".git", "c.yaml"), "not: [yaml")
+		}, ""},
+		{"link within the folder", func(d string) {
+			write(filepath.Join(d, "..data", "a.yaml"), good)
+			link("..data/a.yaml", filepath.Join(d, "a.yaml"))
+		}, ""},
+		{"link out of the folder", func(d string) {
+			write(filepath.Join(d, "a.yaml"), strings.Replace(good, "A", "B", 1))
+			link(outside, filepath.Join(d, "b.yaml"))
+		}, "b.yaml:1:1: can't be read: "},
+		{"relative link out of the folder", func(d string) {
+			link("../../"+filepath.Base(filepath.Dir(outside))+"/secret.yaml", filepath.Join(d, "b.yaml"))
+		}, "b.yaml:1:1: can't be read: "},
+		{"folder named like a file", func(d string) {
+			write(filepath.Join(d, "a.yaml"), good)
+			write(filepath.Join(d, "x", "y"), "")
+			link("x", filepath.Join(d, "b.yaml"))
+		}, "b.yaml:1:1: can't be read: not a regular file"},
+		{"empty folder", func(string) {}, "holds no *.yaml file"},
+		{"too large", func(d string) {
+			write(filepath.Join(d, "a.yaml"), good+strings.Repeat("# filler\n", 120_000))
+		}, "a.yaml:1:1: has "},
+		{"too many", func(d string) {
+			for i := range 501 {
+				write(filepath.Join(d, "f"+strings.Repeat("x", i/26)+string(rune('a'+i%26))+".yaml"), "# nothing\n")
+			}
+		}, "holds more than 500 files"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			tt.set(dir)
+			snap, list := policy.Load(dir)
+			if tt.want == "" {
+				if snap == nil || len(list) > 0 {
+					t.Fatalf("faults:\n%s", lines(list))
+				}
+				return
+			}
+			if snap != nil || !strings.Contains(lines(list), tt.want) {
+				t.Errorf("snapshot %v; got:\n%s", snap != nil, lines(list))
+			}
+		})
+	}
+	if snap, list := policy.Load(filepath.Join(t.TempDir(), "absent")); snap != nil || len(list) != 1 {
+		t.Errorf("an absent folder: %v", list)
+	}
+}
+
+// FuzzCompile holds that no text makes Compile panic, and that it answers either
+// a Snapshot or faults that each fill one line.
+func FuzzCompile(f *testing.F) {
+	files, err := filepath.Glob("testdata/bad/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range append(files, "testdata/every_field.yaml") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, doc := range strings.Split(string(text), "\n---\n") {
+			f.Add(doc)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		snap, list := policy.Compile(map[string]string{"f.yaml": text})
+		if (snap == nil) != (len(list) > 0) {
+			t.Fatalf("snapshot %v with %d faults", snap != nil, len(list))
+		}
+		for _, fault := range list {
+			if fault.Line < 1 || fault.Col < 1 || fault.Wrong == "" || fault.Right == "" || strings.ContainsAny(fault.String(), "\n\r") {
+				t.Fatalf("not one whole line: %q", fault)
+			}
+		}
+	})
+}
