@@ -2,7 +2,7 @@ import { ActionIcon, Button, Skeleton } from '@mantine/core';
 import { IconCheck, IconCopy, IconPlugConnectedX } from '@tabler/icons-react';
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { countryName } from '../format/place';
-import { ago, exact, moment } from '../format/time';
+import { ago, exact, moment, stamp } from '../format/time';
 import { useNow } from './now';
 import { toast } from './toast';
 import css from './parts.module.css';
@@ -159,6 +159,12 @@ export function Place({ country, city }: { country: string; city: string }) {
 export function When({ at }: { at: string | number }) {
   const now = useNow();
   return <time title={`${exact(at)}\n${ago(at, now)}`}>{moment(at)}</time>;
+}
+
+/** The same in a narrow column. */
+export function Stamp({ at }: { at: string | number }) {
+  const now = useNow();
+  return <time title={`${exact(at)}\n${ago(at, now)}`}>{stamp(at, now)}</time>;
 }
 
 export function Ago({ at }: { at: string | number }) {

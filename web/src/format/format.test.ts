@@ -3,7 +3,7 @@ import type { Session } from '../api/types';
 import { sessionsCSV } from './csv.ts';
 import { bytes, compact, many, millis, velocity } from './number.ts';
 import { countryName, device } from './place.ts';
-import { ago, brief, duration, exact, moment, readTime } from './time.ts';
+import { ago, brief, duration, exact, moment, readTime, stamp } from './time.ts';
 
 describe('time', () => {
   it('reads RFC 3339 and microseconds alike', () => {
@@ -16,6 +16,12 @@ describe('time', () => {
     expect(moment('2026-11-21T01:02:03+02:00')).toBe('20 Nov 23:02:03');
     expect(exact('2026-11-21T05:23:17.042001Z')).toBe('2026-11-21 05:23:17.042 UTC');
     expect(moment('')).toBe('–');
+  });
+  it('leaves the day out where it is today', () => {
+    const now = Date.UTC(2026, 10, 21, 12);
+    expect(stamp('2026-11-21T00:00:01Z', now)).toBe('00:00:01');
+    expect(stamp('2026-11-20T23:59:59Z', now)).toBe('20 Nov 23:59');
+    expect(stamp('', now)).toBe('–');
   });
   it('says how long ago', () => {
     const now = Date.UTC(2026, 10, 21, 12);

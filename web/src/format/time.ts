@@ -25,6 +25,12 @@ export function moment(t: string | number | null | undefined): string {
   return readTime(t) ? `${day(t)} ${clock(t)}` : '–';
 }
 
+/** For narrow columns: 05:23:17 today, 20 Nov 05:23 before. */
+export function stamp(t: string | number | null | undefined, now: number): string {
+  const today = new Date(now).toISOString().slice(0, 10);
+  return readTime(t)?.toISOString().slice(0, 10) === today ? clock(t) : moment(t).replace(/:\d\d$/, '');
+}
+
 /** 2026-11-21 05:23:17.042 UTC */
 export function exact(t: string | number | null | undefined): string {
   const d = readTime(t);

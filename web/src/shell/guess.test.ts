@@ -12,7 +12,7 @@ describe('guess', () => {
 });
 
 describe('likely', () => {
-  const defs: ElementDef[] = ['username', 'ip', 'email', 'card', 'phone'].map((id) => ({ id, name: id, group: '', entity: true }));
+  const defs: ElementDef[] = ['billing_email', 'username', 'ip', 'email', 'card', 'phone'].map((id) => ({ id, name: id, group: '', entity: true }));
   defs.push({ id: 'city', name: 'city', group: '', entity: false });
   const first = (t: string) => likely(t, defs)[0]?.id;
   it('puts the fitting element first', () => {

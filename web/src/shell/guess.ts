@@ -12,8 +12,10 @@ export function guess(text: string): Guess {
 }
 
 const shapes: [RegExp, RegExp][] = [
-  [/^[^\s@]+@[^\s@]+$/, /email|mail/],
-  [/^(\d{1,3}\.){3}\d{1,3}$|^[0-9a-f:]*:[0-9a-f:]+$/i, /^ip$|address/],
+  [/^[^\s@]+@[^\s@]+$/, /^email$/],
+  [/^[^\s@]+@[^\s@]+$/, /mail/],
+  [/^(\d{1,3}\.){3}\d{1,3}$|^[0-9a-f:]*:[0-9a-f:]+$/i, /^ip$/],
+  [/^(\d{1,3}\.){3}\d{1,3}$|^[0-9a-f:]*:[0-9a-f:]+$/i, /(^|_)ip(_|$)/],
   [/^\+?[\d ()-]{7,15}$/, /phone/],
   [/^[\d -]{12,19}$/, /card/],
   [/^Mozilla\//, /user_agent/],

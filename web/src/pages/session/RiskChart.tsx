@@ -83,6 +83,10 @@ function option(s: SessionDetail, width: number) {
   const tight = width < 560;
   const size = (n: number) => (tight ? 8 : 11) + (tight ? 14 : 24) * Math.sqrt(n / Math.max(most, 6));
   const levels = levelsOf(s, (start - pad), (last + pad), width - 106);
+  // A bucket is drawn at its middle, so that a turn inside it falls upon its bubble.
+  const starts = [...new Set(s.chart.map((b) => millis(b.start)))].sort((a, b) => a - b);
+  const half = Math.min(...starts.slice(1).map((t, i) => t - (starts[i] ?? t))) / 2;
+  const at = (b: Bubble) => Math.min(millis(b.start) + (Number.isFinite(half) ? half : 0), last);
   const byTime = [...s.chart].sort((a, b) => millis(a.start) - millis(b.start) || lane(a.rating) - lane(b.rating));
   const marks = actionMarks(s.actions);
 
@@ -92,7 +96,7 @@ function option(s: SessionDetail, width: number) {
     symbolSize: (_: unknown, p: { data: { bubble: Bubble } }) => size(p.data.bubble.count),
     itemStyle: { color: value(`${r}-fill`), opacity: 0.86, borderColor: value('surface'), borderWidth: 1.5 },
     emphasis: { itemStyle: { opacity: 1, borderColor: value('text') } },
-    data: s.chart.filter((b) => b.rating === r).map((bubble) => ({ value: [millis(bubble.start), lane(r)], bubble })),
+    data: s.chart.filter((b) => b.rating === r).map((bubble) => ({ value: [at(bubble), lane(r)], bubble })),
   });
 
   return {
@@ -122,7 +126,7 @@ function option(s: SessionDetail, width: number) {
       ...ratings.map((_, i) => ({ type: 'line', silent: true, symbol: 'none', z: 1, data: [[start - pad, i], [last + pad, i]], lineStyle: { color: value('line'), width: 1 } })),
       {
         type: 'line', silent: true, symbol: 'none', z: 3, lineStyle: { color: value('text-3'), width: 1.5, opacity: 0.65 },
-        data: byTime.map((b) => [millis(b.start), lane(b.rating)]),
+        data: byTime.map((b) => [at(b), lane(b.rating)]),
         markLine: {
           symbol: 'none', silent: true, animation: false,
           data: s.turns.map((t, i) => ({

@@ -49,6 +49,7 @@ export function Timeline({ session }: { session: SessionDetail }) {
     o: () => change({ order: order === 'newest' ? 'oldest' : undefined }),
   });
 
+  const same = useMemo(() => [session.ip, session.country, session.city], [session.ip, session.country, session.city]);
   const types = useMemo(() => [...new Set(session.chart.flatMap((b) => Object.keys(b.types)))].map((t) => ({ value: t, label: typeName(t) })), [session.chart]);
   const labels = useMemo(() => [...new Map(session.labels.map((l) => [l.id, { value: l.id, label: l.title }])).values()], [session.labels]);
   const names = [...new Set([...events.map((e) => e.name), ...(name ? [name] : [])])].sort();
@@ -79,7 +80,7 @@ export function Timeline({ session }: { session: SessionDetail }) {
       ) : (
         <ol className={css.events} data-testid="timeline">
           {events.map((e, i) => (
-            <Row key={e.id} event={e} before={events[i - 1]} open={search.event === e.id} active={i === active} toggle={toggle} />
+            <Row key={e.id} event={e} before={events[i - 1]} open={search.event === e.id} active={i === active} same={same} toggle={toggle} />
           ))}
         </ol>
       )}
@@ -93,12 +94,15 @@ export function Timeline({ session }: { session: SessionDetail }) {
   );
 }
 
-interface RowProps { event: Event; before?: Event | undefined; open: boolean; active: boolean; toggle: (id: string) => void }
+interface RowProps { event: Event; before?: Event | undefined; open: boolean; active: boolean; same: string[]; toggle: (id: string) => void }
+
+const unspecific = new Set(['user_agent', 'browser', 'os', 'device_class']);
 
 const Row = memo(
-  function Row({ event: e, before, open, active, toggle }: RowProps) {
+  function Row({ event: e, before, open, active, same, toggle }: RowProps) {
     const rating = asRating(e.rating);
-    const main = e.elements.filter((x) => x.primary && x.value && !x.hashed).slice(0, 3);
+    // What is the same all through the session stands above already.
+    const main = e.elements.filter((x) => x.primary && x.value && !x.hashed && !same.includes(x.value) && !unspecific.has(x.id) && x.value !== String(e.status)).slice(0, 3);
     const newDay = before && day(before.time) !== day(e.time);
     return (
       <li className={css.event} data-event={e.id} data-active={active || undefined} data-open={open || undefined}>

@@ -48,6 +48,11 @@ describe('the story', () => {
     );
   });
 
+  it('names the labels that made the points, however it is put', () => {
+    const s = { signatures: [], labels: [label('many', 'Many accounts'), label('dry', 'Dry run', 90, '7', true), label('old', 'Earlier', 20, '6')] };
+    expect(plain(reason('40 points reached 30', s, '7'))).toBe('40 points reached 30 by Many accounts');
+  });
+
   it('keeps words it does not know as they are', () => {
     expect(plain(reason('by hand: known tester', base))).toBe('by hand: known tester');
     expect(plain(reason('signature gone', base))).toBe('signature gone');

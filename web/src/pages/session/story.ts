@@ -66,7 +66,7 @@ export function reason(r: string, s: Pick<Told, 'signatures' | 'labels'>, eventI
     } else {
       out.push(text(clause));
       const here = groupLabels(s.labels.filter((l) => l.event_id === eventID && !l.shadow && l.points > 0));
-      if (kind === 'points' && here.length > 0) out.push(text(' by '), ...joined(here.slice(0, 3).map((l) => l.title)));
+      if (/\bpoints\b/.test(clause) && here.length > 0) out.push(text(' by '), ...joined(here.slice(0, 3).map((l) => l.title)));
     }
   }
   return out;

@@ -150,6 +150,7 @@ function FilterForm({ fields, view, sessions, apply }: { fields: Field[]; view: 
             limit={8}
             value={draft[f] ?? ''}
             onChange={(v) => setDraft({ ...draft, [f]: f === 'country' ? v.toUpperCase().slice(0, 2) : v })}
+            onOptionSubmit={(v) => apply({ ...draft, [f]: v })}
             comboboxProps={{ withinPortal: false }}
           />
         );

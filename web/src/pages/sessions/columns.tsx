@@ -2,7 +2,7 @@ import { columnVisibilityFeature, createColumnHelper, tableFeatures } from '@tan
 import { Link } from '@tanstack/react-router';
 import type { Session } from '../../api/types';
 import { ActionChip, LabelChips, SignatureChip } from '../../design/Chips';
-import { Ago, CopyButton, None, Place, When } from '../../design/parts';
+import { Ago, CopyButton, None, Place, Stamp } from '../../design/parts';
 import { RatingBadge } from '../../design/RatingMark';
 import { count } from '../../format/number';
 import { brief } from '../../format/time';
@@ -50,7 +50,7 @@ export const columns = column.columns([
       </span>
     ),
   }),
-  column.accessor('start', { header: 'Started, UTC', cell: (c) => <When at={c.getValue()} /> }),
+  column.accessor('start', { header: 'Started, UTC', cell: (c) => <Stamp at={c.getValue()} /> }),
   column.accessor('last', {
     header: 'Last',
     cell: (c) => (
