@@ -14,22 +14,28 @@ type SiteCounters struct{ Requests, OriginErrors int64 }
 type Counters struct {
 	Requests      int64
 	Active        int64 // exchanges running now
+	Connections   int64 // visitors' connections open now
+	OverLimit     int64 // connections refused, too many being open
 	Answered      int64 // by the Decider
 	Bypassed      int64
 	ClientGone    int64
 	DeciderPanics int64
+	Faults        int64 // panics of our own, each of which cost an exchange
 	Refused       int64 // unknown host, CONNECT
 	Oversize      int64 // held bodies over their bound
+	Slow          int64 // held bodies that did not come in time
+	BadReroutes   int64 // to an origin that the site does not have
 	OriginErrors  map[string]int64
 	PerSite       map[string]SiteCounters
 }
 
 type counters struct {
-	requests, active, answered, bypassed, clientGone, panics, refused, oversize atomic.Int64
+	requests, active, connections, overLimit, answered, bypassed, clientGone atomic.Int64
+	panics, faults, refused, oversize, slow, badReroutes                     atomic.Int64
 
 	mu     sync.Mutex
 	errors map[string]int64
-	per    map[string]*siteCount
+	per    map[string]*siteCount // fixed once made
 }
 
 type siteCount struct{ requests, errors atomic.Int64 }
@@ -42,9 +48,7 @@ func (c *counters) sites(list []*site.Site) {
 }
 
 func (c *counters) originError(site, kind string) {
-	if p := c.per[site]; p != nil {
-		p.errors.Add(1)
-	}
+	c.per[site].errors.Add(1)
 	c.mu.Lock()
 	c.errors[kind]++
 	c.mu.Unlock()
@@ -53,9 +57,10 @@ func (c *counters) originError(site, kind string) {
 // Counters may be called at any time.
 func (s *Server) Counters() Counters {
 	c := &s.counters
-	out := Counters{Requests: c.requests.Load(), Active: c.active.Load(), Answered: c.answered.Load(),
-		Bypassed: c.bypassed.Load(), ClientGone: c.clientGone.Load(), DeciderPanics: c.panics.Load(),
-		Refused: c.refused.Load(), Oversize: c.oversize.Load(),
+	out := Counters{Requests: c.requests.Load(), Active: c.active.Load(), Connections: c.connections.Load(),
+		OverLimit: c.overLimit.Load(), Answered: c.answered.Load(), Bypassed: c.bypassed.Load(),
+		ClientGone: c.clientGone.Load(), DeciderPanics: c.panics.Load(), Faults: c.faults.Load(), Refused: c.refused.Load(),
+		Oversize: c.oversize.Load(), Slow: c.slow.Load(), BadReroutes: c.badReroutes.Load(),
 		OriginErrors: map[string]int64{}, PerSite: map[string]SiteCounters{}}
 	for name, p := range c.per {
 		out.PerSite[name] = SiteCounters{p.requests.Load(), p.errors.Load()}

@@ -3,6 +3,7 @@ package edge
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -25,7 +26,7 @@ func clientOf(peer netip.Addr, h http.Header, trusted []netip.Prefix) (client ne
 	}
 	client = peer
 	for i := len(hops) - 1; i >= 0; i-- {
-		a, ok := hop(hops[i])
+		a, ok := hopAddr(hops[i])
 		if !ok {
 			break
 		}
@@ -46,9 +47,9 @@ func isTrusted(a netip.Addr, trusted []netip.Prefix) bool {
 	return false
 }
 
-// hop reads an address with or without a port: 192.0.2.1, 192.0.2.1:80,
+// hopAddr reads an address with or without a port: 192.0.2.1, 192.0.2.1:80,
 // 2001:db8::1, [2001:db8::1]:80.
-func hop(s string) (netip.Addr, bool) {
+func hopAddr(s string) (netip.Addr, bool) {
 	s = strings.TrimSpace(s)
 	if a, err := netip.ParseAddr(s); err == nil {
 		return a.Unmap().WithZone(""), true
@@ -65,38 +66,59 @@ func hop(s string) (netip.Addr, bool) {
 }
 
 // forwardedFor returns the for= of each element of a Forwarded header (RFC
-// 7239), "" where an element has none or can't be read.
+// 7239), "" where an element has none, has two or can't be read.
 func forwardedFor(s string) []string {
 	var out []string
 	for _, element := range splitQuoted(s, ',') {
-		found := ""
+		found, times := "", 0
 		for _, pair := range splitQuoted(element, ';') {
 			k, v, ok := strings.Cut(strings.TrimSpace(pair), "=")
-			if ok && strings.EqualFold(strings.TrimSpace(k), "for") {
-				found = unquote(strings.TrimSpace(v))
+			if ok && strings.EqualFold(k, "for") {
+				found = unquote(v)
+				times++
 			}
+		}
+		if times > 1 {
+			found = ""
 		}
 		out = append(out, found)
 	}
 	return out
 }
 
-// splitQuoted splits at sep outside of double quotes.
+// splitQuoted splits at sep outside of double quotes. A quote that is never
+// closed is none: else a visitor could send one to swallow what the proxies
+// behind it add.
 func splitQuoted(s string, sep byte) []string {
 	var out []string
-	quoted, start := false, 0
+	start, quotes := 0, true
 	for i := 0; i < len(s); i++ {
 		switch {
-		case quoted && s[i] == '\\':
-			i++
-		case s[i] == '"':
-			quoted = !quoted
-		case !quoted && s[i] == sep:
+		case s[i] == '"' && quotes:
+			if end := closing(s, i+1); end > 0 {
+				i = end
+			} else {
+				quotes = false
+			}
+		case s[i] == sep:
 			out = append(out, s[start:i])
 			start = i + 1
 		}
 	}
 	return append(out, s[start:])
+}
+
+// closing is where a quoted string that begins at from ends, 0 if it does not.
+func closing(s string, from int) int {
+	for i := from; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return 0
 }
 
 func unquote(s string) string {
@@ -116,25 +138,45 @@ func unquote(s string) string {
 // forward sets the headers that tell the origin about the visitor. What an
 // untrusted peer says of itself is replaced.
 func forward(out http.Header, r *http.Request, peer netip.Addr, believed bool) {
-	chain := peer.Unmap().String()
-	if believed {
-		if prior := r.Header["X-Forwarded-For"]; len(prior) > 0 {
-			chain = strings.Join(prior, ", ") + ", " + chain
+	hop := peer.Unmap().WithZone("")
+	chain := hop.String()
+	switch prior := r.Header["X-Forwarded-For"]; {
+	case !believed:
+		for _, name := range []string{"Forwarded", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port"} {
+			delete(out, name)
 		}
-	} else {
-		out.Del("Forwarded")
-		out.Del("X-Forwarded-Proto")
-		out.Del("X-Forwarded-Host")
+	case len(prior) > 0:
+		chain = strings.Join(prior, ", ") + ", " + chain
+	default:
+		// An origin that reads only X-Forwarded-For shall see the visitor, not
+		// the proxy that speaks Forwarded.
+		hops := []string{chain}
+		for _, f := range slices.Backward(forwardedFor(strings.Join(r.Header["Forwarded"], ","))) {
+			a, ok := hopAddr(f)
+			if !ok {
+				break
+			}
+			hops = append(hops, a.String())
+		}
+		slices.Reverse(hops)
+		chain = strings.Join(hops, ", ")
+	}
+	if prior := out["Forwarded"]; len(prior) > 0 {
+		node := hop.String()
+		if hop.Is6() {
+			node = `"[` + node + `]"`
+		}
+		out["Forwarded"] = []string{strings.Join(prior, ", ") + ", for=" + node}
 	}
 	out["X-Forwarded-For"] = []string{chain}
-	if out.Get("X-Forwarded-Proto") == "" {
+	if len(out["X-Forwarded-Proto"]) == 0 {
 		scheme := "http"
 		if r.TLS != nil {
 			scheme = "https"
 		}
 		out["X-Forwarded-Proto"] = []string{scheme}
 	}
-	if out.Get("X-Forwarded-Host") == "" {
+	if len(out["X-Forwarded-Host"]) == 0 {
 		out["X-Forwarded-Host"] = []string{r.Host}
 	}
 }

@@ -30,14 +30,26 @@ const (
 
 // Site is one customer site.
 type Site struct {
-	Name      string
-	Hosts     []string // exact names or "*.example.com"; "*" takes all others
-	Origin    string   // http://host:port or https://host:port
-	Partition int      // the judge partition that owns it, 0..1023
+	Name   string
+	Hosts  []string // exact names or "*.example.com"; "*" takes all others
+	Origin string   // http://host:port or https://host:port
+	// Origins are the site's other origins by name, for rerouting.
+	Origins map[string]string
+	// TLS steers TLS toward all of them; nil: system roots, the origin's own name.
+	TLS       *OriginTLS
+	Partition int // the judge partition that owns it, 0..1023
 	Mode      Mode
 	Failure   Failure       // default of its sync routes
 	Deadline  time.Duration // for a sync verdict; default 15 ms
 	Switch    *Switch
+}
+
+// OriginTLS says how an https origin is verified. It is always verified.
+type OriginTLS struct {
+	CAFile string // PEM roots in place of the system's
+	// ServerName is the name asked for (SNI) and verified, where it is not the
+	// one in the origin's URL. The Host header stays the visitor's.
+	ServerName string
 }
 
 // Switch holds what changes at run time. Safe for concurrent use.
@@ -50,26 +62,3 @@ func (s *Switch) SetBypass(on bool) { s.bypass.Store(on) }
 
 // Bypassed tells whether the bypass is on.
 func (s *Switch) Bypassed() bool { return s != nil && s.bypass.Load() }
-
-// Find returns the site a host belongs to: an exact name first, then the longest
-// matching wildcard, then "*". The host is lower case and without a port.
-func Find(sites []*Site, host string) *Site {
-	var wild, rest *Site
-	longest := 0
-	for _, s := range sites {
-		for _, h := range s.Hosts {
-			switch {
-			case h == host:
-				return s
-			case h == "*":
-				rest = s
-			case len(h) > 2 && h[0] == '*' && len(host) > len(h)-1 && host[len(host)-len(h)+1:] == h[1:] && len(h) > longest:
-				wild, longest = s, len(h)
-			}
-		}
-	}
-	if wild != nil {
-		return wild
-	}
-	return rest
-}
