@@ -144,6 +144,15 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 		if judges[s.Partition] != nil {
 			continue
 		}
+		// After a power loss the warehouse may stand past the journal's end; the
+		// journal goes on behind it, so that no sequence is given twice.
+		at, err := a.store.Position(ctx, s.Partition)
+		if err != nil {
+			return err
+		}
+		if err := a.journal.Advance(ctx, s.Partition, at); err != nil {
+			return err
+		}
 		p := engine.NewPartition(engine.PartitionConfig{Number: s.Partition, Clock: now, Logger: a.log},
 			partitionLog{a.journal, s.Partition}, a.shed)
 		if err := p.Start(ctx); err != nil {

@@ -106,7 +106,7 @@ func archive(dir, to string) (err error) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && strings.HasPrefix(d.Name(), "backup-") {
+		if d.IsDir() && rel != "." && strings.HasPrefix(d.Name(), "backup-") {
 			return fs.SkipDir
 		}
 		if !d.Type().IsRegular() || rel == "lock" || p == to {
