@@ -42,8 +42,8 @@ func New() *Index {
 		parent: map[journey.ID]journey.ID{}, sessions: map[journey.ID]int{}}
 }
 
-// find follows merges to the ID that survived.
-func (x *Index) find(id journey.ID) journey.ID {
+// Current follows merges to the ID that survived.
+func (x *Index) Current(id journey.ID) journey.ID {
 	for {
 		p, ok := x.parent[id]
 		if !ok {
@@ -53,13 +53,17 @@ func (x *Index) find(id journey.ID) journey.ID {
 	}
 }
 
+// Knows tells whether a key was taught by a response, or seen under a session's
+// name, in whatever Session.
+func (x *Index) Knows(key uint64) bool { return x.keys[key] != nil }
+
 // Start names a new Session: the Spec ID its strong keys were known under, or a
 // new one, its own ID.
 func (x *Index) Start(session journey.ID, keys []uint64, now int64) journey.ID {
 	spec := session
 	for _, k := range keys {
 		if e := x.keys[k]; e != nil && !e.Shared {
-			if id := x.find(e.Spec); x.sessions[id] < sessionsPerID {
+			if id := x.Current(e.Spec); x.sessions[id] < sessionsPerID {
 				spec = id
 				break
 			}
@@ -76,7 +80,7 @@ func (x *Index) Start(session journey.ID, keys []uint64, now int64) journey.ID {
 func (x *Index) Learn(spec journey.ID, key uint64, now int64) {
 	e := x.keys[key]
 	if e == nil {
-		x.keys[key] = &evidence{Spec: x.find(spec), Last: now}
+		x.keys[key] = &evidence{Spec: x.Current(spec), Last: now}
 		return
 	}
 	e.Last = max(e.Last, now)
@@ -86,7 +90,7 @@ func (x *Index) Learn(spec journey.ID, key uint64, now int64) {
 // an account, and returns the Spec ID from here on. Of two that turn out to be
 // one user's the older survives.
 func (x *Index) Confirm(spec journey.ID, keys []uint64, account uint64, now int64) journey.ID {
-	spec = x.find(spec)
+	spec = x.Current(spec)
 	a := x.accounts[account]
 	if a == nil {
 		a = &evidence{Spec: spec}
@@ -109,7 +113,7 @@ func (x *Index) Confirm(spec journey.ID, keys []uint64, account uint64, now int6
 	if a.Shared {
 		return spec
 	}
-	return x.merge(spec, x.find(a.Spec))
+	return x.merge(spec, x.Current(a.Spec))
 }
 
 func (e *evidence) link(to uint64, most int) {

@@ -10,13 +10,15 @@ import (
 
 // Fold judges one input and moves the state on.
 func (s *State) Fold(in *journey.Input) journey.Judgement {
-	s.now = max(s.now, in.Time)
 	switch in.Kind {
 	case journey.InputPolicy:
 		return s.foldPolicy(in.Policy)
 	case journey.InputTick:
 		return s.foldTick(in.Time)
 	case journey.InputObservation:
+		if in.Observation == nil {
+			return journey.Judgement{Fault: "an observation that holds nothing"}
+		}
 		return s.foldObservation(in.Observation)
 	default:
 		return journey.Judgement{Fault: fmt.Sprintf("unknown input kind %q", in.Kind)}
@@ -48,6 +50,7 @@ func (s *State) foldObservation(o *journey.Observation) journey.Judgement {
 		e, keys := s.open(o)
 		v := s.judgeEvent(e, true)
 		s.pending[o.Exchange] = &pendingEvent{*e, keys}
+		s.waiting[e.SessionID]++
 		return journey.Judgement{Verdict: v, Sessions: s.session(e.SessionID)}
 	case journey.PhaseResponse:
 		p := s.pending[o.Exchange]
@@ -55,8 +58,7 @@ func (s *State) foldObservation(o *journey.Observation) journey.Judgement {
 			s.orphans++
 			return journey.Judgement{}
 		}
-		delete(s.pending, o.Exchange)
-		return s.complete(&p.Event, p.Keys, o)
+		return s.answer(p, o)
 	case journey.PhaseComplete:
 		e, keys := s.open(o)
 		e.Elements = o.Elements
@@ -68,16 +70,18 @@ func (s *State) foldObservation(o *journey.Observation) journey.Judgement {
 
 // open stitches a request into its Session and begins its Event.
 func (s *State) open(o *journey.Observation) (*journey.Event, []uint64) {
-	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Keys: o.Keys},
+	strong, keys := s.strong(o.Keys)
+	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Keys: strong},
 		s.rules(), func() journey.ID { return s.nextID(o.Time) })
+	s.forget(join.Ended)
 	id := join.Entry.ID
-	keys := named(o.Keys)
 	v := s.visits[id]
 	if v == nil {
 		v = &journey.Session{ID: id, Site: o.Site, Start: o.Time, Last: o.Time}
 		v.SpecID = s.people.Start(id, keys, o.Time)
 		s.visits[id] = v
 	}
+	v.SpecID = s.people.Current(v.SpecID)
 	s.learn(join.Entry, v, o)
 	v.Last = max(v.Last, o.Time)
 	v.IP = o.IP
@@ -98,14 +102,49 @@ func (s *State) rules() session.Rules {
 	return session.Rules{Timeout: r.Timeout.Microseconds(), MaxAge: r.MaxAge.Microseconds()}
 }
 
-func named(keys []journey.Key) []uint64 {
-	var out []uint64
-	for _, k := range keys {
-		if k.Named {
-			out = append(out, k.Hash)
+// strong marks the keys that join: those under a session's name, and those that a
+// response has taught, in this Session or an earlier one. It also returns their
+// hashes.
+func (s *State) strong(keys []journey.Key) (marked []journey.Key, hashes []uint64) {
+	marked = keys
+	for i, k := range keys {
+		if !k.Named {
+			if !s.people.Knows(k.Hash) {
+				continue
+			}
+			if &marked[0] == &keys[0] {
+				marked = append([]journey.Key(nil), keys...) // the input stays as it is
+			}
+			marked[i].Named = true
+		}
+		hashes = append(hashes, k.Hash)
+	}
+	return marked, hashes
+}
+
+// answer completes a pending Event. Its Session may have ended meanwhile, and is
+// remembered until then.
+func (s *State) answer(p *pendingEvent, o *journey.Observation) journey.Judgement {
+	delete(s.pending, o.Exchange)
+	out := s.complete(&p.Event, p.Keys, o)
+	id := p.Event.SessionID
+	if s.waiting[id]--; s.waiting[id] <= 0 {
+		delete(s.waiting, id)
+		if s.sessions.Get(id) == nil {
+			delete(s.visits, id)
 		}
 	}
 	return out
+}
+
+// forget lets go of what was kept of Sessions that have ended.
+func (s *State) forget(ended []journey.ID) {
+	for _, id := range ended {
+		s.windows.Drop(s.plan.session, int64(id))
+		if s.waiting[id] == 0 {
+			delete(s.visits, id)
+		}
+	}
 }
 
 // learn binds the keys a response set to the Session of its Event.
@@ -122,9 +161,7 @@ func (s *State) learn(e *session.Entry, v *journey.Session, o *journey.Observati
 // and freezes its rating.
 func (s *State) complete(e *journey.Event, keys []uint64, o *journey.Observation) journey.Judgement {
 	v := s.visits[e.SessionID]
-	if v == nil { // the Session ended while the origin was answering
-		v = &journey.Session{ID: e.SessionID, SpecID: e.SpecID, Site: e.Site, Start: e.Time, Last: e.Time}
-	}
+	v.SpecID = s.people.Current(v.SpecID)
 	if o.Phase == journey.PhaseResponse {
 		e.Elements = merge(e.Elements, o.Elements)
 		s.learn(s.sessions.Get(e.SessionID), v, o)
@@ -203,7 +240,7 @@ func (s *State) confirm(e *journey.Event, v *journey.Session, keys []uint64) {
 		return
 	}
 	v.Account = account
-	v.SpecID = s.people.Confirm(v.SpecID, keys, hashText(account), e.Time)
+	v.SpecID = s.people.Confirm(v.SpecID, keys, digest(account), e.Time)
 }
 
 func (s *State) session(id journey.ID) []journey.Session {
@@ -229,18 +266,22 @@ func (s *State) foldTick(now int64) journey.Judgement {
 		return journey.Judgement{}
 	}
 	var out journey.Judgement
+	last := map[journey.ID]int{} // where out.Sessions has a Session
 	for _, x := range s.overdue(now) {
 		p := s.pending[x]
-		delete(s.pending, x)
-		j := s.complete(&p.Event, p.Keys, &journey.Observation{Exchange: x, Phase: journey.PhaseResponse,
+		j := s.answer(p, &journey.Observation{Exchange: x, Phase: journey.PhaseResponse,
 			Time: now, Outcome: journey.OriginError})
 		out.Events = append(out.Events, j.Events...)
-		out.Sessions = append(out.Sessions, j.Sessions...)
+		for _, v := range j.Sessions {
+			if i, twice := last[v.ID]; twice {
+				out.Sessions[i] = v
+				continue
+			}
+			last[v.ID] = len(out.Sessions)
+			out.Sessions = append(out.Sessions, v)
+		}
 	}
-	for _, id := range s.sessions.Sweep(now, s.rules()) {
-		s.windows.Drop(s.plan.session, int64(id))
-		delete(s.visits, id)
-	}
+	s.forget(s.sessions.Sweep(now, s.rules()))
 	s.windows.Sweep(now, s.within)
 	s.people.Sweep()
 	return out

@@ -2,6 +2,8 @@ package judge
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -19,9 +21,6 @@ import (
 // changed by it.
 func (s *State) judgeEvent(e *journey.Event, request bool) *journey.Verdict {
 	v := s.visits[e.SessionID]
-	if v == nil {
-		return nil
-	}
 	f := &facts{s: s, e: e, v: v}
 	placed := s.label(f, e, v)
 	s.sign(e, v)
@@ -43,19 +42,18 @@ func (s *State) judgeEvent(e *journey.Event, request bool) *journey.Verdict {
 func (s *State) label(f *facts, e *journey.Event, v *journey.Session) []string {
 	var ids []string
 	for _, l := range s.policy.Labels {
-		if len(l.Types) > 0 && !slices.Contains(l.Types, e.Type) || l.When == nil || s.carried(l, e, v) {
+		if len(l.Types) > 0 && !slices.Contains(l.Types, e.Type) || s.carried(l, e, v) {
+			continue
+		}
+		holds, evidence := s.eval("label "+l.ID, l.When, f)
+		if !holds {
 			continue
 		}
 		if len(v.Labels) >= maxLabels {
-			break
-		}
-		holds, evidence, err := l.When.Eval(f)
-		if err != nil {
-			s.ruleErrors++
-			continue
-		}
-		if !holds {
-			continue
+			s.labelsFull++
+			if !makeRoom(v, e.Time) {
+				continue
+			}
 		}
 		label := journey.Label{ID: l.ID, Title: l.Title, Severity: l.Severity, Points: l.Points, EventID: e.ID,
 			Time: e.Time, Shadow: !enforces(l.Rollout, v.SpecID, l.ID), Evidence: evidence}
@@ -64,9 +62,45 @@ func (s *State) label(f *facts, e *journey.Event, v *journey.Session) []string {
 		}
 		e.Labels = append(e.Labels, label)
 		v.Labels = append(v.Labels, label)
-		ids = append(ids, l.ID)
+		if !label.Shadow { // a tag shows them to the origin
+			ids = append(ids, l.ID)
+		}
 	}
 	return ids
+}
+
+// eval asks a rule. One that errs or panics does not hold, and is counted.
+func (s *State) eval(rule string, p *expr.Program, f expr.Facts) (holds bool, evidence []journey.Evidence) {
+	defer func() {
+		if v := recover(); v != nil {
+			holds, evidence = false, nil
+			s.ruleFailed(rule, fmt.Sprintf("panic: %v", v))
+		}
+	}()
+	holds, evidence, err := p.Eval(f)
+	if err != nil {
+		s.ruleFailed(rule, err.Error())
+		return false, nil
+	}
+	return holds, evidence
+}
+
+// makeRoom forgets, of a Session with too many labels, the oldest that says
+// nothing any more: one that was placed again later, or has run out. Otherwise a
+// label that repeats would keep all others away.
+func makeRoom(v *journey.Session, now int64) bool {
+	for i := range v.Labels {
+		l := &v.Labels[i]
+		again := slices.ContainsFunc(v.Labels[i+1:], func(o journey.Label) bool {
+			return o.ID == l.ID && o.Shadow == l.Shadow && live(&o, now)
+		})
+		if again || !live(l, now) {
+			// A new slice, since the old one is in the journal's hands.
+			v.Labels = append(append(make([]journey.Label, 0, maxLabels), v.Labels[:i]...), v.Labels[i+1:]...)
+			return true
+		}
+	}
+	return false
 }
 
 func (s *State) carried(l *policy.Label, e *journey.Event, v *journey.Session) bool {
@@ -110,23 +144,8 @@ func (s *State) sign(e *journey.Event, v *journey.Session) {
 		if slices.ContainsFunc(v.Signatures, func(p journey.Signature) bool { return p.ID == g.ID }) {
 			continue
 		}
-		made := make([]string, 0, len(g.All)+len(g.Any))
-		for _, id := range g.All {
-			if carries(v, id, e.Time) {
-				made = append(made, id)
-			}
-		}
-		if len(made) < len(g.All) {
-			continue
-		}
-		any := 0
-		for _, id := range g.Any {
-			if carries(v, id, e.Time) {
-				made = append(made, id)
-				any++
-			}
-		}
-		if any < g.AtLeast {
+		made, complete := combined(g, v, e.Time)
+		if !complete {
 			continue
 		}
 		sig := journey.Signature{ID: g.ID, Title: g.Title, Rating: g.Rating, Labels: made, EventID: e.ID,
@@ -134,6 +153,42 @@ func (s *State) sign(e *journey.Event, v *journey.Session) {
 		e.Signatures = append(e.Signatures, sig)
 		v.Signatures = append(v.Signatures, sig)
 	}
+}
+
+// combined returns the labels of a signature that the Session carries now, and
+// whether they suffice.
+func combined(g *policy.Signature, v *journey.Session, now int64) (made []string, complete bool) {
+	for _, id := range g.All {
+		if !carries(v, id, now) {
+			return nil, false
+		}
+		made = append(made, id)
+	}
+	n := 0
+	for _, id := range g.Any {
+		if carries(v, id, now) {
+			n++
+			if !slices.Contains(made, id) {
+				made = append(made, id)
+			}
+		}
+	}
+	return made, n >= g.AtLeast
+}
+
+// inForce tells whether a signature that was recognised still holds: it goes
+// with the labels that made it, as the policy defines it now.
+func (s *State) inForce(p *journey.Signature, v *journey.Session, now int64) bool {
+	if p.Shadow {
+		return false
+	}
+	for _, g := range s.policy.Signatures {
+		if g.ID == p.ID {
+			_, complete := combined(g, v, now)
+			return complete
+		}
+	}
+	return !slices.ContainsFunc(p.Labels, func(id string) bool { return !carries(v, id, now) })
 }
 
 // rate moves the rating to what points and signatures say now, and records why
@@ -147,22 +202,30 @@ func (s *State) rate(e *journey.Event, v *journey.Session) {
 		}
 	}
 	v.Points = points
-	to, why := journey.Normal, fmt.Sprintf("%d points are below %d", points, s.policy.Rating.Suspicious)
+	to, why := journey.Normal, ""
 	switch r := s.policy.Rating; {
 	case points >= r.Malicious:
 		to, why = journey.Malicious, fmt.Sprintf("%d points reached %d", points, r.Malicious)
 	case points >= r.Suspicious:
 		to, why = journey.Suspicious, fmt.Sprintf("%d points reached %d", points, r.Suspicious)
 	}
+	lapsed := ""
 	for i := range v.Signatures {
-		if g := &v.Signatures[i]; !g.Shadow && g.Rating > to {
+		g := &v.Signatures[i]
+		switch in := s.inForce(g, v, e.Time); {
+		case in && g.Rating > to:
 			to, why = g.Rating, "signature "+g.ID
+		case !in && !g.Shadow && g.Rating >= v.Rating:
+			lapsed = g.ID
 		}
 	}
 	if to == v.Rating {
 		return
 	}
 	from := v.Rating
+	if to < from {
+		why = fell(from, points, lapsed, s.policy.Rating)
+	}
 	if e.RatingChange != nil {
 		from = e.RatingChange.From // moved at the request already
 	}
@@ -173,11 +236,24 @@ func (s *State) rate(e *journey.Event, v *journey.Session) {
 	}
 }
 
+// fell says why a rating is lower than it was: labels have run out.
+func fell(from journey.Rating, points int, lapsed string, r policy.RatingRules) string {
+	below := r.Suspicious
+	if from == journey.Malicious {
+		below = r.Malicious
+	}
+	if lapsed != "" {
+		return fmt.Sprintf("signature %s no longer holds, and %d points are below %d", lapsed, points, below)
+	}
+	return fmt.Sprintf("%d points are below %d", points, below)
+}
+
 // decide runs the workflows. The first action that answers wins; tags add up.
 func (s *State) decide(f *facts, e *journey.Event, v *journey.Session, out *journey.Verdict) {
 	answered := false
 	for _, w := range s.policy.Workflows {
-		if !s.triggered(f, w, e, v) {
+		why, ok := s.triggered(f, w, e, v)
+		if !ok {
 			continue
 		}
 		e.Workflows = append(e.Workflows, w.Name)
@@ -192,33 +268,47 @@ func (s *State) decide(f *facts, e *journey.Event, v *journey.Session, out *jour
 				continue
 			}
 			out.Actions = append(out.Actions, journey.Action{Name: name, Type: a.Type, Workflow: w.Name,
-				Time: e.Time, Shadow: shadow, Reason: "the session is " + v.Rating.String()})
+				Time: e.Time, Shadow: shadow, Reason: why})
 			answered = answered || answers && !shadow
 		}
 	}
 }
 
-func (s *State) triggered(f *facts, w *policy.Workflow, e *journey.Event, v *journey.Session) bool {
-	if len(w.Types) > 0 && !slices.Contains(w.Types, e.Type) ||
-		len(w.Ratings) > 0 && !slices.Contains(w.Ratings, v.Rating) {
-		return false
+// triggered tells whether a workflow runs on this Event, and why in words.
+func (s *State) triggered(f *facts, w *policy.Workflow, e *journey.Event, v *journey.Session) (why string, ok bool) {
+	if len(w.Types) > 0 && !slices.Contains(w.Types, e.Type) {
+		return "", false
 	}
-	if len(w.Labels) > 0 && !slices.ContainsFunc(w.Labels, func(id string) bool { return carries(v, id, e.Time) }) {
-		return false
+	if len(w.Ratings) > 0 {
+		if !slices.Contains(w.Ratings, v.Rating) {
+			return "", false
+		}
+		why = "the session is " + v.Rating.String()
 	}
-	if len(w.Signatures) > 0 && !slices.ContainsFunc(v.Signatures, func(g journey.Signature) bool {
-		return !g.Shadow && slices.Contains(w.Signatures, g.ID)
-	}) {
-		return false
+	if len(w.Labels) > 0 {
+		i := slices.IndexFunc(w.Labels, func(id string) bool { return carries(v, id, e.Time) })
+		if i < 0 {
+			return "", false
+		}
+		why = "label " + w.Labels[i]
+	}
+	if len(w.Signatures) > 0 {
+		i := slices.IndexFunc(v.Signatures, func(g journey.Signature) bool {
+			return slices.Contains(w.Signatures, g.ID) && s.inForce(&g, v, e.Time)
+		})
+		if i < 0 {
+			return "", false
+		}
+		why = "signature " + v.Signatures[i].ID
 	}
 	if w.When == nil {
-		return true
+		return why, true
 	}
-	holds, _, err := w.When.Eval(f)
-	if err != nil {
-		s.ruleErrors++
+	if why == "" {
+		why = "its condition holds"
 	}
-	return holds
+	ok, _ = s.eval("workflow "+w.Name, w.When, f)
+	return why, ok
 }
 
 // count enters a completed Event into every window it belongs to.
@@ -230,6 +320,9 @@ func (s *State) count(e *journey.Event) {
 			continue
 		}
 		if p.def.Subject == "session" {
+			if s.sessions.Get(e.SessionID) == nil {
+				continue // it ended while the origin was answering
+			}
 			s.windows.Add(window.Key{Window: p.number, Subject: int64(e.SessionID)}, p.spec, e.Time, value)
 			continue
 		}
@@ -248,8 +341,15 @@ func contribution(w expr.Window, e *journey.Event) (int64, bool) {
 	}
 	switch w.Op {
 	case expr.Distinct:
-		v := e.Value(w.Element)
-		return int64(hashText(v)), v != ""
+		for i := range e.Elements {
+			if el := &e.Elements[i]; el.ID == w.Element && el.Value != "" {
+				if el.Hash != 0 {
+					return el.Hash, true
+				}
+				return int64(digest(el.Value)), true
+			}
+		}
+		return 0, false
 	case expr.Sum:
 		return millionths(e.Value(w.Element))
 	}
@@ -273,6 +373,13 @@ func millionths(s string) (int64, bool) {
 	return n, true
 }
 
+// digest names a value that comes from a visitor, who must not be able to make two
+// of them meet.
+func digest(s string) uint64 {
+	sum := sha256.Sum256([]byte(s))
+	return binary.LittleEndian.Uint64(sum[:])
+}
+
 func hashText(s string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(s))
@@ -287,5 +394,5 @@ func (s *State) overdue(now int64) []uint64 {
 		}
 	}
 	slices.SortFunc(out, func(a, b uint64) int { return cmp.Compare(s.pending[a].Event.ID, s.pending[b].Event.ID) })
-	return out
+	return out[:min(len(out), tickEvents)]
 }

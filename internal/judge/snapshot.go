@@ -3,7 +3,9 @@ package judge
 import (
 	"bufio"
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -16,8 +18,9 @@ import (
 	"github.com/throughline/throughline/internal/window"
 )
 
-// snapshotVersion is the version of the dump written by this build.
-const snapshotVersion = 1
+// snapshotVersion is the version of the dump written by this build. Version 1 had
+// no checksum.
+const snapshotVersion = 2
 
 // dump is a State as a snapshot holds it. Every list is in a fixed order, so
 // that equal states give equal bytes.
@@ -26,7 +29,6 @@ type dump struct {
 	Partition int               `json:"partition"`
 	Policy    map[string]string `json:"policy,omitempty"`
 	LastID    journey.ID        `json:"last_id"`
-	Now       int64             `json:"now"`
 	Defs      []expr.Window     `json:"defs"`
 	Sessions  []session.Entry   `json:"sessions"`
 	Visits    []journey.Session `json:"visits"`
@@ -40,9 +42,10 @@ type pendingDump struct {
 	pendingEvent
 }
 
-// Snapshot writes the state. The caller keeps it safe from damage.
+// Snapshot writes the state: a line of JSON and a line with its SHA-256. Equal
+// states give equal bytes.
 func (s *State) Snapshot(w io.Writer) error {
-	d := dump{Version: snapshotVersion, Partition: s.partition, LastID: s.lastID, Now: s.now, Defs: s.defs,
+	d := dump{Version: snapshotVersion, Partition: s.partition, LastID: s.lastID, Defs: s.defs,
 		Sessions: s.sessions.Dump(), People: s.people.Dump(), Windows: s.windows.Dump()}
 	if s.policy != nil {
 		d.Policy = s.policy.Bundle
@@ -55,24 +58,42 @@ func (s *State) Snapshot(w io.Writer) error {
 		d.Pending = append(d.Pending, pendingDump{x, *p})
 	}
 	slices.SortFunc(d.Pending, func(a, b pendingDump) int { return cmp.Compare(a.Event.ID, b.Event.ID) })
-	b := bufio.NewWriterSize(w, 1<<16)
-	if err := json.NewEncoder(b).Encode(d); err != nil {
+	b, sum := bufio.NewWriterSize(w, 1<<16), sha256.New()
+	if err := json.NewEncoder(io.MultiWriter(b, sum)).Encode(d); err != nil {
+		return fmt.Errorf("write snapshot: %w", err)
+	}
+	if _, err := fmt.Fprintf(b, "%x\n", sum.Sum(nil)); err != nil {
 		return fmt.Errorf("write snapshot: %w", err)
 	}
 	return b.Flush()
 }
 
-// Restore reads what Snapshot wrote.
+// Restore reads what Snapshot wrote. One that is cut short, damaged or of a later
+// version is an error.
 func Restore(r io.Reader) (*State, error) {
 	var d dump
-	if err := json.NewDecoder(bufio.NewReaderSize(r, 1<<16)).Decode(&d); err != nil {
+	b := bufio.NewReaderSize(r, 1<<16)
+	line, err := b.ReadBytes('\n')
+	if err != nil {
+		return nil, fmt.Errorf("read snapshot: cut short: %w", err)
+	}
+	if err := json.Unmarshal(line, &d); err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
 	if d.Version < 1 || d.Version > snapshotVersion {
 		return nil, fmt.Errorf("snapshot has version %d, this build reads 1 to %d", d.Version, snapshotVersion)
 	}
+	if d.Version > 1 {
+		sum, err := io.ReadAll(io.LimitReader(b, 2*sha256.Size+2))
+		if err != nil {
+			return nil, fmt.Errorf("read snapshot: %w", err)
+		}
+		if want := fmt.Sprintf("%x\n", sha256.Sum256(line)); string(sum) != want {
+			return nil, errors.New("read snapshot: damaged: its checksum does not match")
+		}
+	}
 	s := New(d.Partition)
-	s.lastID, s.now, s.defs = d.LastID, d.Now, d.Defs
+	s.lastID, s.defs = d.LastID, d.Defs
 	for i, w := range d.Defs {
 		s.numbers[w] = int32(i)
 	}
@@ -86,7 +107,12 @@ func Restore(r io.Reader) (*State, error) {
 		s.visits[d.Visits[i].ID] = &d.Visits[i]
 	}
 	for i := range d.Pending {
-		s.pending[d.Pending[i].Exchange] = &d.Pending[i].pendingEvent
+		p := &d.Pending[i]
+		if s.visits[p.Event.SessionID] == nil {
+			return nil, fmt.Errorf("read snapshot: event %s is of no session", p.Event.ID)
+		}
+		s.pending[p.Exchange] = &p.pendingEvent
+		s.waiting[p.Event.SessionID]++
 	}
 	if d.Policy != nil {
 		snap, faults := policy.Compile(d.Policy)

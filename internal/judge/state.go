@@ -1,6 +1,9 @@
 package judge
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/throughline/throughline/internal/expr"
 	"github.com/throughline/throughline/internal/identity"
 	"github.com/throughline/throughline/internal/journey"
@@ -14,6 +17,8 @@ const (
 	maxPending = 100_000
 	maxLabels  = 200               // per Session
 	pendingFor = 5 * 60 * 1000_000 // micros until an Event without response is completed
+	tickEvents = 128               // completed by one tick, so that its journal entry stays small; the next goes on
+	maxFailing = 100               // distinct rules remembered as failing
 )
 
 // State is everything one partition knows. Not safe for concurrent use: one
@@ -22,20 +27,22 @@ type State struct {
 	partition int
 	policy    *policy.Snapshot
 	lastID    journey.ID
-	now       int64 // latest event time seen
 
 	sessions *session.Table
 	people   *identity.Index
 	windows  *window.Store
 	visits   map[journey.ID]*journey.Session
 	pending  map[uint64]*pendingEvent
+	waiting  map[journey.ID]int // pending Events by Session
 
 	// numbers gives each window that any revision ever had a number that stays.
 	numbers map[expr.Window]int32
 	defs    []expr.Window
 	plan    plan
 
-	orphans, ruleErrors, overflow int64
+	// What is only counted since the process started; nothing is decided by it.
+	orphans, ruleErrors, overflow, labelsFull int64
+	failing                                   []RuleFault // replaced whole, never changed
 }
 
 // pendingEvent is an Event observed at the request and not yet at the response.
@@ -62,7 +69,7 @@ func New(partition int) *State {
 	return &State{
 		partition: partition,
 		sessions:  session.New(), people: identity.New(), windows: window.New(),
-		visits: map[journey.ID]*journey.Session{}, pending: map[uint64]*pendingEvent{},
+		visits: map[journey.ID]*journey.Session{}, pending: map[uint64]*pendingEvent{}, waiting: map[journey.ID]int{},
 		numbers: map[expr.Window]int32{},
 	}
 }
@@ -78,13 +85,38 @@ func (s *State) Revision() string {
 // Policy returns the policy in force, nil before the first.
 func (s *State) Policy() *policy.Snapshot { return s.policy }
 
-// Stats counts a State.
+// RuleFault says how often a rule failed since the process started.
+type RuleFault struct {
+	Rule  string // e.g. label many_failed_logins
+	Count int64
+	Last  string // what went wrong the last time
+}
+
+// ruleFailed counts a rule that erred or panicked.
+func (s *State) ruleFailed(rule, why string) {
+	s.ruleErrors++
+	why = strings.ToValidUTF8(why[:min(len(why), 300)], "")
+	list := slices.Clone(s.failing) // the old one may be in somebody's hands
+	at := slices.IndexFunc(list, func(f RuleFault) bool { return f.Rule == rule })
+	switch {
+	case at >= 0:
+		list[at].Count++
+		list[at].Last = why
+	case len(list) < maxFailing:
+		list = append(list, RuleFault{rule, 1, why})
+	}
+	s.failing = list
+}
+
+// Stats counts a State. Failing is not to be changed.
 type Stats struct {
 	Sessions, Pending             int64
 	Window                        window.Stats
 	People                        identity.Stats
 	RuleErrors, Orphans, Overflow int64
 	SessionsEvicted               int64
+	LabelsFull                    int64 // not placed, or forgotten, since a Session had too many
+	Failing                       []RuleFault
 }
 
 // Live returns the counts. Orphans are responses whose request is not known;
@@ -94,7 +126,7 @@ func (s *State) Live() Stats {
 		Sessions: int64(s.sessions.Len()), Pending: int64(len(s.pending)),
 		Window: s.windows.Stats(), People: s.people.Stats(),
 		RuleErrors: s.ruleErrors, Orphans: s.orphans, Overflow: s.overflow,
-		SessionsEvicted: s.sessions.Evicted(),
+		SessionsEvicted: s.sessions.Evicted(), LabelsFull: s.labelsFull, Failing: s.failing,
 	}
 }
 

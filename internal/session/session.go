@@ -66,12 +66,14 @@ type Join struct {
 	Entry  *Entry
 	New    bool
 	Reason string
+	Ended  []journey.ID // Sessions that had run out when their key came back
 }
 
 // Stitch finds the Session of a request or starts one under the ID that newID
 // gives.
 func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
 	why := ""
+	var ended []journey.ID
 	for _, k := range r.Keys {
 		id, known := t.byKey[k.Hash]
 		if !known {
@@ -80,16 +82,17 @@ func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
 		e := t.live[id]
 		if e != nil && alive(e, r.Time, rules) {
 			t.touch(e, r)
-			return Join{e, false, keyName(k)}
+			return Join{e, false, keyName(k), ended}
 		}
 		if e != nil {
 			why = "first request after " + pause(r.Time-e.Last, rules)
+			ended = append(ended, e.ID)
 			t.drop(e)
 		}
 	}
 	if e, refused := t.weak(r, rules); e != nil {
 		t.touch(e, r)
-		return Join{e, false, "same address and browser, no other candidate"}
+		return Join{e, false, "same address and browser, no other candidate", ended}
 	} else if why == "" {
 		why = refused
 	}
@@ -101,7 +104,7 @@ func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
 	w := weakKey{r.IP, r.Agent}
 	t.byWeak[w] = append(t.byWeak[w], e.ID)
 	t.touch(e, r)
-	return Join{e, true, why}
+	return Join{e, true, why, ended}
 }
 
 func alive(e *Entry, now int64, rules Rules) bool {
@@ -128,7 +131,10 @@ func keyName(k journey.Key) string {
 func (t *Table) weak(r Request, rules Rules) (*Entry, string) {
 	var found *Entry
 	n := 0
-	for _, id := range t.byWeak[weakKey{r.IP, r.Agent}] {
+	// From the newest: behind an address with very many, the first two settle it.
+	ids := t.byWeak[weakKey{r.IP, r.Agent}]
+	for i := len(ids) - 1; i >= 0 && n < 2; i-- {
+		id := ids[i]
 		if e := t.live[id]; e != nil && alive(e, r.Time, rules) && r.Time-e.Last <= weakWithin {
 			found, n = e, n+1
 		}
@@ -223,12 +229,17 @@ func (t *Table) drop(e *Entry) {
 
 func (t *Table) unlist(e *Entry) {
 	w := weakKey{e.IP, e.Agent}
-	ids := slices.DeleteFunc(t.byWeak[w], func(id journey.ID) bool { return id == e.ID })
-	if len(ids) == 0 {
+	ids := t.byWeak[w]
+	i, listed := slices.BinarySearch(ids, e.ID)
+	switch {
+	case !listed:
+	case len(ids) == 1:
 		delete(t.byWeak, w)
-		return
+	case i == 0: // Sessions end in the order of their IDs, mostly
+		t.byWeak[w] = ids[1:]
+	default:
+		t.byWeak[w] = slices.Delete(ids, i, i+1)
 	}
-	t.byWeak[w] = ids
 }
 
 // Len is the number of live Sessions; Evicted how many the bound ended.
