@@ -32,14 +32,15 @@ type Index struct {
 	keys     map[uint64]*evidence
 	accounts map[uint64]*evidence
 	parent   map[journey.ID]journey.ID // of merged Spec IDs
-	sessions map[journey.ID]int        // by Spec ID
+	sessions map[journey.ID]int        // by Spec ID, of those with evidence
+	limit    int                       // of each map, before it forgets
 	dropped  int64
 }
 
 // New returns an empty Index.
 func New() *Index {
 	return &Index{keys: map[uint64]*evidence{}, accounts: map[uint64]*evidence{},
-		parent: map[journey.ID]journey.ID{}, sessions: map[journey.ID]int{}}
+		parent: map[journey.ID]journey.ID{}, sessions: map[journey.ID]int{}, limit: maxEvidence}
 }
 
 // Current follows merges to the ID that survived.
@@ -63,13 +64,17 @@ func (x *Index) Start(session journey.ID, keys []uint64, now int64) journey.ID {
 	spec := session
 	for _, k := range keys {
 		if e := x.keys[k]; e != nil && !e.Shared {
-			if id := x.Current(e.Spec); x.sessions[id] < sessionsPerID {
+			id := x.Current(e.Spec)
+			if x.sessions[id] < sessionsPerID {
 				spec = id
 				break
 			}
+			e.Shared, e.Links = true, nil
 		}
 	}
-	x.sessions[spec]++
+	if len(keys) > 0 {
+		x.sessions[spec]++
+	}
 	for _, k := range keys {
 		x.Learn(spec, k, now)
 	}
@@ -80,7 +85,9 @@ func (x *Index) Start(session journey.ID, keys []uint64, now int64) journey.ID {
 func (x *Index) Learn(spec journey.ID, key uint64, now int64) {
 	e := x.keys[key]
 	if e == nil {
-		x.keys[key] = &evidence{Spec: x.Current(spec), Last: now}
+		spec = x.Current(spec)
+		x.keys[key] = &evidence{Spec: spec, Last: now}
+		x.sessions[spec] = max(x.sessions[spec], 1)
 		return
 	}
 	e.Last = max(e.Last, now)
@@ -97,6 +104,7 @@ func (x *Index) Confirm(spec journey.ID, keys []uint64, account uint64, now int6
 		x.accounts[account] = a
 	}
 	a.Last = max(a.Last, now)
+	kiosk := false // its accounts are not one user
 	for _, k := range keys {
 		e := x.keys[k]
 		if e == nil {
@@ -106,14 +114,17 @@ func (x *Index) Confirm(spec journey.ID, keys []uint64, account uint64, now int6
 		e.Last = max(e.Last, now)
 		e.link(account, accountsPerKey)
 		a.link(k, keysPerAccount)
-		if e.Shared {
-			return spec // a kiosk's cookie: its accounts are not one user
-		}
+		kiosk = kiosk || e.Shared
 	}
-	if a.Shared {
+	if a.Shared || kiosk {
 		return spec
 	}
-	return x.merge(spec, x.Current(a.Spec))
+	other := x.Current(a.Spec)
+	if other != spec && x.sessions[spec]+x.sessions[other] > sessionsPerID {
+		a.Shared, a.Links = true, nil
+		return spec
+	}
+	return x.merge(spec, other)
 }
 
 func (e *evidence) link(to uint64, most int) {
@@ -131,9 +142,6 @@ func (x *Index) merge(a, b journey.ID) journey.ID {
 	if a == b {
 		return a
 	}
-	if x.sessions[a]+x.sessions[b] > sessionsPerID {
-		return a
-	}
 	old, young := min(a, b), max(a, b)
 	x.parent[young] = old
 	x.sessions[old] += x.sessions[young]
@@ -144,15 +152,45 @@ func (x *Index) merge(a, b journey.ID) journey.ID {
 // Sweep forgets the evidence used longest ago when there is too much of it.
 func (x *Index) Sweep() {
 	for _, m := range []map[uint64]*evidence{x.keys, x.accounts} {
-		if len(m) <= maxEvidence {
+		if len(m) <= x.limit {
 			continue
 		}
 		all := sorted(m)
 		slices.SortStableFunc(all, func(a, b uint64) int { return cmp.Compare(m[a].Last, m[b].Last) })
-		for _, k := range all[:len(all)-maxEvidence*9/10] {
+		for _, k := range all[:len(all)-x.limit*9/10] {
 			delete(m, k)
 			x.dropped++
 		}
+	}
+	if len(x.sessions) > 2*x.limit || len(x.parent) > x.limit {
+		x.prune()
+	}
+}
+
+// prune forgets the Spec IDs that no evidence speaks for any more, and of the
+// merges those of the oldest IDs.
+func (x *Index) prune() {
+	used := map[journey.ID]bool{}
+	for _, m := range []map[uint64]*evidence{x.keys, x.accounts} {
+		for _, e := range m {
+			e.Spec = x.Current(e.Spec)
+			used[e.Spec] = true
+		}
+	}
+	for id := range x.sessions {
+		if !used[id] {
+			delete(x.sessions, id)
+			x.dropped++
+		}
+	}
+	ids := make([]journey.ID, 0, len(x.parent))
+	for id := range x.parent {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids[:max(0, len(ids)-x.limit*9/10)] {
+		delete(x.parent, id)
+		x.dropped++
 	}
 }
 

@@ -74,3 +74,74 @@ func TestDumpLoads(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 }
+
+func TestSessionsWithoutEvidenceLeaveNothing(t *testing.T) {
+	x := New()
+	for i := range 1000 {
+		x.Start(journey.ID(1+i), nil, int64(i))
+	}
+	if n := len(x.sessions); n != 0 {
+		t.Fatalf("%d are remembered", n)
+	}
+}
+
+// TestMemoryIsBoundedAndLosesTheOldest sweeps an index with small bounds: what was
+// used lately stays, and what nothing points to any more goes with its evidence.
+func TestMemoryIsBoundedAndLosesTheOldest(t *testing.T) {
+	x := New()
+	x.limit = 100
+	for i := range uint64(1000) {
+		x.Start(journey.ID(1+2*i), []uint64{i}, int64(i))
+		second := x.Start(journey.ID(2+2*i), []uint64{5000 + i}, int64(i))
+		x.Confirm(journey.ID(1+2*i), []uint64{i}, 9000+i, int64(i))
+		x.Confirm(second, []uint64{5000 + i}, 9000+i, int64(i))
+		if i%10 == 0 {
+			x.Sweep()
+		}
+	}
+	x.Sweep()
+	if len(x.keys) > 100 || len(x.accounts) > 100 || len(x.sessions) > 200 || len(x.parent) > 200 || x.Stats().Dropped == 0 {
+		t.Fatalf("%d keys, %d accounts, %d people, %d merged", len(x.keys), len(x.accounts), len(x.sessions), len(x.parent))
+	}
+	if got := x.Start(9999, []uint64{5999}, 1000); got != 1999 {
+		t.Fatalf("the newest key is of %v", got)
+	}
+	if x.Knows(1) {
+		t.Fatal("the oldest key is still known")
+	}
+}
+
+// TestAnAccountSoldToManyJoinsOnlyItsFirstDevices: past the cap it is shared.
+func TestAnAccountSoldToManyJoinsOnlyItsFirstDevices(t *testing.T) {
+	x := New()
+	first := x.Confirm(x.Start(1, []uint64{1}, 1), []uint64{1}, 99, 1)
+	for i := range uint64(keysPerAccount - 1) {
+		k := []uint64{100 + i}
+		if got := x.Confirm(x.Start(journey.ID(100+i), k, 2), k, 99, 2); got != first {
+			t.Fatalf("device %d = %v", i+2, got)
+		}
+	}
+	for i := range uint64(2) {
+		k := []uint64{200 + i}
+		if got := x.Confirm(x.Start(journey.ID(200+i), k, 3), k, 99, 3); got != journey.ID(200+i) {
+			t.Fatalf("device past the cap = %v", got)
+		}
+	}
+}
+
+// TestAKeyPastItsSessionsStaysShared: once a key has named too many Sessions it
+// names no more, not even after a merge.
+func TestAKeyPastItsSessionsStaysShared(t *testing.T) {
+	x := New()
+	for i := range sessionsPerID {
+		x.Start(journey.ID(1000+i), []uint64{7}, int64(i))
+	}
+	for _, id := range []journey.ID{5000, 6000} {
+		if got := x.Start(id, []uint64{7}, 999); got != id {
+			t.Fatalf("session %v = %v", id, got)
+		}
+	}
+	if !x.keys[7].Shared {
+		t.Fatal("the key is not marked shared")
+	}
+}

@@ -6,6 +6,7 @@ package window
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sort"
 )
@@ -87,7 +88,7 @@ func (s *Store) Add(k Key, w Spec, t, value int64) {
 	case w.Within == 0 && w.Op == Count:
 		x.total++
 	case w.Within == 0 && w.Op == Sum:
-		x.total += value
+		x.total = plus(x.total, value)
 	case w.Op == Distinct:
 		x.distinct(t, value)
 	default:
@@ -100,6 +101,18 @@ func (s *Store) Add(k Key, w Spec, t, value int64) {
 		s.saturated += int64(over)
 		x.entries = slices.Delete(x.entries, 0, over)
 	}
+}
+
+// plus adds without wrapping round: amounts come from outside, and a sum that
+// turned negative would hide what it should show.
+func plus(a, b int64) int64 {
+	switch {
+	case b > 0 && a > math.MaxInt64-b:
+		return math.MaxInt64
+	case b < 0 && a < math.MinInt64-b:
+		return math.MinInt64
+	}
+	return a + b
 }
 
 func (x *series) insert(e entry) {
@@ -147,6 +160,9 @@ func (s *Store) Get(k Key, w Spec, now int64) int64 {
 		if len(x.entries) == 0 {
 			return 0
 		}
+		if w.Op == Last {
+			return min(x.entries[0].T, now) // a late entry does not look into the future
+		}
 		return x.entries[0].T
 	case w.Within == 0 && w.Op != Distinct:
 		return x.total
@@ -160,7 +176,7 @@ func (s *Store) Get(k Key, w Spec, now int64) int64 {
 	}
 	var sum int64
 	for _, e := range live {
-		sum += e.V
+		sum = plus(sum, e.V)
 	}
 	return sum
 }
@@ -170,9 +186,12 @@ func (s *Store) With(k Key, w Spec, t, value int64) int64 {
 	got := s.Get(k, w, t)
 	switch w.Op {
 	case Count:
-		return got + 1
+		if w.Within == 0 {
+			return got + 1
+		}
+		return min(got+1, maxEntries)
 	case Sum:
-		return got + value
+		return plus(got, value)
 	case Distinct:
 		if x := s.series[k]; x != nil {
 			for _, e := range x.entries {
@@ -181,7 +200,7 @@ func (s *Store) With(k Key, w Spec, t, value int64) int64 {
 				}
 			}
 		}
-		return got + 1
+		return min(got+1, maxEntries)
 	}
 	return got // first and last speak of what came before
 }

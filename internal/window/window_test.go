@@ -2,6 +2,7 @@ package window
 
 import (
 	"encoding/json"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -88,6 +89,53 @@ func TestBounded(t *testing.T) {
 	}
 	if got := s.Get(key, w, 5); got != maxEntries || s.Stats().Saturated != 10 {
 		t.Fatalf("%d entries, %+v", got, s.Stats())
+	}
+}
+
+func TestASumDoesNotWrapRound(t *testing.T) {
+	for _, w := range []Spec{{Sum, 0}, {Sum, minute}} {
+		s := New()
+		for range 3 {
+			s.Add(key, w, 5, math.MaxInt64/2)
+		}
+		if s.Get(key, w, 5) != math.MaxInt64 || s.With(key, w, 5, 9) != math.MaxInt64 {
+			t.Fatalf("%+v: %d, with 9 more %d", w, s.Get(key, w, 5), s.With(key, w, 5, 9))
+		}
+	}
+}
+
+func TestALateEntrySeesNoLastMatchInItsFuture(t *testing.T) {
+	s, w := New(), Spec{Op: Last}
+	s.Add(key, w, 30, 0)
+	if got := s.With(key, w, 25, 0); got != 25 {
+		t.Fatalf("the last match before 25 is at %d", got)
+	}
+}
+
+func TestPastTheBoundWithIsStillAddThenGet(t *testing.T) {
+	s, w := New(), Spec{Count, minute}
+	for range maxEntries {
+		s.Add(key, w, 5, 0)
+	}
+	want := s.With(key, w, 6, 0)
+	s.Add(key, w, 6, 0)
+	if got := s.Get(key, w, 6); got != want {
+		t.Fatalf("With said %d, Add made %d", want, got)
+	}
+}
+
+func TestReadingChangesNothing(t *testing.T) {
+	s, w := New(), Spec{Distinct, minute}
+	s.Add(key, w, 10, 1)
+	before, err := json.Marshal(s.Dump())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Get(key, w, 100*minute)
+	s.With(key, w, 100*minute, 5)
+	s.With(Key{9, 9}, w, 100*minute, 5)
+	if after, err := json.Marshal(s.Dump()); err != nil || string(after) != string(before) {
+		t.Fatalf("%s became %s", before, after)
 	}
 }
 
