@@ -77,6 +77,41 @@ func TestAWrongExpectationFails(t *testing.T) {
 	}
 }
 
+// TestTheOrderOfExpectationsMatters: the same lines in another order, or one of
+// them twice, are shown as what they are.
+func TestTheOrderOfExpectationsMatters(t *testing.T) {
+	dir := write(t, map[string]string{"policy/p.yaml": views, "a.journey": tiny})
+	if _, err := Run(dir, Options{Rewrite: true}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "a.journey")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice := strings.Replace(string(text), "=   joined: first request\n", "=   joined: first request\n=   joined: first request\n", 1)
+	if err := os.WriteFile(path, []byte(twice), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Run(dir, Options{})
+	want := "    = event page_view \"View\" success session=1 rating=normal points=0\n" +
+		"    =   joined: first request\n  - =   joined: first request\n    =   elements url_path=/\n"
+	if err != nil || r.Failed != 1 || !strings.HasSuffix(r.Scripts[0].Diff, want) {
+		t.Fatalf("%v\n%s\nwant the end\n%s", err, r.Scripts[0].Diff, want)
+	}
+}
+
+func TestADifferentPolicyCanBeTried(t *testing.T) {
+	dir := write(t, map[string]string{"policy/p.yaml": views, "tried/p.yaml": strings.Replace(views, "View", "Look", 1), "a.journey": tiny})
+	r, err := Run(dir, Options{Policy: filepath.Join(dir, "tried")})
+	if err != nil || !strings.Contains(r.Scripts[0].Diff, `page_view "Look"`) {
+		t.Fatalf("%v %+v", err, r)
+	}
+	if _, err := Run(dir, Options{Policy: filepath.Join(dir, "none")}); err == nil {
+		t.Fatal("a policy that is not there was tried")
+	}
+}
+
 func TestBadScriptsSayWhere(t *testing.T) {
 	for text, want := range map[string]string{
 		"> GET /\n":                   ":1: a request without a client",

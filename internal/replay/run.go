@@ -16,7 +16,8 @@ import (
 
 // Options steer a run.
 type Options struct {
-	Rewrite bool // write what came of the requests into the scripts
+	Rewrite bool   // write what came of the requests into the scripts
+	Policy  string // a folder to run under instead of what the scripts name
 }
 
 // Report is what came of all scripts.
@@ -78,7 +79,7 @@ func runFile(path string, opt Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	snap, err := s.load()
+	snap, err := s.load(opt.Policy)
 	if err != nil {
 		return Result{}, err
 	}
@@ -101,12 +102,15 @@ func runFile(path string, opt Options) (Result, error) {
 	return res, nil
 }
 
-// load compiles the script's policy: the folder it names, else the nearest
-// folder `policy` at or above the script.
-func (s *script) load() (*policy.Snapshot, error) {
+// load compiles the policy to run under: the folder given, else the one the script
+// names, else the nearest folder `policy` at or above the script.
+func (s *script) load(given string) (*policy.Snapshot, error) {
 	dir := filepath.Dir(s.path)
 	folder := filepath.Join(dir, s.policy)
-	if s.policy == "" {
+	switch {
+	case given != "":
+		folder = given
+	case s.policy == "":
 		abs, err := filepath.Abs(dir)
 		if err != nil {
 			return nil, err
@@ -145,18 +149,41 @@ func (s *script) diff(got [][]string) string {
 			continue
 		}
 		fmt.Fprintf(&b, "%s:%d: %s\n", s.path, st.line, st.request.start)
-		for _, l := range st.want {
-			if !slices.Contains(got[i], l) {
-				b.WriteString("  - " + l + "\n")
-			}
-		}
-		for _, l := range got[i] {
-			if !slices.Contains(st.want, l) {
-				b.WriteString("  + " + l + "\n")
+		compare(&b, st.want, got[i])
+	}
+	return b.String()
+}
+
+// compare writes want and got as one list: what both have as it is, what did not
+// come after -, what came instead after +. It keeps as much as can be kept, by
+// their longest common subsequence; the lists have a few dozen lines.
+func compare(b *strings.Builder, want, got []string) {
+	common := make([][]int, len(want)+1) // of want[i:] and got[j:]
+	for i := range common {
+		common[i] = make([]int, len(got)+1)
+	}
+	for i := len(want) - 1; i >= 0; i-- {
+		for j := len(got) - 1; j >= 0; j-- {
+			if want[i] == got[j] {
+				common[i][j] = common[i+1][j+1] + 1
+			} else {
+				common[i][j] = max(common[i+1][j], common[i][j+1])
 			}
 		}
 	}
-	return b.String()
+	for i, j := 0, 0; i < len(want) || j < len(got); {
+		switch {
+		case i < len(want) && j < len(got) && want[i] == got[j]:
+			b.WriteString("    " + want[i] + "\n")
+			i, j = i+1, j+1
+		case j == len(got) || i < len(want) && common[i+1][j] >= common[i][j+1]:
+			b.WriteString("  - " + want[i] + "\n")
+			i++
+		default:
+			b.WriteString("  + " + got[j] + "\n")
+			j++
+		}
+	}
 }
 
 // Write prints the report: a line a script, and what differs.
