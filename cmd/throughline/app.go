@@ -153,7 +153,9 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 		if err := a.journal.Advance(ctx, s.Partition, at); err != nil {
 			return err
 		}
-		p := engine.NewPartition(engine.PartitionConfig{Number: s.Partition, Clock: now, Logger: a.log},
+		p := engine.NewPartition(engine.PartitionConfig{Number: s.Partition, Clock: now, Logger: a.log,
+			// Two snapshots must fit into the journal: what is behind them may go.
+			SnapshotEvery: uint64(min(50_000, max(1000, a.set.journal.maxBytes>>14)))},
 			partitionLog{a.journal, s.Partition}, a.shed)
 		if err := p.Start(ctx); err != nil {
 			return err

@@ -2,12 +2,18 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base32"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -26,6 +32,9 @@ import (
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/warehouse"
 )
+
+// demoHost is what the shop is called.
+const demoHost = "shop.example"
 
 type demoFlags struct {
 	duration         time.Duration
@@ -89,6 +98,10 @@ func runDemo(ctx context.Context, f demoFlags, out, errOut io.Writer) (err error
 	if err != nil {
 		return err
 	}
+	roots, err := demoCertificate(&set)
+	if err != nil {
+		return err
+	}
 	a, err := start(ctx, set, log)
 	if err != nil {
 		return demoPorts(err)
@@ -107,7 +120,8 @@ func runDemo(ctx context.Context, f demoFlags, out, errOut io.Writer) (err error
 	quiet := context.AfterFunc(ctx, func() { _, _ = fmt.Fprintln(say, "\nthe shop closes, the score is being made") })
 	defer quiet()
 	stopProgress := a.progress(ctx, say, began)
-	_, err = population.Run(ctx, population.Config{Base: "http://" + a.edge.Addrs()[0].String(), Host: "shop.example",
+	_, err = population.Run(ctx, population.Config{Base: "http://" + a.edge.Addrs()[0].String(), Host: demoHost,
+		TLSBase: "https://" + a.edge.Addrs()[1].String(), RootCAs: roots,
 		Duration: f.duration, Seed: f.seed, Chromium: chromium(), Logger: log, Truth: truth})
 	stopProgress()
 	if err != nil && !errors.Is(err, context.Canceled) {
@@ -148,6 +162,41 @@ func demoSettings(f demoFlags, origin string) (settings, error) {
 	// Visitors come from loopback and say in X-Forwarded-For where they "really" are.
 	set.trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	return set, checkPolicy(f.policy)
+}
+
+// demoCertificate makes a certificate of this run for the TLS half of the visits.
+func demoCertificate(set *settings) (*x509.CertPool, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	t := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: demoHost},
+		DNSNames: []string{demoHost}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(30 * 24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(set.Data, 0o700); err != nil {
+		return nil, err
+	}
+	set.TLS = &TLSConfig{Listen: "127.0.0.1:0", Cert: filepath.Join(set.Data, "demo-cert.pem"), Key: filepath.Join(set.Data, "demo-key.pem")}
+	roots := x509.NewCertPool()
+	for path, block := range map[string]*pem.Block{set.TLS.Cert: {Type: "CERTIFICATE", Bytes: der}, set.TLS.Key: {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	roots.AddCert(cert)
+	return roots, nil
 }
 
 // demoPorts says what to do about a port that is taken.

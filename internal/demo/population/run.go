@@ -21,6 +21,7 @@ import (
 type Config struct {
 	Base     string         // http://127.0.0.1:8080 or https://...
 	Host     string         // the name asked for, in Host and SNI; "" takes Base's
+	TLSBase  string         // https://127.0.0.1:8443: half of the visitors come by it; "" none
 	RootCAs  *x509.CertPool // for https: the demo's own CA; nil takes the system's
 	Duration time.Duration  // wall clock; 0 lives until the context ends
 	Seed     uint64         // also the shop's, since it decides who has an account
@@ -41,6 +42,7 @@ const maxVisitors = 120
 type run struct {
 	cfg       Config
 	target    *url.URL
+	secure    *url.URL // nil: nobody comes by TLSBase
 	customers []people.Person
 	end       time.Time // zero: open
 	visitors  sync.WaitGroup
@@ -71,7 +73,13 @@ func Run(ctx context.Context, cfg Config) (*Truth, error) {
 	if cfg.Truth == nil {
 		cfg.Truth = &Truth{}
 	}
-	p := &run{cfg: cfg, target: target, customers: people.Customers(cfg.Seed, shop.SeededCustomers),
+	var secure *url.URL
+	if cfg.TLSBase != "" {
+		if secure, err = url.Parse(cfg.TLSBase); err != nil || secure.Host == "" || secure.Scheme != "https" {
+			return nil, fmt.Errorf("population TLS base %q: want https://host:port", cfg.TLSBase)
+		}
+	}
+	p := &run{cfg: cfg, target: target, secure: secure, customers: people.Customers(cfg.Seed, shop.SeededCustomers),
 		seats: make(chan struct{}, maxVisitors)}
 	if cfg.Duration > 0 {
 		p.end = time.Now().Add(cfg.Duration)
@@ -184,4 +192,15 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// door is the address a visitor comes by: half of them use TLS where there is
+// some.
+func (p *run) door(id string) *url.URL {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(id))
+	if p.secure != nil && h.Sum32()%2 == 0 {
+		return p.secure
+	}
+	return p.target
 }

@@ -61,7 +61,7 @@ func (p *run) arrive(ctx context.Context, s seat) *visitor {
 		lang = ""
 	}
 	script := s.agent.family == requests || s.agent.family == gohttp || s.agent.family == spider
-	return &visitor{client: client{cfg: &p.cfg, target: p.target, agent: s.agent, ip: s.ip, lang: lang, actor: a},
+	return &visitor{client: client{cfg: &p.cfg, target: p.door(s.id), agent: s.agent, ip: s.ip, lang: lang, actor: a},
 		ctx: ctx, r: p.rand(s.id), seen: map[string]bool{}, plain: script}
 }
 
