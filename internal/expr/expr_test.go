@@ -245,7 +245,7 @@ func TestWrongRulesSayWhatWouldBeRight(t *testing.T) {
 		`event.time.getHours("Europe/Berlin") > 1`:     `getHours("+02:00")`,
 		`event.time - event.time > duration("10 min")`: `the duration is not valid`,
 		`value("email").matches("(a{30}|b{30}){8}")` + strings.Repeat(` || value("email").matches("`+strings.Repeat("a", 350)+`")`, 8): `may cost`,
-		strings.Repeat("(", 100) + "true" + strings.Repeat(")", 100):                                                                    `too deep`,
+		strings.Repeat("(", 100) + "true" + strings.Repeat(")", 100):                                                                   `too deep`,
 	} {
 		_, err := Compile(src, options())
 		var e *Error
