@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,6 +52,19 @@ type Engine struct {
 type rules struct {
 	snap  *policy.Snapshot
 	index *capture.Index
+	tags  []wire.Edit // remove the headers by which the policy tags; never changed
+}
+
+func newRules(snap *policy.Snapshot) *rules {
+	r := &rules{snap: snap, index: capture.NewIndex(snap.Specs)}
+	for _, a := range snap.Actions {
+		if a.Type == journey.ActionTag {
+			r.tags = append(r.tags, wire.Edit{Name: a.Header})
+		}
+	}
+	slices.SortFunc(r.tags, func(a, b wire.Edit) int { return strings.Compare(a.Name, b.Name) })
+	r.tags = slices.Clip(slices.CompactFunc(r.tags, func(a, b wire.Edit) bool { return strings.EqualFold(a.Name, b.Name) }))
+	return r
 }
 
 // note is what the engine remembers of a matched exchange between phases.
@@ -61,6 +76,7 @@ type note struct {
 	reqBody bool
 	resBody bool
 	sync    bool // a verdict is asked before the origin is
+	active  bool // and enforced
 	opened  bool // the request was observed on its own
 	done    bool // the Event is complete, or was shed
 	taken   []journey.Action
@@ -97,7 +113,7 @@ func (e *Engine) SetPolicy(ctx context.Context, snap *policy.Snapshot) error {
 			return fmt.Errorf("partition %d: policy %s: %w", n, snap.Revision, err)
 		}
 	}
-	old := e.policy.Swap(&rules{snap: snap, index: capture.NewIndex(snap.Specs)})
+	old := e.policy.Swap(newRules(snap))
 	e.known.Range(func(k, _ any) bool {
 		if k != snap.Revision && (old == nil || k != old.snap.Revision) {
 			e.known.Delete(k)
@@ -122,7 +138,7 @@ func (e *Engine) Decide(x *wire.Exchange, p wire.Phase) (d wire.Decision) {
 			e.panics.Add(1)
 			e.cfg.Shed.add(ShedCapture, 1)
 			e.cfg.Logger.Error("decider panicked", "phase", int(p), "panic", fmt.Sprint(v))
-			d = e.withoutVerdict(x)
+			d = withoutVerdict(x, p)
 			x.Note = nil
 		}
 	}()
@@ -147,9 +163,9 @@ func (e *Engine) Decide(x *wire.Exchange, p wire.Phase) (d wire.Decision) {
 }
 
 // withoutVerdict is the failure policy after a panic.
-func (e *Engine) withoutVerdict(x *wire.Exchange) wire.Decision {
+func withoutVerdict(x *wire.Exchange, p wire.Phase) wire.Decision {
 	n, ok := x.Note.(*note)
-	if ok && n.sync && !n.opened && failure(n) == site.FailClosed {
+	if ok && n.sync && p <= wire.PhaseRequestBody && n.failsClosed() {
 		return wire.Decision{Answer: unavailable()}
 	}
 	return wire.Decision{}
@@ -168,9 +184,13 @@ func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
 	e.matched.Add(1)
 	n := &note{rules: r, spec: spec, site: s, judge: e.cfg.Judges[s.Partition]}
 	n.sync = spec.Sync && x.Mode != string(site.Mirror)
+	n.active = n.sync && x.Mode == string(site.Active)
 	n.reqBody, n.resBody = e.cfg.Capture.Needs(spec)
 	x.Note = n
-	d := wire.Decision{Limit: spec.MaxBody, Refuse: n.sync && spec.Oversize == "refuse"}
+	d := wire.Decision{Limit: spec.MaxBody, Refuse: n.active && spec.Oversize == "refuse"}
+	if n.active {
+		d.Edits = r.tags // what a visitor sends under these names is not our word
+	}
 	if n.resBody {
 		d.Response = wire.BodyCopy
 	}
@@ -184,6 +204,7 @@ func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
 	case n.sync:
 		v := e.judgeRequest(x, n)
 		v.Response, v.Limit = d.Response, d.Limit
+		v.Edits = append(d.Edits, v.Edits...)
 		return v
 	}
 	return d
@@ -207,7 +228,7 @@ func (e *Engine) judgeRequest(x *wire.Exchange, n *note) wire.Decision {
 		} else {
 			n.done = true // nothing was opened that a response could complete
 		}
-		if failure(n) == site.FailClosed {
+		if n.failsClosed() {
 			n.taken = []journey.Action{{Name: "failure_policy", Type: journey.ActionBlock, Time: x.Start,
 				Enforced: true, Reason: "no verdict in time on a route that fails closed"}}
 			return wire.Decision{Answer: unavailable()}
@@ -220,7 +241,7 @@ func (e *Engine) judgeRequest(x *wire.Exchange, n *note) wire.Decision {
 			snap = s.(*policy.Snapshot)
 		}
 	}
-	d, taken := action.Decide(snap, &v, x.Mode == string(site.Active), "the site is in "+x.Mode+" mode")
+	d, taken := action.Decide(snap, &v, n.active, "the site is in "+x.Mode+" mode")
 	n.taken = taken
 	for _, a := range taken {
 		if a.Enforced {
@@ -236,7 +257,7 @@ func (e *Engine) responseHead(x *wire.Exchange, n *note) {
 	if n.done {
 		return
 	}
-	complete := !n.resBody && (!n.reqBody || x.ReqBody.Seen)
+	complete := !n.resBody && (n.opened || !n.reqBody || x.ReqBody.Seen)
 	if complete {
 		e.complete(x, n)
 		return
@@ -251,7 +272,7 @@ func (e *Engine) responseHead(x *wire.Exchange, n *note) {
 	obs := e.observeRequest(x, n)
 	obs.Phase, obs.Learned = journey.PhaseRequest, learned
 	n.opened = true
-	if e.cfg.Judges[n.site.Partition].Observe(obs, true) != nil {
+	if n.judge.Observe(obs, true) != nil {
 		n.done = true
 	}
 }
@@ -281,11 +302,14 @@ func (e *Engine) complete(x *wire.Exchange, n *note) {
 	_ = n.judge.Observe(obs, n.opened || len(obs.Learned) > 0) // shed is counted there
 }
 
-func failure(n *note) site.Failure {
+// failsClosed tells whether a missing verdict stops the exchange. Only in active
+// mode anything may.
+func (n *note) failsClosed() bool {
+	f := n.site.Failure
 	if n.spec.Failure != "" {
-		return site.Failure(n.spec.Failure)
+		f = site.Failure(n.spec.Failure)
 	}
-	return n.site.Failure
+	return n.active && f == site.FailClosed
 }
 
 // unavailable is the answer of a route that fails closed. It says nothing of us.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -92,27 +91,31 @@ func (c *PartitionConfig) defaults() {
 	}
 }
 
+// patience is how long Stop lets what is queued be folded and recorded.
+const patience = 10 * time.Second
+
 // Partition judges everything of one partition in one goroutine. Invariants:
 // only run touches state and rec; an input is folded before it is appended and
 // appended in fold order; at most InFlight entries are unacknowledged; after a
 // failed append the state is rebuilt from the log, so that it never holds what
-// the log does not.
+// the log does not; whatever a lane took is answered, folded or counted as shed.
 type Partition struct {
-	cfg   PartitionConfig
-	log   Log
-	shed  *Shed
-	sync  chan request
-	async chan request
-	ctl   chan control
-	stop  chan struct{}
-	once  sync.Once
-	done  chan struct{}
-	slots chan struct{}
+	cfg     PartitionConfig
+	log     Log
+	shed    *Shed
+	sync    chan request
+	async   chan request
+	ctl     chan control
+	running context.Context // ends with Stop
+	cancel  context.CancelFunc
+	done    chan struct{}
+	slots   chan struct{}
 
 	// failed takes the first error of one recorder's acks.
 	failed chan error
 
-	up       atomic.Bool // observations are taken
+	up       atomic.Bool  // observations are taken
+	entering atomic.Int64 // callers that may have seen up and not queued yet
 	acked    atomic.Uint64
 	inFlight atomic.Int64
 	panics   atomic.Int64
@@ -121,11 +124,16 @@ type Partition struct {
 	stats    atomic.Pointer[judge.Stats]
 	revision atomic.Pointer[string]
 
+	// Only run reads and writes what follows.
+	step     func(*judge.State, *journey.Input) journey.Judgement // Fold
 	state    *judge.State
 	rec      Recorder
-	alive    bool // rec accepts; only run reads and writes it
+	alive    bool // rec accepts
 	tainted  bool // the judge panicked half way: rebuild after recording it
 	lastSnap uint64
+	patience time.Duration
+	lastCall context.Context // while stopping: until when entries are still recorded
+	hangUp   context.CancelFunc
 	saving   chan struct{} // holds a token while a snapshot is being made
 }
 
@@ -142,77 +150,85 @@ type reply struct {
 type control struct {
 	input journey.Input
 	reply chan reply
-	fault chan string
 }
 
 // NewPartition prepares a partition; Start recovers its state and runs it.
 func NewPartition(cfg PartitionConfig, log Log, shed *Shed) *Partition {
 	cfg.defaults()
-	return &Partition{
-		cfg: cfg, log: log, shed: shed,
+	p := &Partition{
+		cfg: cfg, log: log, shed: shed, step: (*judge.State).Fold, patience: patience,
 		sync:   make(chan request, cfg.SyncQueue),
 		async:  make(chan request, cfg.AsyncQueue),
 		ctl:    make(chan control),
-		stop:   make(chan struct{}),
 		done:   make(chan struct{}),
 		slots:  make(chan struct{}, cfg.InFlight),
 		saving: make(chan struct{}, 1),
 	}
+	p.running, p.cancel = context.WithCancel(context.Background())
+	return p
 }
 
 // Start rebuilds the state from snapshot and log, then judges until Stop. It
 // returns when the state is rebuilt, so that traffic meets a judge that knows.
+// One that could not start is done and stays so.
 func (p *Partition) Start(ctx context.Context) error {
 	if err := p.recover(ctx); err != nil {
+		p.cancel()
+		close(p.done)
 		return fmt.Errorf("partition %d: %w", p.cfg.Number, err)
 	}
+	p.up.Store(true)
 	go p.run()
 	return nil
 }
 
 // Submit implements Judge.
 func (p *Partition) Submit(ctx context.Context, obs *journey.Observation) (journey.Verdict, error) {
-	if !p.up.Load() {
-		p.shed.add(ShedJournal, 1)
-		return journey.Verdict{}, ErrUnavailable
-	}
 	r := request{obs: obs, reply: make(chan reply, 1)}
-	select {
-	case p.sync <- r:
-	default:
-		p.shed.add(ShedSyncQueue, 1)
-		return journey.Verdict{}, ErrBusy
+	if err := p.enqueue(p.sync, ShedSyncQueue, r); err != nil {
+		return journey.Verdict{}, err
 	}
 	select {
 	case a := <-r.reply:
 		return a.verdict, a.err
 	case <-ctx.Done():
 		return journey.Verdict{}, ctx.Err()
-	case <-p.done:
-		return journey.Verdict{}, ErrStopped
 	}
 }
 
 // Observe implements Judge.
 func (p *Partition) Observe(obs *journey.Observation, urgent bool) error {
+	if urgent {
+		return p.enqueue(p.sync, ShedSyncQueue, request{obs: obs})
+	}
+	return p.enqueue(p.async, ShedAsyncQueue, request{obs: obs})
+}
+
+// enqueue never waits. A caller announces itself before it looks whether the
+// partition is up, so that finish can wait for those who have looked.
+func (p *Partition) enqueue(lane chan request, full Reason, r request) error {
+	p.entering.Add(1)
+	defer p.entering.Add(-1)
 	if !p.up.Load() {
+		if p.running.Err() != nil {
+			p.shed.add(ShedStopping, 1)
+			return ErrStopped
+		}
 		p.shed.add(ShedJournal, 1)
 		return ErrUnavailable
 	}
-	lane, reason := p.async, ShedAsyncQueue
-	if urgent {
-		lane, reason = p.sync, ShedSyncQueue
-	}
 	select {
-	case lane <- request{obs: obs}:
+	case lane <- r:
 		return nil
 	default:
-		p.shed.add(reason, 1)
+		p.shed.add(full, 1)
 		return ErrBusy
 	}
 }
 
-// SetPolicy journals a revision and puts it in force for every later input.
+// SetPolicy journals a revision and puts it in force for every later input. It
+// returns when the journal has acknowledged it: a revision that a failed append
+// takes back was never in force.
 func (p *Partition) SetPolicy(ctx context.Context, bundle map[string]string) error {
 	c := control{
 		input: journey.Input{Kind: journey.InputPolicy, Time: p.cfg.Clock(), Policy: bundle},
@@ -238,7 +254,7 @@ func (p *Partition) SetPolicy(ctx context.Context, bundle map[string]string) err
 // Stop folds what is queued, waits until it is recorded, stores a snapshot and
 // returns. Later submissions are refused.
 func (p *Partition) Stop(ctx context.Context) error {
-	p.once.Do(func() { close(p.stop) })
+	p.cancel()
 	select {
 	case <-p.done:
 		return nil
@@ -253,8 +269,17 @@ func (p *Partition) run() {
 	defer tick.Stop()
 	stirred := false
 	for {
-		// The sync lane drains first.
+		// The sync lane drains before the async one, but starves nothing else.
 		select {
+		case <-p.running.Done():
+			p.finish()
+			return
+		case <-tick.C:
+			p.tick(&stirred)
+			continue
+		case c := <-p.ctl:
+			p.command(c)
+			continue
 		case r := <-p.sync:
 			p.judge(r)
 			stirred = true
@@ -269,27 +294,42 @@ func (p *Partition) run() {
 			p.judge(r)
 			stirred = true
 		case c := <-p.ctl:
-			out, err := p.fold(c.input)
-			if err == nil && out.Fault != "" {
-				err = fmt.Errorf("%w: %s", ErrFault, out.Fault)
-			}
-			c.reply <- reply{err: err}
+			p.command(c)
 		case <-tick.C:
-			if stirred || p.state.Live().Pending > 0 {
-				stirred = false
-				_, _ = p.fold(journey.Input{Kind: journey.InputTick, Time: p.cfg.Clock()})
-			}
+			p.tick(&stirred)
 		case err := <-p.failed:
 			p.rebuild(err)
-		case <-p.stop:
+		case <-p.running.Done():
 			p.finish()
 			return
 		}
 	}
 }
 
+// tick tells the state what time it is, unless nothing can come of it.
+func (p *Partition) tick(stirred *bool) {
+	if *stirred || p.state.Live().Pending > 0 {
+		*stirred = false
+		_, _ = p.fold(journey.Input{Kind: journey.InputTick, Time: p.cfg.Clock()}, nil)
+	}
+}
+
+// command folds an input that its caller wants to know recorded.
+func (p *Partition) command(c control) {
+	recorded := make(chan error, 1)
+	out, err := p.fold(c.input, func(err error) { recorded <- err })
+	if err == nil && out.Fault != "" {
+		err = fmt.Errorf("%w: %s", ErrFault, out.Fault)
+	}
+	if err != nil {
+		c.reply <- reply{err: err}
+		return
+	}
+	go func() { c.reply <- reply{err: <-recorded} }() // the writer doesn't wait
+}
+
 func (p *Partition) judge(r request) {
-	out, err := p.fold(journey.Input{Kind: journey.InputObservation, Time: r.obs.Time, Observation: r.obs})
+	out, err := p.fold(journey.Input{Kind: journey.InputObservation, Time: r.obs.Time, Observation: r.obs}, nil)
 	if err == nil && out.Fault != "" {
 		p.shed.add(ShedFault, 1)
 		err = fmt.Errorf("%w: %s", ErrFault, out.Fault)
@@ -304,29 +344,14 @@ func (p *Partition) judge(r request) {
 	r.reply <- a
 }
 
-// fold judges one input and appends it. It waits for a free slot first: at the
-// bound folding stops, while traffic flows on by the failure policy.
-func (p *Partition) fold(in journey.Input) (journey.Judgement, error) {
-	for {
-		select {
-		case p.slots <- struct{}{}:
-		case err := <-p.failed:
-			p.rebuild(err)
-			continue
-		case <-p.stop:
-			// Stopping with a journal that doesn't answer: give up on this input.
-			select {
-			case p.slots <- struct{}{}:
-			case <-time.After(2 * time.Second):
-				p.shed.add(ShedStopping, 1)
-				return journey.Judgement{}, ErrStopped
-			}
+// fold judges one input and appends it; recorded, when not nil, is told the fate
+// of what was appended. It waits for a free slot first: at the bound folding
+// stops, while traffic flows on by the failure policy.
+func (p *Partition) fold(in journey.Input, recorded func(error)) (journey.Judgement, error) {
+	if !p.slot() {
+		if in.Kind == journey.InputObservation {
+			p.shed.add(ShedStopping, 1)
 		}
-		break
-	}
-	if !p.alive { // rebuild gave up because we are stopping
-		<-p.slots
-		p.shed.add(ShedStopping, 1)
 		return journey.Judgement{}, ErrStopped
 	}
 	e := &journey.Entry{Version: journey.EntryVersion, Partition: p.cfg.Number, Input: in}
@@ -337,9 +362,9 @@ func (p *Partition) fold(in journey.Input) (journey.Judgement, error) {
 	p.inFlight.Add(1)
 	failed := p.failed
 	err := p.rec.Append(e, func(seq uint64, err error) {
-		p.inFlight.Add(-1)
-		<-p.slots
-		if err != nil {
+		if err == nil {
+			p.acked.Store(seq)
+		} else {
 			if in.Kind == journey.InputObservation {
 				p.shed.add(ShedJournal, 1)
 			}
@@ -347,13 +372,16 @@ func (p *Partition) fold(in journey.Input) (journey.Judgement, error) {
 			case failed <- err:
 			default:
 			}
-			return
 		}
-		p.acked.Store(seq)
+		if recorded != nil {
+			recorded(err)
+		}
+		<-p.slots
+		p.inFlight.Add(-1)
 	})
 	if err != nil {
-		p.inFlight.Add(-1)
 		<-p.slots
+		p.inFlight.Add(-1)
 		if in.Kind == journey.InputObservation {
 			p.shed.add(ShedJournal, 1)
 		}
@@ -361,7 +389,6 @@ func (p *Partition) fold(in journey.Input) (journey.Judgement, error) {
 		return journey.Judgement{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	if p.tainted {
-		p.tainted = false
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		_ = p.rec.Flush(ctx) // the fault is in the log, so that replay skips it
 		cancel()
@@ -369,6 +396,36 @@ func (p *Partition) fold(in journey.Input) (journey.Judgement, error) {
 	}
 	p.maybeSnapshot()
 	return e.Judgement, nil
+}
+
+// slot waits for room among the entries in flight. It is false when the log
+// gives none in time while stopping.
+func (p *Partition) slot() bool {
+	for p.alive {
+		var giveUp <-chan struct{}
+		stopping := p.running.Done()
+		if p.running.Err() != nil {
+			stopping, giveUp = nil, p.grace().Done()
+		}
+		select {
+		case p.slots <- struct{}{}:
+			return true
+		case err := <-p.failed:
+			p.rebuild(err)
+		case <-stopping:
+		case <-giveUp:
+			return false
+		}
+	}
+	return false
+}
+
+// grace is how long stopping may take, all in all.
+func (p *Partition) grace() context.Context {
+	if p.lastCall == nil {
+		p.lastCall, p.hangUp = context.WithTimeout(context.Background(), p.patience)
+	}
+	return p.lastCall
 }
 
 // foldSafely is the last line of defence: the judge itself recovers from a
@@ -382,7 +439,7 @@ func (p *Partition) foldSafely(in *journey.Input) (out journey.Judgement) {
 			out = journey.Judgement{Fault: fmt.Sprint(v)}
 		}
 	}()
-	return p.state.Fold(in)
+	return p.step(p.state, in)
 }
 
 func (p *Partition) noteRevision() {

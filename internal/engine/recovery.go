@@ -3,43 +3,66 @@ package engine
 import (
 	"context"
 	"fmt"
-	"io"
+	"runtime"
 	"time"
 
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/judge"
 )
 
-// recover loads the newest snapshot, folds every entry after it and opens the
-// recorder behind the last one.
+// recover rebuilds the state and opens the recorder behind the last entry.
 func (p *Partition) recover(ctx context.Context) error {
-	state, seq, err := loadState(p.log, p.cfg.Number)
+	state, snap, last, err := p.refold(ctx)
 	if err != nil {
 		return err
 	}
-	p.lastSnap = seq
-	last, err := p.log.Replay(ctx, seq, func(_ uint64, e *journey.Entry) error {
-		refold(state, e)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("replay: %w", err)
-	}
-	last = max(last, seq)
 	rec, err := p.log.Recorder(ctx, last)
 	if err != nil {
 		return fmt.Errorf("open log for writing: %w", err)
 	}
-	p.state, p.rec = state, rec
+	p.adopt(state, snap, last, rec)
+	return nil
+}
+
+// adopt goes on with a state that holds exactly what the log does.
+func (p *Partition) adopt(state *judge.State, snap, last uint64, rec Recorder) {
+	p.state, p.rec, p.lastSnap = state, rec, snap
 	p.failed = make(chan error, 1)
 	p.acked.Store(last)
 	s := state.Live()
 	p.stats.Store(&s)
 	p.noteRevision()
 	p.lastErr.Store(nil)
-	p.alive = true
-	p.up.Store(true)
-	return nil
+	p.alive, p.tainted = true, false
+}
+
+// refold loads the newest snapshot and folds every entry after it.
+func (p *Partition) refold(ctx context.Context) (state *judge.State, snap, last uint64, err error) {
+	if state, snap, err = loadState(p.log, p.cfg.Number); err != nil {
+		return nil, 0, 0, err
+	}
+	last, err = p.log.Replay(ctx, snap, func(seq uint64, e *journey.Entry) error {
+		p.replay(state, seq, e)
+		return nil
+	})
+	if err != nil {
+		return nil, 0, 0, fmt.Errorf("replay: %w", err)
+	}
+	return state, snap, max(last, snap), nil
+}
+
+// replay applies a journalled entry. An input that faulted then is skipped now.
+func (p *Partition) replay(state *judge.State, seq uint64, e *journey.Entry) {
+	if e.Judgement.Fault != "" {
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil { // it did not then: the judge is another now
+			p.panics.Add(1)
+			p.cfg.Logger.Error("replay panicked, entry left out", "partition", p.cfg.Number, "sequence", seq, "panic", fmt.Sprint(v))
+		}
+	}()
+	p.step(state, &e.Input)
 }
 
 func loadState(log Log, partition int) (*judge.State, uint64, error) {
@@ -58,85 +81,97 @@ func loadState(log Log, partition int) (*judge.State, uint64, error) {
 	return state, seq, nil
 }
 
-// refold applies a journalled entry. An input that faulted then is skipped now.
-func refold(state *judge.State, e *journey.Entry) {
-	if e.Judgement.Fault != "" {
-		return
-	}
-	defer func() { _ = recover() }()
-	state.Fold(&e.Input)
-}
-
 // rebuild runs after a failed append: what the state holds may not be in the
 // log, so the state is thrown away and rebuilt. Until that works nothing is
-// accepted and the queues are emptied, counted, so that no caller waits.
+// accepted and the queues are emptied, counted, so that no caller waits. While
+// stopping there is nothing left to rebuild for.
 func (p *Partition) rebuild(cause error) {
 	p.up.Store(false)
 	p.alive = false
 	p.resets.Add(1)
-	text := cause.Error()
-	p.lastErr.Store(&text)
-	p.cfg.Logger.Warn("journal refused an entry, rebuilding the partition", "partition", p.cfg.Number, "error", text)
+	p.cfg.Logger.Warn("journal refused an entry, rebuilding the partition", "partition", p.cfg.Number, "error", cause.Error())
 	_ = p.rec.Close()
-	for {
-		p.drainShed()
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		err := p.waitSlots(ctx)
-		if err == nil {
-			err = p.recover(ctx)
-		}
-		if err == nil {
-			p.up.Store(false) // until the log has really accepted something
-			err = p.probe(ctx)
-		}
-		cancel()
-		if err == nil {
-			p.cfg.Logger.Info("partition rebuilt", "partition", p.cfg.Number, "sequence", p.acked.Load())
-			return
-		}
-		p.up.Store(false)
-		p.alive = false
+	pause := p.cfg.Retry
+	for err := cause; err != nil; {
 		text := err.Error()
 		p.lastErr.Store(&text)
-		select {
-		case <-time.After(p.cfg.Retry):
-		case <-p.stop:
+		p.drainShed()
+		if p.running.Err() != nil {
 			return
 		}
+		ctx, cancel := context.WithTimeout(p.running, 30*time.Second)
+		err = p.reopen(ctx)
+		cancel()
+		if err != nil {
+			select {
+			case <-time.After(pause):
+			case <-p.running.Done():
+			}
+			pause = min(2*pause, 16*p.cfg.Retry)
+		}
 	}
+	p.up.Store(true)
+	p.cfg.Logger.Info("partition rebuilt", "partition", p.cfg.Number, "sequence", p.acked.Load())
 }
 
-// probe appends a tick and waits for its ack, so that the partition is only
-// taken for up when the log really accepts.
-func (p *Partition) probe(ctx context.Context) error {
-	e := &journey.Entry{Version: journey.EntryVersion, Partition: p.cfg.Number,
-		Input: journey.Input{Kind: journey.InputTick, Time: p.cfg.Clock()}}
-	e.Judgement = p.foldSafely(&e.Input)
-	got := make(chan error, 1)
-	err := p.rec.Append(e, func(seq uint64, err error) {
-		if err == nil {
-			p.acked.Store(seq)
-		}
-		got <- err
-	})
-	if err == nil {
-		select {
-		case err = <-got:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-	}
-	if err != nil {
-		_ = p.rec.Close()
+// reopen opens the log anew and tries it with an entry that nobody folds; only
+// when that is acknowledged the state is rebuilt, which may be much work. The
+// recorder is opened first, so that nothing can follow what is then replayed.
+func (p *Partition) reopen(ctx context.Context) error {
+	if err := p.settled(ctx); err != nil {
 		return err
 	}
-	p.lastErr.Store(nil)
-	p.up.Store(true)
+	at := p.acked.Load()
+	last, err := p.log.Replay(ctx, at, func(uint64, *journey.Entry) error { return nil })
+	if err != nil {
+		return fmt.Errorf("read log: %w", err)
+	}
+	rec, err := p.log.Recorder(ctx, max(last, at))
+	if err != nil {
+		return fmt.Errorf("open log for writing: %w", err)
+	}
+	seq, err := p.probe(ctx, rec)
+	if err != nil {
+		_ = rec.Close()
+		return err
+	}
+	state, snap, last, err := p.refold(ctx)
+	if err == nil && last != seq {
+		err = fmt.Errorf("the log ends at %d, not at %d", last, seq)
+	}
+	if err != nil {
+		_ = rec.Close()
+		return err
+	}
+	p.adopt(state, snap, last, rec)
 	return nil
 }
 
-// waitSlots waits until every ack of the closed recorder has been called.
-func (p *Partition) waitSlots(ctx context.Context) error {
+// probe appends an entry that says itself that it was not folded, and waits for
+// its ack.
+func (p *Partition) probe(ctx context.Context, rec Recorder) (uint64, error) {
+	type fate struct {
+		seq uint64
+		err error
+	}
+	got := make(chan fate, 1)
+	err := rec.Append(&journey.Entry{Version: journey.EntryVersion, Partition: p.cfg.Number,
+		Input:     journey.Input{Kind: journey.InputTick, Time: p.cfg.Clock()},
+		Judgement: journey.Judgement{Fault: "not folded: the log was being tried"},
+	}, func(seq uint64, err error) { got <- fate{seq, err} })
+	if err != nil {
+		return 0, err
+	}
+	select {
+	case f := <-got:
+		return f.seq, f.err
+	case <-ctx.Done():
+		return 0, fmt.Errorf("try the log: %w", ctx.Err())
+	}
+}
+
+// settled waits until the ack of every append has been called.
+func (p *Partition) settled(ctx context.Context) error {
 	for p.inFlight.Load() > 0 {
 		select {
 		case <-time.After(2 * time.Millisecond):
@@ -149,11 +184,8 @@ func (p *Partition) waitSlots(ctx context.Context) error {
 
 func (p *Partition) drainShed() {
 	for {
-		var r request
-		select {
-		case r = <-p.sync:
-		case r = <-p.async:
-		default:
+		r, ok := p.take()
+		if !ok {
 			return
 		}
 		p.shed.add(ShedJournal, 1)
@@ -163,36 +195,53 @@ func (p *Partition) drainShed() {
 	}
 }
 
+// take gives what is queued next, if anything is.
+func (p *Partition) take() (r request, ok bool) {
+	select {
+	case r = <-p.sync:
+		return r, true
+	default:
+	}
+	select {
+	case r = <-p.async:
+		return r, true
+	default:
+		return r, false
+	}
+}
+
 // finish folds what is queued, flushes and stores a snapshot.
 func (p *Partition) finish() {
 	p.up.Store(false)
-	if !p.alive {
-		p.drainShed()
-		return
-	}
-	for more := true; more; {
-		select {
-		case r := <-p.sync:
+	ctx := p.grace()
+	defer p.hangUp()
+	for {
+		last := p.entering.Load() == 0 // then the lanes hold all there will be
+		if r, ok := p.take(); ok {
 			p.judge(r)
-		case r := <-p.async:
-			p.judge(r)
-		default:
-			more = false
+		} else if last {
+			break
+		} else {
+			runtime.Gosched()
 		}
 	}
 	if !p.alive {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := p.rec.Flush(ctx); err != nil {
+	err := p.rec.Flush(ctx)
+	_ = p.rec.Close()
+	if err == nil {
+		err = p.settled(ctx)
+	}
+	select {
+	case err = <-p.failed: // the state holds what the log does not
+	default:
+	}
+	if err != nil {
 		p.cfg.Logger.Warn("flush on stop", "partition", p.cfg.Number, "error", err)
-		_ = p.rec.Close()
 		return
 	}
-	_ = p.waitSlots(ctx)
-	_ = p.rec.Close()
-	p.saving <- struct{}{} // a background snapshot finishes first
+	p.saving <- struct{}{} // a background snapshot ends first; running is over, so it does soon
 	if seq := p.acked.Load(); seq > p.lastSnap {
 		if err := p.log.Save(seq, p.state.Snapshot); err != nil {
 			p.cfg.Logger.Warn("snapshot on stop", "partition", p.cfg.Number, "error", err)
@@ -216,25 +265,18 @@ func (p *Partition) maybeSnapshot() {
 	p.lastSnap = to
 	go func() {
 		defer func() { <-p.saving }()
-		if err := replicate(p.log, p.cfg.Number); err != nil {
+		if err := p.replicate(); err != nil && p.running.Err() == nil {
 			p.cfg.Logger.Warn("snapshot", "partition", p.cfg.Number, "error", err)
 		}
 	}()
 }
 
-func replicate(log Log, partition int) error {
-	state, seq, err := loadState(log, partition)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+func (p *Partition) replicate() error {
+	ctx, cancel := context.WithTimeout(p.running, 10*time.Minute)
 	defer cancel()
-	last, err := log.Replay(ctx, seq, func(_ uint64, e *journey.Entry) error {
-		refold(state, e)
-		return nil
-	})
-	if err != nil || last <= seq {
+	state, snap, last, err := p.refold(ctx)
+	if err != nil || last <= snap {
 		return err
 	}
-	return log.Save(last, func(w io.Writer) error { return state.Snapshot(w) })
+	return p.log.Save(last, state.Snapshot)
 }

@@ -242,6 +242,9 @@ func describe(events []journey.Event, sessions map[journey.ID]int, answered int,
 		out = append(out, fmt.Sprintf("=   the client got %d instead of the origin's answer", answered))
 	}
 	for _, e := range edits {
+		if e.Value == "" {
+			continue // a visitor's own field of that name was taken out, if there was one
+		}
 		out = append(out, fmt.Sprintf("=   the origin got %s: %s", e.Name, e.Value))
 	}
 	return out
