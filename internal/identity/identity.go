@@ -47,7 +47,7 @@ func New() *Index {
 func (x *Index) Current(id journey.ID) journey.ID {
 	for {
 		p, ok := x.parent[id]
-		if !ok {
+		if !ok || p >= id { // the older survives: anything else would be a damaged snapshot
 			return id
 		}
 		id = p

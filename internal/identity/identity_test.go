@@ -145,3 +145,10 @@ func TestAKeyPastItsSessionsStaysShared(t *testing.T) {
 		t.Fatal("the key is not marked shared")
 	}
 }
+
+func TestADamagedDumpDoesNotLoop(t *testing.T) {
+	x := Load(Dump{Parents: [][2]int64{{5, 6}, {6, 5}}})
+	if got := x.Current(6); got != 5 {
+		t.Fatalf("%v", got)
+	}
+}

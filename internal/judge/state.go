@@ -134,6 +134,7 @@ func (s *State) Live() Stats {
 // keep their state; new ones begin empty.
 func (s *State) setPolicy(p *policy.Snapshot) {
 	s.policy = p
+	s.windows.Retire()
 	s.plan = plan{byWindow: map[expr.Window]int32{}}
 	for _, w := range p.Windows {
 		n, ok := s.numbers[w]

@@ -54,11 +54,14 @@ type Table struct {
 	byKey   map[uint64]journey.ID
 	byWeak  map[weakKey][]journey.ID // in order of their IDs
 	evicted int64
+	due     map[int64][]*Entry // to look at, by the minute in which they may have run out
+	planned Rules              // what due was planned with
+	looked  int                // Sessions that the last Sweep looked at
 }
 
 // New returns an empty Table.
 func New() *Table {
-	return &Table{live: map[journey.ID]*Entry{}, byKey: map[uint64]journey.ID{}, byWeak: map[weakKey][]journey.ID{}}
+	return &Table{live: map[journey.ID]*Entry{}, byKey: map[uint64]journey.ID{}, byWeak: map[weakKey][]journey.ID{}, due: map[int64][]*Entry{}}
 }
 
 // Join is a request's place: its Session, and why.
@@ -101,6 +104,7 @@ func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
 	}
 	e := &Entry{ID: newID(), Start: r.Time, Last: r.Time, IP: r.IP, Agent: r.Agent}
 	t.live[e.ID] = e
+	t.schedule(e)
 	w := weakKey{r.IP, r.Agent}
 	t.byWeak[w] = append(t.byWeak[w], e.ID)
 	t.touch(e, r)
@@ -188,13 +192,41 @@ func (t *Table) Learn(e *Entry, key uint64) {
 // Get returns a live Session's evidence, nil when it has ended.
 func (t *Table) Get(id journey.ID) *Entry { return t.live[id] }
 
+// minute is how finely Sweep plans.
+const minute = int64(time.Minute / time.Microsecond)
+
+// schedule has Sweep look at a Session when it may have run out. One that was
+// touched meanwhile is then put off again: each stands in one place.
+func (t *Table) schedule(e *Entry) {
+	at := min(e.Last+t.planned.Timeout, e.Start+t.planned.MaxAge) / minute
+	t.due[at] = append(t.due[at], e)
+}
+
 // Sweep ends the Sessions that can take no more requests, and returns their IDs
 // in order.
 func (t *Table) Sweep(now int64, rules Rules) []journey.ID {
 	var ended []journey.ID
-	for id, e := range t.live {
-		if !alive(e, now, rules) {
-			ended = append(ended, id)
+	t.looked = 0
+	if rules != t.planned {
+		t.planned, t.due = rules, map[int64][]*Entry{}
+		for _, e := range t.live {
+			t.schedule(e)
+		}
+	}
+	for at, list := range t.due {
+		if at > now/minute {
+			continue
+		}
+		delete(t.due, at)
+		for _, e := range list {
+			t.looked++
+			switch {
+			case t.live[e.ID] != e:
+			case alive(e, now, rules):
+				t.schedule(e)
+			default:
+				ended = append(ended, e.ID)
+			}
 		}
 	}
 	if over := len(t.live) - len(ended) - maxLive; over > 0 {
@@ -262,6 +294,7 @@ func Load(dump []Entry) *Table {
 	for _, d := range dump {
 		e := d
 		t.live[e.ID] = &e
+		t.schedule(&e)
 		w := weakKey{e.IP, e.Agent}
 		t.byWeak[w] = append(t.byWeak[w], e.ID)
 		for _, k := range e.Keys {

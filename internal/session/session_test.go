@@ -2,14 +2,14 @@ package session
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/throughline/throughline/internal/journey"
 )
-
-const minute = int64(60e6)
 
 var rules = Rules{Timeout: 30 * minute, MaxAge: 24 * 60 * minute}
 
@@ -83,6 +83,74 @@ func TestSweepEndsAndForgets(t *testing.T) {
 	}
 	if j := v.at(31, "a", 1, cookie(1)); !j.New {
 		t.Fatalf("%+v", j)
+	}
+}
+
+// TestSweepingIsExactAndLooksOnlyAtWhatIsDue compares with a look at everything,
+// over rules that change and tables that are loaded.
+func TestSweepingIsExactAndLooksOnlyAtWhatIsDue(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	v, use := &visitor{t: New()}, rules
+	looked, ended := 0, 0
+	for i := range int64(20000) {
+		now := i * minute / 10
+		v.t.Stitch(Request{now - r.Int64N(minute), string(rune('a' + r.IntN(20))), r.Uint64N(9), []journey.Key{cookie(r.Uint64N(900))}},
+			use, func() journey.ID { v.next++; return v.next })
+		switch r.IntN(200) {
+		case 0:
+			v.t = Load(v.t.Dump())
+		case 1:
+			use = Rules{Timeout: r.Int64N(60)*minute + 1, MaxAge: r.Int64N(600)*minute + 1}
+		}
+		if r.IntN(20) > 0 {
+			continue
+		}
+		var want []journey.ID
+		for _, e := range v.t.Dump() {
+			if !alive(&e, now, use) {
+				want = append(want, e.ID)
+			}
+		}
+		got := v.t.Sweep(now, use)
+		if !slices.Equal(got, want) {
+			t.Fatalf("step %d: ended %v, want %v", i, got, want)
+		}
+		looked, ended = looked+v.t.looked, ended+len(got)
+	}
+	if ended == 0 || looked > 8*ended {
+		t.Fatalf("%d were looked at to end %d", looked, ended)
+	}
+}
+
+// TestACrowdedAddress: a client without cookies, each of whose requests begins a
+// Session behind one address, and all of which end.
+func TestACrowdedAddress(t *testing.T) {
+	v := &visitor{t: New()}
+	for i := range uint64(5000) {
+		if j := v.at(int64(i/1000), "one", 1, cookie(i)); !j.New {
+			t.Fatalf("request %d joined: %+v", i, j)
+		}
+	}
+	v.at(60, "two", 1)
+	if ended := v.t.Sweep(60*minute, rules); len(ended) != 5000 || v.t.Len() != 1 || len(v.t.byWeak) != 1 || len(v.t.byKey) != 0 {
+		t.Fatalf("%d ended, %d are left, %d addresses, %d keys", len(ended), v.t.Len(), len(v.t.byWeak), len(v.t.byKey))
+	}
+}
+
+func TestASessionThatRanOutIsToldAsEnded(t *testing.T) {
+	v := &visitor{t: New()}
+	a := v.at(0, "a", 1, cookie(1))
+	if j := v.at(40, "a", 1, cookie(1)); !j.New || len(j.Ended) != 1 || j.Ended[0] != a.Entry.ID {
+		t.Fatalf("%+v", j)
+	}
+}
+
+func TestAKeyThatIsTaughtAgainMoves(t *testing.T) {
+	v := &visitor{t: New()}
+	a, b := v.at(0, "a", 1, cookie(1)), v.at(0, "b", 2, cookie(2))
+	v.t.Learn(b.Entry, 1)
+	if j := v.at(1, "a", 1, cookie(1)); j.Entry.ID != b.Entry.ID || len(a.Entry.Keys) != 0 {
+		t.Fatalf("%+v, and the first still has %d keys", j, len(a.Entry.Keys))
 	}
 }
 

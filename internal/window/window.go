@@ -52,12 +52,15 @@ type series struct {
 // Store holds all series of one partition. Not safe for concurrent use.
 type Store struct {
 	series    map[Key]*series
-	saturated int64 // entries forgotten by maxEntries
-	evicted   int64 // series forgotten by maxSeries
+	saturated int64           // entries forgotten by maxEntries
+	evicted   int64           // series forgotten by maxSeries
+	due       map[int64][]Key // series to look at, by the minute in which they may have run out
+	looked    int             // series that the last Sweep looked at
+	retired   bool            // there may be series of windows that are gone
 }
 
 // New returns an empty Store.
-func New() *Store { return &Store{series: map[Key]*series{}} }
+func New() *Store { return &Store{series: map[Key]*series{}, due: map[int64][]Key{}} }
 
 // Spec says how a window's series are read and written.
 type Spec struct {
@@ -70,8 +73,9 @@ type Spec struct {
 func (s *Store) Add(k Key, w Spec, t, value int64) {
 	x := s.series[k]
 	if x == nil {
-		x = &series{}
+		x = &series{last: t}
 		s.series[k] = x
+		s.schedule(k, t+w.Within, w.Within)
 	}
 	x.last = max(x.last, t)
 	switch {
@@ -212,12 +216,47 @@ func (s *Store) Drop(windows []int32, subject int64) {
 	}
 }
 
+// minute is how finely Sweep plans.
+const minute = int64(60_000_000)
+
+// schedule has Sweep look at a series when it may have run out. A series that is
+// added to meanwhile is then put off again: each stands in one place.
+func (s *Store) schedule(k Key, at, within int64) {
+	if within > 0 {
+		s.due[at/minute] = append(s.due[at/minute], k)
+	}
+}
+
+// Retire has the next Sweep look at all series, since a window may be gone.
+func (s *Store) Retire() { s.retired = true }
+
 // Sweep forgets series that can no longer be seen: within says how far back a
 // window looks (0: without limit, negative: the window is gone).
 func (s *Store) Sweep(now int64, within func(window int32) int64) {
-	for k, x := range s.series {
-		if w := within(k.Window); w < 0 || w > 0 && x.last <= now-w {
-			delete(s.series, k)
+	s.looked = 0
+	if s.retired {
+		s.retired = false
+		for k := range s.series {
+			if within(k.Window) < 0 {
+				delete(s.series, k)
+			}
+		}
+	}
+	for at, keys := range s.due {
+		if at > now/minute {
+			continue
+		}
+		delete(s.due, at)
+		for _, k := range keys {
+			s.looked++
+			x, w := s.series[k], within(k.Window)
+			switch {
+			case x == nil:
+			case w < 0 || w > 0 && x.last <= now-w:
+				delete(s.series, k)
+			default:
+				s.schedule(k, x.last+w, w)
+			}
 		}
 	}
 	if len(s.series) <= maxSeries {
@@ -274,11 +313,13 @@ func (s *Store) Dump() []Dump {
 	return out
 }
 
-// Load rebuilds a Store from a dump.
+// Load rebuilds a Store from a dump. The next Sweep looks at everything.
 func Load(dump []Dump) *Store {
-	s := &Store{series: make(map[Key]*series, len(dump))}
+	s := New()
 	for _, d := range dump {
-		s.series[Key{d.Window, d.Subject}] = &series{d.Entries, d.Total, d.Last}
+		k := Key{d.Window, d.Subject}
+		s.series[k] = &series{d.Entries, d.Total, d.Last}
+		s.schedule(k, 0, 1)
 	}
 	return s
 }

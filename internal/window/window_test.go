@@ -8,8 +8,6 @@ import (
 	"testing"
 )
 
-const minute = int64(60e6)
-
 var key = Key{1, 7}
 
 func TestCountForgetsExactlyAtItsEdge(t *testing.T) {
@@ -145,6 +143,7 @@ func TestSweepForgetsOnlyWhatCannotBeSeen(t *testing.T) {
 	s.Add(Key{2, 1}, Spec{Count, 0}, 0, 0)
 	s.Add(Key{3, 1}, Spec{Count, 0}, 0, 0)
 	within := func(w int32) int64 { return map[int32]int64{1: minute, 2: 0, 3: -1}[w] }
+	s.Retire()
 	s.Sweep(minute-1, within)
 	if n := s.Stats().Series; n != 2 {
 		t.Fatalf("%d series", n)
@@ -152,6 +151,62 @@ func TestSweepForgetsOnlyWhatCannotBeSeen(t *testing.T) {
 	s.Sweep(minute, within)
 	if n := s.Stats().Series; n != 1 || s.Get(Key{2, 1}, Spec{Count, 0}, minute) != 1 {
 		t.Fatalf("%d series", n)
+	}
+}
+
+// TestSweepLooksOnlyAtWhatIsDue: the writer must not wait for a look at everything.
+func TestSweepLooksOnlyAtWhatIsDue(t *testing.T) {
+	s, w := New(), Spec{Count, 60 * minute}
+	for i := range int64(6000) {
+		s.Add(Key{1, i}, w, i*minute/100, 0) // over an hour
+	}
+	within := func(int32) int64 { return w.Within }
+	s.Sweep(59*minute, within)
+	if s.looked != 0 {
+		t.Fatalf("%d were looked at before anything is due", s.looked)
+	}
+	s.Sweep(60*minute+minute/2, within)
+	if n := s.Stats().Series; n != 6000-51 || s.looked > 100 {
+		t.Fatalf("%d are left, %d were looked at", n, s.looked)
+	}
+}
+
+// TestSweepingIsExact compares with a look at everything, over series that are
+// added to, dropped and made again, and over loading.
+func TestSweepingIsExact(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 9))
+	s, last := New(), map[Key]int64{}
+	specs := []Spec{{Count, minute}, {Distinct, 7 * minute}, {Count, 0}}
+	within := func(w int32) int64 { return specs[w].Within }
+	now := int64(0)
+	for i := range 20000 {
+		now += r.Int64N(minute / 20)
+		k := Key{int32(r.IntN(3)), r.Int64N(300)}
+		switch r.IntN(30) {
+		case 0:
+			s.Drop([]int32{k.Window}, k.Subject)
+			delete(last, k)
+		case 1, 2:
+			s.Sweep(now, within)
+			for k, at := range last {
+				if w := within(k.Window); w > 0 && at <= now-w {
+					delete(last, k)
+				}
+			}
+			if len(s.series) != len(last) {
+				t.Fatalf("step %d: %d series, want %d", i, len(s.series), len(last))
+			}
+		case 3:
+			if r.IntN(20) == 0 {
+				s = Load(s.Dump())
+			}
+		default:
+			at := now - r.Int64N(minute)
+			s.Add(k, specs[k.Window], at, 1)
+			if old, ok := last[k]; !ok || at > old {
+				last[k] = at
+			}
+		}
 	}
 }
 
