@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -213,6 +212,9 @@ func (a *app) catchUp(ctx context.Context) error {
 }
 
 func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
+	if !web.Built() {
+		return errors.New("this binary was built without the Hub's web app; `make build` builds both")
+	}
 	var err error
 	secure := a.set.Hub.Cert != ""
 	if a.auth, err = auth.New(auth.Config{Store: a.control, Secure: secure}); err != nil {
@@ -224,7 +226,7 @@ func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
 		return err
 	}
 	h, err := hub.New(hub.Config{Insight: questions, Auth: a.auth, Settings: a.control, Live: &a.live, Commands: a,
-		Status: a.status, Policy: a.policyText, SessionTimeout: a.sessionTimeout, Assets: assets(),
+		Status: a.status, Policy: a.policyText, SessionTimeout: a.sessionTimeout, Assets: web.Assets(),
 		Secure: secure, Hosts: a.set.Hub.Hosts, Logger: a.log, Version: version})
 	if err != nil {
 		return err
@@ -246,9 +248,6 @@ func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
 	a.serve("hub", srv, ln)
 	return nil
 }
-
-// assets is the web app, or a page that says how to build it.
-func assets() fs.FS { return web.Assets() }
 
 // serve runs a server until it is shut down.
 func (a *app) serve(name string, srv *http.Server, ln net.Listener) {

@@ -37,7 +37,7 @@ func TestAFaultyConfigurationSaysEverythingAtOnce(t *testing.T) {
 }
 
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
-	for _, args := range [][]string{{}, {"serve"}, {"demo"}, {"policy"}, {"policy", "check"}, {"policy", "test"}, {"user"},
+	for _, args := range [][]string{{}, {"serve"}, {"demo"}, {"policy"}, {"policy", "check"}, {"policy", "test"}, {"policy", "schema"}, {"user"},
 		{"user", "add"}, {"user", "passwd"}, {"user", "list"}, {"token"}, {"token", "create"}, {"init"}, {"backup"}, {"restore"}, {"version"}} {
 		out := mustTool(t, "", append(args, "--help")...)
 		if !strings.Contains(out, "Examples:") {

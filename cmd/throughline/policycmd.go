@@ -14,7 +14,7 @@ import (
 func policyCommand() *cobra.Command {
 	c := &cobra.Command{Use: "policy", Short: "Check and test policies",
 		Example: "  throughline policy check examples/shop/policy\n  throughline policy test examples/shop"}
-	c.AddCommand(policyCheck(), policyTest())
+	c.AddCommand(policyCheck(), policyTest(), policySchema())
 	return c
 }
 
@@ -89,4 +89,16 @@ func policyTest() *cobra.Command {
 	c.Flags().BoolVar(&rewrite, "rewrite", false, "regenerate what the scripts expect")
 	jsonFlag(c, &asJSON)
 	return c
+}
+
+func policySchema() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of policy documents, for editors",
+		Example: "  throughline policy schema > policy.schema.json",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := c.OutOrStdout().Write(policy.Schema())
+			return err
+		},
+	}
 }
