@@ -22,7 +22,7 @@ build: bin/throughline ## build bin/throughline with the Hub in it
 
 bin/throughline: $(GO_FILES) $(EMBEDDED) go.mod go.sum web/dist/index.html
 	@echo "building bin/throughline"
-	@CGO_ENABLED=1 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/throughline
+	@CGO_ENABLED=1 go build -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/throughline
 
 .PHONY: ui
 ui: web/dist/index.html ## build the Hub's web app
@@ -65,7 +65,7 @@ test-ui: web/node_modules/.installed ## unit tests of the web app
 .PHONY: test-e2e
 test-e2e: build geo ## the binary as its users run it: demo, kill -9, backup, Hub pages in Chromium
 	bin/throughline policy test examples/shop
-	go test -count=1 -timeout 9m ./cmd/throughline
+	TL_BINARY=$(CURDIR)/bin/throughline go test -count=1 -timeout 9m ./cmd/throughline
 
 .PHONY: fuzz
 fuzz: ## fuzz every decoder for 10 s each
