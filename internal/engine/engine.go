@@ -80,7 +80,6 @@ type note struct {
 	opened  bool // the request was observed on its own
 	done    bool // the Event is complete, or was shed
 	taken   []journey.Action
-	request *journey.Observation
 }
 
 // New returns an Engine without a policy: it relays everything until SetPolicy.
