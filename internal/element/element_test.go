@@ -130,9 +130,6 @@ func TestHashesAreStableAndApart(t *testing.T) {
 	if h.Entity("email", "a") <= 0 || h.Key("cookie", "x") == h.Key("bearer", "x") {
 		t.Fatal("hash is not positive or not apart by kind")
 	}
-	if n := testing.AllocsPerRun(100, func() { h.Key("cookie", "sid=abcdefghijkl") }); n > 2 {
-		t.Fatalf("a key hash allocates %v times", n)
-	}
 }
 
 func TestKeyFile(t *testing.T) {
@@ -192,4 +189,22 @@ func FuzzNormalise(f *testing.F) {
 			}
 		}
 	})
+}
+
+func BenchmarkKey(b *testing.B) {
+	h := hasher(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Key("cookie", "sid=abcdefghijkl")
+	}
+}
+
+func BenchmarkEmail(b *testing.B) {
+	d, _ := Lookup("email")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Normalise(d, "Ann.Example@Example.COM", Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
