@@ -262,15 +262,14 @@ func (e *exchange) held() (goOn bool) {
 
 // context is the exchange's: it ends with the visitor, with the Server, or when
 // the time for requests is up.
-func (e *exchange) context() (ctx context.Context, cancel func()) {
+func (e *exchange) context() (context.Context, func()) {
 	ctx, stop := context.WithCancel(e.r.Context())
 	undo := context.AfterFunc(e.s.cut, stop)
-	cancel = func() { undo(); stop() }
+	stopTimer := func() {}
 	if d := e.s.cfg.RequestTimeout; d > 0 {
-		timed, stopTimer := context.WithTimeout(ctx, d)
-		return timed, func() { stopTimer(); cancel() }
+		ctx, stopTimer = context.WithTimeout(ctx, d)
 	}
-	return ctx, cancel
+	return ctx, func() { undo(); stopTimer(); stop() }
 }
 
 // end asks for the last time, whatever happened before, a panic included.

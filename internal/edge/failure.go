@@ -26,13 +26,14 @@ func (e *exchange) clientFailed(err error) {
 
 // originFailed answers for an origin that did not, and names the kind.
 func (e *exchange) originFailed(ctx context.Context, err error) {
-	if e.r.Context().Err() != nil {
-		e.gone()
-		panic(http.ErrAbortHandler)
-	}
+	// First the body: net/http ends the context for a stall as well.
 	if err := e.body.failure(); err != nil {
 		e.clientFailed(err)
 		return
+	}
+	if e.r.Context().Err() != nil {
+		e.gone()
+		panic(http.ErrAbortHandler)
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		e.x.Err = "cut off by us"

@@ -338,8 +338,7 @@ func TestAPanickingDeciderHarmsNobody(t *testing.T) {
 			if _, list := rec.one(t); strings.Count(list, "end") != 1 || !strings.HasSuffix(list, "end") {
 				t.Errorf("phase %d: asked %q", p, list)
 			}
-			asked := strings.Count(phases([]wire.Phase{p}), " ") + 1
-			if p == wire.PhaseResponseBody && want == 200 && s.Counters().DeciderPanics != int64(asked) {
+			if p == wire.PhaseResponseBody && s.Counters().DeciderPanics != 1 {
 				t.Errorf("phase %d: %d panics counted", p, s.Counters().DeciderPanics)
 			}
 		}
