@@ -369,3 +369,21 @@ func TestStartLeavesNothingOpenOnError(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A client that neither ends its upload nor hangs up after an early response
+// does not keep its connection.
+func TestAnUnfinishedUploadIsNotWaitedFor(t *testing.T) {
+	origin := rawOrigin(t, func(c net.Conn, r *bufio.Reader) {
+		if _, err := readHead(r); err == nil {
+			_, _ = io.WriteString(c, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+			_, _ = io.Copy(io.Discard, r)
+		}
+	})
+	s := start(t, origin, newRecorder(nil), nil)
+	c := dial(t, s.addr)
+	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 400\r\n\r\nhalf")
+	if h := c.head(); !strings.HasPrefix(h, "HTTP/1.1 401 ") {
+		t.Fatalf("%q", h)
+	}
+	eventually(t, "the connection is closed", func() bool { return s.Counters().Connections == 0 })
+}
