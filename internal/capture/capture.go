@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -40,8 +41,9 @@ func (c *Capturer) Request(s *policy.Spec, x *wire.Exchange) []journey.Element {
 	ip := x.Conn.Client.String()
 	b.add("ip", ip, "")
 	path, query := x.Request.Path()
-	body, bodyErr := c.body(s.Request, &x.Request, &x.ReqBody)
+	body, cut, bodyErr := c.body(s.Request, &x.Request, &x.ReqBody)
 	jsons := mapped(s.Request, body)
+	form := form(s.Request, body, cut)
 	for i := range s.Request {
 		m := &s.Request[i]
 		var v string
@@ -57,7 +59,7 @@ func (c *Capturer) Request(s *policy.Spec, x *wire.Exchange) []journey.Element {
 		case policy.SourceCookie:
 			v, ok = cookie(cookies(&x.Request), m.Name)
 		case policy.SourceForm:
-			v, ok = parameter(string(body), m.Name)
+			v, ok = parameter(form, m.Name)
 			if !ok && bodyErr != nil {
 				b.invalid(m.Element, bodyErr.Error())
 			}
@@ -81,7 +83,7 @@ func (c *Capturer) Request(s *policy.Spec, x *wire.Exchange) []journey.Element {
 // Response returns the Elements a Spec maps from a response.
 func (c *Capturer) Response(s *policy.Spec, x *wire.Exchange) []journey.Element {
 	b := builder{c: c}
-	body, _ := c.body(s.Response, &x.Response, &x.RespBody)
+	body, _, _ := c.body(s.Response, &x.Response, &x.RespBody)
 	jsons := mapped(s.Response, body)
 	for i := range s.Response {
 		m := &s.Response[i]
@@ -105,17 +107,33 @@ func (c *Capturer) Response(s *policy.Spec, x *wire.Exchange) []journey.Element 
 	return b.out
 }
 
-// body undoes the encoding of a body when a mapping reads it.
-func (c *Capturer) body(maps []policy.Mapping, head *wire.Head, body *wire.Body) ([]byte, error) {
+// body undoes the encoding of a body when a mapping reads it. cut tells that it
+// went on.
+func (c *Capturer) body(maps []policy.Mapping, head *wire.Head, body *wire.Body) (text []byte, cut bool, err error) {
 	if len(body.Bytes) == 0 {
-		return nil, nil
+		return nil, false, nil
 	}
 	for _, m := range maps {
 		if m.Source == policy.SourceJSON || m.Source == policy.SourceForm {
-			return plain(body.Bytes, head.Get("Content-Encoding"))
+			text, cut, err = plain(body.Bytes, head.Get("Content-Encoding"))
+			return text, cut || body.Truncated, err
 		}
 	}
-	return nil, nil
+	return nil, false, nil
+}
+
+// form is a body as a form. Of one that was cut the last field goes, since its
+// value may not be whole.
+func form(maps []policy.Mapping, body []byte, cut bool) string {
+	for i := range maps {
+		if maps[i].Source == policy.SourceForm {
+			if cut {
+				body = body[:max(0, bytes.LastIndexByte(body, '&'))]
+			}
+			return string(body)
+		}
+	}
+	return ""
 }
 
 // mapped looks up every JSON source of a list, parallel to it.
@@ -139,7 +157,7 @@ func segment(pattern []policy.Segment, path, name string) (string, bool) {
 		return path, true
 	}
 	var v string
-	matchPath(pattern, path, func(n, value string) {
+	matchPath(pattern, canonical(path), func(n, value string) {
 		if n == name {
 			v = value
 		}

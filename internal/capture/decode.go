@@ -22,30 +22,31 @@ const (
 var (
 	errDepth    = errors.New("nested too deep")
 	errEncoding = errors.New("content encoding not supported")
+	errDamaged  = errors.New("damaged content encoding")
 )
 
-// plain undoes a Content-Encoding, bounded.
-func plain(body []byte, encoding string) ([]byte, error) {
+// plain undoes a Content-Encoding, bounded. cut tells that the body goes on
+// after what is returned.
+func plain(body []byte, encoding string) (text []byte, cut bool, err error) {
 	var r io.Reader
-	var err error
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "", "identity":
-		return body, nil
+		return body, false, nil
 	case "gzip", "x-gzip":
 		r, err = gzip.NewReader(bytes.NewReader(body))
 	case "deflate":
 		r, err = zlib.NewReader(bytes.NewReader(body))
 	default:
-		return nil, errEncoding
+		return nil, false, errEncoding
 	}
 	if err != nil {
-		return nil, errors.New("damaged content encoding")
+		return nil, false, errDamaged
 	}
-	out, err := io.ReadAll(io.LimitReader(r, maxDecoded))
-	if err != nil && len(out) == 0 {
-		return nil, errors.New("damaged content encoding")
+	text, err = io.ReadAll(io.LimitReader(r, maxDecoded))
+	if err != nil && len(text) == 0 {
+		return nil, false, errDamaged
 	}
-	return out, nil
+	return text, err != nil || len(text) == maxDecoded, nil
 }
 
 // parameter returns the first value of a name in a query or form body, decoded.
@@ -106,13 +107,13 @@ func lookupJSON(body []byte, paths [][]string) []found {
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
-	_ = walkJSON(d, paths, active, 0, out)
+	_ = walkJSON(d, int64(len(body)), paths, active, 0, out)
 	return out
 }
 
-// walkJSON reads one value. active are the paths that lead through it, all
-// matched up to depth.
-func walkJSON(d *json.Decoder, paths [][]string, active []int, depth int, out []found) error {
+// walkJSON reads one value of a body of that size. active are the paths that lead
+// through it, all matched up to depth.
+func walkJSON(d *json.Decoder, size int64, paths [][]string, active []int, depth int, out []found) error {
 	t, err := d.Token()
 	if err != nil {
 		return err
@@ -120,6 +121,9 @@ func walkJSON(d *json.Decoder, paths [][]string, active []int, depth int, out []
 	delim, nested := t.(json.Delim)
 	if !nested {
 		text, ok := scalar(t)
+		if _, number := t.(json.Number); number && depth > 0 && d.InputOffset() == size {
+			return io.ErrUnexpectedEOF // cut within: who knows what digits followed
+		}
 		for _, i := range active {
 			if len(paths[i]) == depth && !out[i].ok && ok {
 				out[i] = found{text, true}
@@ -148,7 +152,7 @@ func walkJSON(d *json.Decoder, paths [][]string, active []int, depth int, out []
 		if len(next) == 0 {
 			err = skipJSON(d, depth+1)
 		} else {
-			err = walkJSON(d, paths, next, depth+1, out)
+			err = walkJSON(d, size, paths, next, depth+1, out)
 		}
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/policy"
@@ -88,10 +89,21 @@ func attributes(s string) (httpOnly, deleted bool) {
 			n, err := strconv.Atoi(strings.TrimSpace(v))
 			deleted = deleted || err == nil && n <= 0
 		case strings.EqualFold(k, "Expires"):
-			deleted = deleted || strings.Contains(v, " 1970 ") || strings.Contains(v, "-1970 ") || strings.Contains(v, "-70 ")
+			deleted = deleted || longPast(v)
 		}
 	}
 	return httpOnly, deleted
+}
+
+// longPast tells of the dates that frameworks write to delete a cookie: 1970, 1980,
+// 1999. It needs no clock.
+func longPast(date string) bool {
+	for _, layout := range [...]string{time.RFC1123, "Mon, 02-Jan-2006 15:04:05 MST", "Mon, 02-Jan-06 15:04:05 MST", time.ANSIC} {
+		if t, err := time.Parse(layout, strings.TrimSpace(date)); err == nil {
+			return t.Year() < 2010
+		}
+	}
+	return false
 }
 
 // sessionName tells whether a cookie's name is a session's: one of the policy's,

@@ -44,9 +44,10 @@ func NewIndex(specs []*policy.Spec) *Index {
 }
 
 // Match returns the most specific Spec that matches, nil when none does. It
-// allocates nothing.
+// allocates nothing unless the path is spelt oddly.
 func (x *Index) Match(head *wire.Head) *policy.Spec {
 	path, query := head.Path()
+	path = canonical(path)
 	root := strings.TrimPrefix(path, "/")
 	if i := strings.IndexByte(root, '/'); i >= 0 {
 		root = root[:i]

@@ -17,9 +17,9 @@ func (c *Capturer) Outcome(s *policy.Spec, x *wire.Exchange) journey.Outcome {
 		return journey.OriginError
 	}
 	if len(s.Outcome) > 0 {
-		body, err := plain(x.RespBody.Bytes, x.Response.Get("Content-Encoding"))
-		if err != nil {
-			body = nil
+		var body []byte // stays empty when it can't be read
+		if len(x.RespBody.Bytes) > 0 {
+			body, _, _ = plain(x.RespBody.Bytes, x.Response.Get("Content-Encoding"))
 		}
 		for i := range s.Outcome {
 			if holds(&s.Outcome[i], status, x.Response.Get("Location"), body) {

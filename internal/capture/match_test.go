@@ -1,0 +1,196 @@
+package capture
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/throughline/throughline/internal/policy"
+	"github.com/throughline/throughline/internal/wire"
+)
+
+func compile(t testing.TB, text string) *policy.Snapshot {
+	t.Helper()
+	snap, faults := policy.Compile(map[string]string{"p.yaml": text})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	return snap
+}
+
+const specs = `
+kind: spec
+name: Any api
+type: other
+match: {path: /api/**}
+---
+kind: spec
+name: Api order
+type: other
+match: {method: GET, path: "/api/orders/{id}"}
+---
+kind: spec
+name: Api newest
+type: other
+match: {method: GET, path: /api/orders/newest}
+---
+kind: spec
+name: Login
+type: authentication_attempt
+match: {method: POST, path: /login}
+---
+kind: spec
+name: Login by JSON
+type: authentication_attempt
+match: {method: POST, path: /login, content_type: application/json}
+---
+kind: spec
+name: Login of the app
+type: authentication_attempt
+match: {method: POST, path: /login, header: {X-App: "*", X-Version: "2"}}
+---
+kind: spec
+name: Shop page
+type: page_view
+match: {host: "*.shop.example", method: GET, path: /page, accept: text/html}
+---
+kind: spec
+name: Search
+type: search
+match: {method: GET, path: /search, query: {q: "*", type: goods}}
+---
+kind: spec
+name: One deep
+type: other
+match: {method: GET, path: /files/*/meta}
+---
+kind: spec
+name: Home
+type: page_view
+match: {method: GET, path: /}
+`
+
+func head(method, target string, fields ...string) *wire.Head {
+	h := &wire.Head{Method: method, Target: target, Host: "www.shop.example", Proto: "HTTP/1.1"}
+	for i := 0; i < len(fields); i += 2 {
+		h.Fields = append(h.Fields, wire.Field{Name: fields[i], Value: fields[i+1]})
+	}
+	return h
+}
+
+func TestMatch(t *testing.T) {
+	x := NewIndex(compile(t, specs).Specs)
+	for _, c := range []struct {
+		head *wire.Head
+		want string
+	}{
+		{head("GET", "/"), "Home"},
+		{head("GET", "/?utm=1"), "Home"},
+		{head("POST", "/"), ""},
+		{head("GET", "/api"), "Any api"},
+		{head("DELETE", "/api/x/y"), "Any api"},
+		{head("GET", "/apis"), ""},
+		{head("GET", "/api/orders/7"), "Api order"},
+		{head("GET", "/api/orders/newest"), "Api newest"},
+		{head("POST", "/api/orders/newest"), "Any api"},
+		{head("GET", "/api/orders/"), "Any api"},
+		{head("GET", "/api/orders/7/lines"), "Any api"},
+		{head("POST", "/login"), "Login"},
+		{head("POST", "/login/"), "Login"},
+		{head("POST", "/login/x"), ""},
+		{head("GET", "/login"), ""},
+		{head("POST", "/login", "Content-Type", "Application/JSON; charset=utf-8"), "Login by JSON"},
+		{head("POST", "/login", "content-type", "application/json-patch"), "Login"},
+		{head("POST", "/login", "x-app", "ios", "X-Version", "2"), "Login of the app"},
+		{head("POST", "/login", "x-app", "ios", "X-Version", "3"), "Login"},
+		{head("GET", "/page", "Accept", "application/xml, text/html;q=0.9"), "Shop page"},
+		{head("GET", "/page", "Accept", "*/*"), ""},
+		{head("GET", "/page"), ""},
+		{head("GET", "/search?q=&type=goods"), "Search"},
+		{head("GET", "/search?%71=a+b&type=g%6Fods"), "Search"},
+		{head("GET", "/search?type=goods"), ""},
+		{head("GET", "/search?q=1&type=services"), ""},
+		{head("GET", "/files/a/meta"), "One deep"},
+		{head("GET", "/files//meta"), ""},
+		{head("GET", "/files/a/b/meta"), ""},
+		// other spellings of the same
+		{head("POST", "/l%6Fgin"), "Login"},
+		{head("POST", "/%6c%6F%67in"), "Login"},
+		{head("POST", "//login"), "Login"},
+		{head("POST", "/./login"), "Login"},
+		{head("POST", "/x/../login"), "Login"},
+		{head("POST", "/x/%2e%2E/login"), "Login"},
+		{head("POST", "/login;jsessionid=1"), "Login"},
+		{head("POST", "/login%2Fx"), ""},
+		{head("POST", "/login%"), ""},
+		{head("GET", "/api/orders/%37"), "Api order"},
+	} {
+		got := ""
+		if s := x.Match(c.head); s != nil {
+			got = s.Name
+		}
+		if got != c.want {
+			t.Errorf("%s %s %v: %q, want %q", c.head.Method, c.head.Target, c.head.Fields, got, c.want)
+		}
+	}
+	other := head("GET", "/page", "Accept", "text/html")
+	for host, want := range map[string]bool{"shop.example": false, "a.b.shop.example": true, "evilshop.example": false, ".shop.example": false} {
+		other.Host = host
+		if got := x.Match(other) != nil; got != want {
+			t.Errorf("host %s: %v", host, got)
+		}
+	}
+}
+
+func TestMatchAllocatesNothing(t *testing.T) {
+	x := NewIndex(compile(t, specs).Specs)
+	for _, h := range []*wire.Head{
+		head("GET", "/nothing/at/all?x=1"), head("GET", "/.well-known/acme-challenge/x"), head("GET", "/api/orders/7"),
+		head("POST", "/login", "Content-Type", "application/json", "Accept", "text/html, */*"), head("GET", "/search?q=a&type=goods"),
+	} {
+		if n := testing.AllocsPerRun(50, func() { x.Match(h) }); n != 0 {
+			t.Errorf("%s %s: %v allocations", h.Method, h.Target, n)
+		}
+	}
+}
+
+func TestCanonical(t *testing.T) {
+	for in, want := range map[string]string{
+		"/": "/", "/a/b": "/a/b", "/a/b/": "/a/b/", "//": "/", "/a//b/": "/a/b/", "/a/./b/.": "/a/b/", "/../..": "/",
+		"/a/../../b": "/b", "/%41%2f%3a": "/A%2f%3a", "/%zz/%4": "/%zz/%4", "/a;b=c/d;e": "/a/d", "/..a/.b/...": "/..a/.b/...",
+		"/%2e%2e/a": "/a", "": "/", "/%c3%a4": "/%c3%a4", "/%25%36%66": "/%256f",
+	} {
+		if got := canonical(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func FuzzMatchPath(f *testing.F) {
+	for _, s := range []string{"/", "/a/b", "/%2e%2e/x;y//", "/a/../%", "*"} {
+		f.Add(s)
+	}
+	pattern := []policy.Segment{{Literal: "a"}, {Name: "id"}, {Any: true}, {Rest: true}}
+	f.Fuzz(func(t *testing.T, path string) {
+		c := canonical(path)
+		if again := canonical(c); again != c && !strings.Contains(path, "%") {
+			t.Fatalf("%q becomes %q, and that %q", path, c, again)
+		}
+		if !strings.HasPrefix(c, "/") || strings.Contains(c, "//") || strings.Contains(c, "/../") {
+			t.Fatalf("%q becomes %q", path, c)
+		}
+		matchPath(pattern, c, func(name, value string) {
+			if name != "id" || value == "" || strings.Contains(value, "/") {
+				t.Fatalf("%q: %s is %q", path, name, value)
+			}
+		})
+	})
+}
+
+func BenchmarkMatch(b *testing.B) {
+	x := NewIndex(compile(b, specs).Specs)
+	h := head("GET", "/nothing/at/all?x=1", "Accept", "text/html")
+	b.ReportAllocs()
+	for b.Loop() {
+		x.Match(h)
+	}
+}
