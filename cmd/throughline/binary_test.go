@@ -175,8 +175,8 @@ func (s *server) start(t *testing.T) {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	cmd := s.cmd
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	cmd, ended := s.cmd, make(chan struct{})
+	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
 	found := make(chan error, 1)
 	go func() {
 		lines := bufio.NewScanner(r)
@@ -200,7 +200,7 @@ func (s *server) start(t *testing.T) {
 		}
 		found <- errors.New("it ended before it listened")
 	}()
-	go func() { _ = cmd.Wait(); _ = w.Close() }()
+	go func() { _ = cmd.Wait(); _ = w.Close(); close(ended) }()
 	select {
 	case err := <-found:
 		if err != nil {
