@@ -84,7 +84,7 @@ func ParseAgent(ua string) Agent {
 	}
 	for _, t := range [...]string{"curl", "wget", "python-requests", "python-urllib", "aiohttp", "httpx", "go-http-client",
 		"okhttp", "java", "node-fetch", "axios", "postmanruntime", "scrapy", "libwww-perl", "ruby"} {
-		if strings.HasPrefix(lower, t+"/") || strings.HasPrefix(lower, t+" ") || lower == t {
+		if len(ua) >= len(t) && strings.EqualFold(ua[:len(t)], t) && (len(ua) == len(t) || ua[len(t)] == '/' || ua[len(t)] == ' ') {
 			return Agent{Browser: versioned(ua, ua[:len(t)], ua[:len(t)]), Device: "tool"}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strconv"
+	"strings"
 
 	"github.com/oschwald/maxminddb-golang/v2"
 
@@ -170,7 +171,8 @@ func cityOf(v any) string {
 // of the agent for people.
 func (e *Enricher) Describe(ip netip.Addr, userAgent string) (short string, out []journey.Element) {
 	add := func(id, v string) {
-		if v != "" {
+		// A data file's text too has to come back from the journal as it was.
+		if v = strings.ToValidUTF8(v, ""); v != "" {
 			out = append(out, journey.Element{ID: id, Value: v})
 		}
 	}
