@@ -308,6 +308,24 @@ func TestStopLosesNothing(t *testing.T) {
 	}
 }
 
+// TestStopWaitsForWhoIsOnTheWayIn holds a caller between its look at the switch and
+// the lane.
+func TestStopWaitsForWhoIsOnTheWayIn(t *testing.T) {
+	noneLeft(t)
+	log := newMemLog()
+	p := start(t, PartitionConfig{}, log, &Shed{})
+	p.entering.Add(1)
+	p.cancel()
+	eventually(t, "it takes no more", func() bool { return !p.Stats().Up })
+	time.Sleep(5 * time.Millisecond) // so that finish has long looked into the lanes
+	p.async <- request{obs: attempt(1)}
+	p.entering.Add(-1)
+	stop(t, p)
+	if n, _ := observations(log.all(t)); n != 1 {
+		t.Fatalf("%d recorded", n)
+	}
+}
+
 func TestAPartitionThatCannotStartIsDone(t *testing.T) {
 	log := newMemLog()
 	log.load = func() error { return errors.New("damaged") }

@@ -171,7 +171,14 @@ func TestAPolicyCountsOnceRecorded(t *testing.T) {
 // TestALastEntryThatFailsIsInNoSnapshot fails the very last ack, while stopping.
 func TestALastEntryThatFailsIsInNoSnapshot(t *testing.T) {
 	noneLeft(t)
+	for _, silent := range []bool{false, true} {
+		lastEntryFails(t, silent)
+	}
+}
+
+func lastEntryFails(t *testing.T, silent bool) {
 	log, shed := newMemLog(), &Shed{}
+	log.silent = silent
 	p := start(t, PartitionConfig{}, log, shed)
 	feed(t, p, traffic(3, 30))
 	log.set(func(l *memLog) {
