@@ -225,17 +225,21 @@ describe.each(sizes)('$name', ({ name, viewport }) => {
     await rows(page).first().waitFor();
     await page.getByRole('button', { name: 'Events' }).click();
     await page.waitForURL(/sort=-events/);
-    const most = (await sessions(page, 'from=7d&sort=-events&limit=1')).sessions[0]?.id;
-    await page.waitForFunction((id) => document.querySelector('[data-session]')?.getAttribute('data-session') === id, most);
+    // Traffic goes on meanwhile: the page's first is among the API's first ten.
+    const most = (await sessions(page, 'from=7d&sort=-events&limit=10')).sessions.map((one) => one.id);
+    await page.waitForFunction((ids) => ids.includes(document.querySelector('[data-session]')?.getAttribute('data-session') ?? ''), most);
     await page.getByRole('button', { name: 'Malicious' }).click();
     await page.waitForURL(/rating=malicious/);
     await rows(page).first().waitFor();
+    const before = await shownTotal(page);
     const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'CSV' }).click()]);
     const stream = await file.createReadStream();
     let text = '';
     for await (const chunk of stream) text += String(chunk);
     const lines = text.trim().split('\r\n');
     expect(lines[0]).toMatch(/^session_id,/);
-    expect(lines.length - 1).toBe(await shownTotal(page));
+    // Sessions are still turning malicious, and none turns back.
+    expect(lines.length - 1).toBeGreaterThanOrEqual(before);
+    expect(lines.length - 1).toBeLessThanOrEqual((await sessions(page, 'from=7d&rating=malicious&limit=1')).total);
   });
 });
