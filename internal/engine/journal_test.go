@@ -118,19 +118,21 @@ func TestAFullJournal(t *testing.T) {
 		}
 	}
 	l := realLog{j}
-	last, err := l.Replay(t.Context(), 0, func(_ uint64, e *journey.Entry) error {
-		if o := e.Input.Observation; o != nil {
+	record := func(_ uint64, e *journey.Entry) error {
+		if o := e.Input.Observation; o != nil && e.Judgement.Fault == "" {
 			if recorded[o.Exchange] {
 				t.Errorf("exchange %d is recorded twice", o.Exchange)
 			}
 			recorded[o.Exchange] = true
 		}
 		return nil
-	})
+	}
+	last, err := l.Replay(t.Context(), 0, record)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(recorded)+total(shed) != sent {
+	// The one the judge had in hand when the journal filled waits until there is room.
+	if n := sent - len(recorded) - total(shed); n != 0 && n != 1 {
 		t.Fatalf("%d recorded and %d shed of %d", len(recorded), total(shed), sent)
 	}
 	j.Consumed(0, last) // the warehouse has caught up
@@ -138,5 +140,12 @@ func TestAFullJournal(t *testing.T) {
 	if v, err := p.Submit(t.Context(), asked(200_000)); err != nil || v.EventID == 0 {
 		t.Fatalf("afterwards: %v", err)
 	}
+	sent++
 	stop(t, p)
+	if _, err := l.Replay(t.Context(), last, record); err != nil {
+		t.Fatal(err)
+	}
+	if len(recorded)+total(shed) != sent {
+		t.Fatalf("in the end %d recorded and %d shed of %d", len(recorded), total(shed), sent)
+	}
 }
