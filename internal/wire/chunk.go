@@ -1,0 +1,154 @@
+package wire
+
+// Chunks reads the chunked framing of one body (RFC 9112 7.1) as its bytes come,
+// without copying them: the relay passes them on as they are, trailers included.
+// The zero value is at the beginning of a body.
+type Chunks struct {
+	state  chunkState
+	digits uint8
+	left   int64 // of the chunk's data
+	extra  int   // bytes of extensions and trailers so far
+}
+
+type chunkState uint8
+
+const (
+	chunkSize chunkState = iota
+	chunkExt
+	chunkSizeLF
+	chunkData
+	chunkDataCR
+	chunkDataLF
+	trailerStart
+	trailerName
+	trailerValue
+	trailerLF
+	lastLF
+	chunksEnd
+)
+
+// maxExtra bounds extensions and trailers of one body together.
+const maxExtra = 8 << 10
+
+// Next takes bytes from the beginning of b up to the end of the next piece of
+// data. It returns how many it took, the data among them, which is a part of b,
+// and whether the body has ended; what is left of b then belongs to the next
+// message. It is to be called again with the rest until b is used up.
+func (c *Chunks) Next(b []byte) (n int, data []byte, done bool, err error) {
+	for n < len(b) {
+		ch := b[n]
+		switch c.state {
+		case chunkSize:
+			switch {
+			case digit(ch):
+				c.left = c.left<<4 | int64(ch-'0')
+			case ch|0x20 >= 'a' && ch|0x20 <= 'f':
+				c.left = c.left<<4 | int64(ch|0x20-'a'+10)
+			case c.digits > 0 && ch == '\r':
+				c.state = chunkSizeLF
+				n++
+				continue
+			case c.digits > 0 && ch == ';':
+				c.state = chunkExt
+				n++
+				continue
+			default:
+				return n, nil, false, badChunkSize
+			}
+			if c.digits++; c.digits > 15 {
+				return n, nil, false, badChunkSize
+			}
+		case chunkExt:
+			if ch == '\r' {
+				c.state = chunkSizeLF
+			} else if c.extra++; chars[ch]&inValue == 0 || c.extra > maxExtra {
+				return n, nil, false, badChunkExtension
+			}
+		case chunkSizeLF:
+			if ch != '\n' {
+				return n, nil, false, badChunkEnd
+			}
+			c.digits = 0
+			c.state = chunkData
+			if c.left == 0 {
+				c.state = trailerStart
+			}
+		case chunkData:
+			take := min(int64(len(b)-n), c.left)
+			data = b[n : n+int(take)]
+			n += int(take)
+			if c.left -= take; c.left == 0 {
+				c.state = chunkDataCR
+			}
+			return n, data, false, nil
+		case chunkDataCR:
+			if ch != '\r' {
+				return n, nil, false, badChunkEnd
+			}
+			c.state = chunkDataLF
+		case chunkDataLF:
+			if ch != '\n' {
+				return n, nil, false, badChunkEnd
+			}
+			c.state = chunkSize
+		default:
+			if done, err = c.trailer(ch); err != nil || done {
+				return n + 1, nil, done, err
+			}
+		}
+		n++
+	}
+	return n, nil, false, nil
+}
+
+// trailer takes one byte of the fields behind the last chunk.
+func (c *Chunks) trailer(ch byte) (done bool, err error) {
+	if c.extra++; c.extra > maxExtra {
+		return false, badTrailer
+	}
+	switch c.state {
+	case trailerStart:
+		switch {
+		case ch == '\r':
+			c.state = lastLF
+		case chars[ch]&inToken != 0:
+			c.state = trailerName
+		default:
+			return false, badTrailer
+		}
+	case trailerName:
+		switch {
+		case ch == ':':
+			c.state = trailerValue
+		case chars[ch]&inToken == 0:
+			return false, badTrailer
+		}
+	case trailerValue:
+		switch {
+		case ch == '\r':
+			c.state = trailerLF
+		case chars[ch]&inValue == 0:
+			return false, badTrailer
+		}
+	case trailerLF:
+		if ch != '\n' {
+			return false, badTrailer
+		}
+		c.state = trailerStart
+	case lastLF:
+		if ch != '\n' {
+			return false, badTrailer
+		}
+		c.state = chunksEnd
+		return true, nil
+	default:
+		return false, badTrailer
+	}
+	return false, nil
+}
+
+// Started tells whether any byte of the body has been taken.
+func (c *Chunks) Started() bool { return *c != (Chunks{}) }
+
+// Ended tells whether the body has ended.
+func (c *Chunks) Ended() bool { return c.state == chunksEnd }

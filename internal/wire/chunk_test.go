@@ -1,0 +1,119 @@
+package wire
+
+import (
+	"bytes"
+	"io"
+	"net/http/httputil"
+	"strings"
+	"testing"
+)
+
+// unchunk feeds a body in pieces of a size and returns its data and its end.
+func unchunk(text []byte, piece int) (data []byte, end int, done bool, err error) {
+	var c Chunks
+	for end < len(text) {
+		part := text[end:min(len(text), end+piece)]
+		for len(part) > 0 {
+			n, d, done, err := c.Next(part)
+			end += n
+			data = append(data, d...)
+			if err != nil || done {
+				return data, end, done, err
+			}
+			part = part[n:]
+		}
+	}
+	return data, end, false, nil
+}
+
+func TestChunks(t *testing.T) {
+	for _, c := range []struct{ text, data, fault string }{
+		{"0\n\n", "", ""},
+		{"5\nhello\n0\n\n", "hello", ""},
+		{"5\nhello\n6\n world\n000\n\n", "hello world", ""},
+		{"A\n0123456789\n0\n\n", "0123456789", ""},
+		{"1;a=b;c=\"d\"\nx\n0;last\n\n", "x", ""},
+		{"1\nx\n0\nDigest: abc\nX-Two: \n\n", "x", ""},
+		{"\n", "", "chunk size is not a hexadecimal number"},
+		{"x\n", "", "chunk size is not a hexadecimal number"},
+		{"-1\n", "", "chunk size is not a hexadecimal number"},
+		{"0x5\nhello\n", "", "chunk size is not a hexadecimal number"},
+		{" 5\nhello\n", "", "chunk size is not a hexadecimal number"},
+		{"5 \nhello\n", "", "chunk size is not a hexadecimal number"},
+		{"5_0\nhello\n", "", "chunk size is not a hexadecimal number"},
+		{"1000000000000000\n", "", "chunk size is not a hexadecimal number"},
+		{";a\n", "", "chunk size is not a hexadecimal number"},
+		{"5;a\x00\nhello\n", "", "chunk extension is malformed or too long"},
+		{"5;" + strings.Repeat("a", 9000) + "\n", "", "chunk extension is malformed or too long"},
+		{"3\nhello\n", "hel", "chunk does not end in CR LF"},
+		{"0\n X: y\n\n", "", "trailer is malformed or too long"},
+		{"0\nX y\n\n", "", "trailer is malformed or too long"},
+		{"0\nX: " + strings.Repeat("a", 9000) + "\n\n", "", "trailer is malformed or too long"},
+	} {
+		text := crlf(c.text)
+		for _, piece := range []int{1, 2, 3, 7, 1 << 20} {
+			data, end, done, err := unchunk(append(bytes.Clone(text), "GET"...), piece)
+			switch {
+			case c.fault != "" && (err == nil || err.Error() != c.fault):
+				t.Errorf("%.30q in pieces of %d: got %v", c.text, piece, err)
+			case c.fault == "" && (err != nil || !done || end != len(text)):
+				t.Errorf("%.30q in pieces of %d: ended at %d of %d, %v, %v", c.text, piece, end, len(text), done, err)
+			case string(data) != c.data:
+				t.Errorf("%.30q in pieces of %d: got %q", c.text, piece, data)
+			}
+		}
+	}
+}
+
+func TestChunksWithoutReturnsAreRefused(t *testing.T) {
+	whole := "5;a\r\nhello\r\n0\r\nX: y\r\n\r\n"
+	for i := range whole {
+		if whole[i] != '\r' {
+			continue
+		}
+		if _, _, done, err := unchunk([]byte(whole[:i]+whole[i+1:]), 100); err == nil || done {
+			t.Errorf("without the CR at %d: %v, %v", i, done, err)
+		}
+	}
+}
+
+// FuzzChunks holds that what we accept net/http reads alike, that pieces make no
+// difference, and that what follows a body is left alone.
+func FuzzChunks(f *testing.F) {
+	for _, s := range []string{"0\n\n", "5\nhello\n0\n\n", "1;a\nx\n0\nA: b\n\n", "fF\n"} {
+		f.Add(crlf(s), 1)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, piece int) {
+		data, end, done, err := unchunk(b, 1<<20)
+		other, end2, done2, err2 := unchunk(b, 1+max(piece, 0)%17)
+		if !bytes.Equal(data, other) || end != end2 || done != done2 || err != err2 {
+			t.Fatalf("in pieces: %q %d %v %v, whole: %q %d %v %v", other, end2, done2, err2, data, end, done, err)
+		}
+		if err != nil || !done {
+			return
+		}
+		want, err := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader(b[:end])))
+		if err != nil || !bytes.Equal(want, data) {
+			t.Fatalf("got %q, net/http has %q, %v", data, want, err)
+		}
+	})
+}
+
+func BenchmarkChunks(b *testing.B) {
+	text := crlf("400\n" + strings.Repeat("x", 1024) + "\n1F4\n" + strings.Repeat("y", 500) + "\n0\n\n")
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		var c Chunks
+		for rest := text; ; {
+			n, _, done, err := c.Next(rest)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if done {
+				break
+			}
+			rest = rest[n:]
+		}
+	}
+}

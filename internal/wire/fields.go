@@ -1,0 +1,368 @@
+package wire
+
+import (
+	"bytes"
+	"strings"
+)
+
+// fields reads the lines from p on to the empty one. It returns the length of
+// the head, 0 when more bytes are needed.
+func (m *Message) fields(b []byte, p int, lim Limits, request bool) (int, error) {
+	var host []byte
+	upgrade := false
+	for {
+		rest := b[p:]
+		end := bytes.IndexByte(rest, '\n')
+		if end < 0 {
+			return 0, over(len(b), lim)
+		}
+		if end == 0 || rest[end-1] != '\r' {
+			return 0, badLineEnd
+		}
+		if p+end+1 > lim.Bytes {
+			return 0, tooLarge
+		}
+		if end == 1 {
+			p += 2
+			break
+		}
+		if len(m.Fields) == lim.Fields {
+			return 0, tooManyFields
+		}
+		row := rest[:end-1]
+		i := 0
+		for i < len(row) && chars[row[i]]&inToken != 0 {
+			i++
+		}
+		if i == 0 || i == len(row) || row[i] != ':' {
+			return 0, badName
+		}
+		name, value := row[:i], trim(row[i+1:])
+		if badText(row[i+1:]) {
+			return 0, badValue
+		}
+		kind := kindOf(name)
+		if kind != Plain {
+			var f Fault
+			switch kind {
+			case Host:
+				if !request {
+					kind = Plain
+				} else if host != nil {
+					f = twoHosts
+				} else {
+					host = value[:len(value):len(value)]
+					if host == nil {
+						host = []byte{}
+					}
+				}
+			case ContentLength:
+				f = m.length(value)
+			case TransferEncoding:
+				f = m.coding(value)
+			case Connection:
+				m.connection(value)
+			case Upgrade:
+				upgrade = true
+			case Expect:
+				m.Continue = request && is(value, "100-continue")
+			}
+			if f != 0 {
+				return 0, f
+			}
+			m.has |= 1 << kind
+		}
+		m.Fields = append(m.Fields, Field{Name: view(name), Value: view(value)})
+		m.lines = append(m.lines, line{start: uint32(p), end: uint32(p + end + 1), kind: kind}) //nolint:gosec // bounded by lim.Bytes
+		p += end + 1
+	}
+	m.Upgrades = m.Upgrades && upgrade
+	if m.Chunked && m.Length >= 0 {
+		return 0, lengthAndCoding
+	}
+	if m.Chunked && m.Minor == 0 {
+		return 0, codingInOld
+	}
+	if request {
+		if f := m.host(host); f != 0 {
+			return 0, f
+		}
+	}
+	if m.nominate {
+		if f := m.markNominated(); f != 0 {
+			return 0, f
+		}
+	}
+	return p, nil
+}
+
+// kindOf recognises the fields a relay must know, by length first.
+func kindOf(name []byte) Kind {
+	switch len(name) {
+	case 2:
+		if is(name, "te") {
+			return TE
+		}
+	case 4:
+		if is(name, "host") {
+			return Host
+		}
+	case 6:
+		switch lower(name[0]) {
+		case 'e':
+			if is(name, "expect") {
+				return Expect
+			}
+		case 'c':
+			if is(name, "cookie") {
+				return EndToEnd
+			}
+		}
+	case 7:
+		switch lower(name[0]) {
+		case 'u':
+			if is(name, "upgrade") {
+				return Upgrade
+			}
+		case 't':
+			if is(name, "trailer") {
+				return Trailer
+			}
+		}
+	case 9:
+		if is(name, "forwarded") {
+			return Forwarded
+		}
+	case 10:
+		switch lower(name[0]) {
+		case 'c':
+			if is(name, "connection") {
+				return Connection
+			}
+		case 'k':
+			if is(name, "keep-alive") {
+				return KeepAlive
+			}
+		case 's':
+			if is(name, "set-cookie") {
+				return EndToEnd
+			}
+		}
+	case 12:
+		if is(name, "content-type") {
+			return EndToEnd
+		}
+	case 13:
+		if is(name, "authorization") || is(name, "cache-control") {
+			return EndToEnd
+		}
+	case 14:
+		if is(name, "content-length") {
+			return ContentLength
+		}
+	case 15:
+		if is(name, "x-forwarded-for") {
+			return ForwardedFor
+		}
+	case 16:
+		switch lower(name[0]) {
+		case 'x':
+			if is(name, "x-forwarded-host") {
+				return ForwardedHost
+			}
+			if is(name, "x-forwarded-port") {
+				return ForwardedPort
+			}
+		case 'p':
+			if is(name, "proxy-connection") {
+				return ProxyConnection
+			}
+		case 'c':
+			if is(name, "content-encoding") {
+				return EndToEnd
+			}
+		}
+	case 17:
+		switch lower(name[0]) {
+		case 't':
+			if is(name, "transfer-encoding") {
+				return TransferEncoding
+			}
+		case 'x':
+			if is(name, "x-forwarded-proto") {
+				return ForwardedProto
+			}
+		}
+	case 18:
+		if is(name, "proxy-authenticate") {
+			return ProxyAuth
+		}
+	case 19:
+		if is(name, "proxy-authorization") {
+			return ProxyAuth
+		}
+	}
+	return Plain
+}
+
+// length reads a Content-Length: digits only, once (RFC 9112 6.3).
+func (m *Message) length(v []byte) Fault {
+	if m.Length >= 0 {
+		return twoLengths
+	}
+	if len(v) == 0 || len(v) > 18 {
+		return badLength
+	}
+	n := int64(0)
+	for _, c := range v {
+		if !digit(c) {
+			return badLength
+		}
+		n = n*10 + int64(c-'0')
+	}
+	m.Length = n
+	return 0
+}
+
+// coding reads a Transfer-Encoding: chunked alone, once. Whatever else is there
+// has been read in two ways by somebody.
+func (m *Message) coding(v []byte) Fault {
+	if m.Chunked || !is(v, "chunked") {
+		return badCoding
+	}
+	m.Chunked = true
+	return 0
+}
+
+func (m *Message) connection(v []byte) {
+	for len(v) > 0 {
+		var t []byte
+		if i := bytes.IndexByte(v, ','); i >= 0 {
+			t, v = trim(v[:i]), v[i+1:]
+		} else {
+			t, v = trim(v), nil
+		}
+		switch {
+		case is(t, "close"):
+			m.Close = true
+		case is(t, "keep-alive"):
+			m.KeepAlive = true
+		case is(t, "upgrade"):
+			m.Upgrades = true
+		case is(t, "te"), len(t) == 0:
+		default:
+			m.nominate = true
+		}
+	}
+}
+
+// host checks the one Host there is and puts it in lower case and without its
+// port into the Head. A target in absolute form must name the same, so that
+// nobody can route by the one and answer by the other.
+func (m *Message) host(v []byte) Fault {
+	if v == nil {
+		if m.Minor == 1 {
+			return noHost
+		}
+		if a := m.authority(); a != "" {
+			v = []byte(a)
+		} else {
+			return 0
+		}
+	}
+	for _, c := range v {
+		if chars[c]&inHost == 0 {
+			return badHost
+		}
+	}
+	if a := m.authority(); a != "" && !equalFold(a, view(v)) {
+		return badHost
+	}
+	name, f := hostName(v)
+	if f != 0 {
+		return f
+	}
+	m.Host = view(name)
+	for _, c := range name {
+		if c >= 'A' && c <= 'Z' {
+			m.Host = strings.ToLower(m.Host)
+			break
+		}
+	}
+	return 0
+}
+
+// hostName splits off the port, a bracketed address's brackets and a final dot.
+func hostName(v []byte) ([]byte, Fault) {
+	port := []byte(nil)
+	switch {
+	case len(v) == 0:
+		return nil, badHost
+	case v[0] == '[':
+		end := bytes.IndexByte(v, ']')
+		if end < 3 {
+			return nil, badHost
+		}
+		if rest := v[end+1:]; len(rest) > 0 {
+			if rest[0] != ':' {
+				return nil, badHost
+			}
+			port = rest[1:]
+		}
+		v = v[1:end]
+	default:
+		if i := bytes.IndexByte(v, ':'); i >= 0 {
+			v, port = v[:i], v[i+1:]
+		}
+		if bytes.ContainsAny(v, "[]") {
+			return nil, badHost
+		}
+	}
+	if len(port) > 5 {
+		return nil, badHost
+	}
+	for _, c := range port {
+		if !digit(c) {
+			return nil, badHost
+		}
+	}
+	if n := len(v); n > 1 && v[n-1] == '.' {
+		v = v[:n-1]
+	}
+	if len(v) == 0 || len(v) > 255 {
+		return nil, badHost
+	}
+	return v, 0
+}
+
+// markNominated gives the fields that Connection names their kind. To name one
+// that the whole way needs is a way to make two parties see two requests.
+func (m *Message) markNominated() Fault {
+	for i := range m.Fields {
+		if m.lines[i].kind != Connection {
+			continue
+		}
+		for t := range strings.SplitSeq(m.Fields[i].Value, ",") {
+			t = strings.Trim(t, " \t")
+			if t == "" || equalFold(t, "close") || equalFold(t, "keep-alive") || equalFold(t, "upgrade") || equalFold(t, "te") {
+				continue
+			}
+			switch k := kindOf([]byte(t)); {
+			case k == Plain:
+				m.nominated(t)
+			case !k.HopByHop():
+				return badNomination
+			}
+		}
+	}
+	return 0
+}
+
+func (m *Message) nominated(name string) {
+	for i := range m.Fields {
+		if m.lines[i].kind == Plain && equalFold(m.Fields[i].Name, name) {
+			m.lines[i].kind = Nominated
+			m.has |= 1 << Nominated
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package wire
+
+import "testing"
+
+func TestAppend(t *testing.T) {
+	text := crlf("GET http://a/x?y HTTP/1.1\nHOST:  a \nX-B:1\nConnection: keep-alive, X-Mine\nx-mine: 2\nX-b: 3\nKeep-Alive: timeout=5\n\n")
+	for _, c := range []struct {
+		name string
+		r    Rewrite
+		want string
+	}{
+		{"nothing", Rewrite{}, string(text)},
+		{"target", Rewrite{Target: "/x?y"}, "GET /x?y HTTP/1.1\nHOST:  a \nX-B:1\nConnection: keep-alive, X-Mine\nx-mine: 2\nX-b: 3\nKeep-Alive: timeout=5\n\n"},
+		{"drop", Rewrite{Drop: Of(Connection, KeepAlive, Nominated)}, "GET http://a/x?y HTTP/1.1\nHOST:  a \nX-B:1\nX-b: 3\n\n"},
+		{"add", Rewrite{Add: []byte("A: 1\r\nB: 2\r\n")}, "GET http://a/x?y HTTP/1.1\nHOST:  a \nX-B:1\nConnection: keep-alive, X-Mine\nx-mine: 2\nX-b: 3\nKeep-Alive: timeout=5\nA: 1\nB: 2\n\n"},
+		{"edit", Rewrite{Edits: []Edit{{"x-b", "9"}, {"X-MINE", ""}, {"New", "v"}}}, "GET http://a/x?y HTTP/1.1\nHOST:  a \nConnection: keep-alive, X-Mine\nKeep-Alive: timeout=5\nx-b: 9\nNew: v\n\n"},
+		{"hostile edits", Rewrite{Edits: []Edit{{"X-B", "9\r\nEvil: 1"}, {"X b", "1"}, {"Content-Length", "7"}, {"Transfer-Encoding", "chunked"}, {"", "1"}, {"Connection", ""}}}, string(text)},
+		{"all", Rewrite{Target: "/", Drop: Of(Connection, KeepAlive, Nominated), Edits: []Edit{{"X-B", "9"}}, Add: []byte("A: 1\r\n")}, "GET / HTTP/1.1\nHOST:  a \nX-B: 9\nA: 1\n\n"},
+	} {
+		var m Message
+		if n, err := m.ParseRequest(text, DefaultLimits); err != nil || n != len(text) {
+			t.Fatal(n, err)
+		}
+		if got := string(m.Append([]byte("before "), &c.r)); got != "before "+string(crlf(crlfOnce(c.want))) {
+			t.Errorf("%s: got\n%q", c.name, got)
+		}
+	}
+}
+
+// crlfOnce undoes what is already in CR LF.
+func crlfOnce(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := range len(s) {
+		if s[i] != '\r' {
+			out = append(out, s[i])
+		}
+	}
+	return string(out)
+}
+
+func TestUnchanged(t *testing.T) {
+	var m Message
+	if _, err := m.ParseResponse(crlf("HTTP/1.1 200 OK\nServer: x\nKeep-Alive: a\n\n"), DefaultLimits); err != nil {
+		t.Fatal(err)
+	}
+	if !m.Unchanged(&Rewrite{Drop: Of(Connection)}) || m.Unchanged(&Rewrite{Drop: Of(KeepAlive)}) || m.Unchanged(&Rewrite{Edits: []Edit{{"Server", ""}}}) {
+		t.Error("Unchanged is wrong")
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		var buf [256]byte
+		_ = m.Append(buf[:0], &Rewrite{Drop: Of(KeepAlive), Add: []byte("A: 1\r\n")})
+	}); n > 1 { // buf escapes
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestAppendField(t *testing.T) {
+	if got := string(AppendField(nil, "A-b", "c d")); got != "A-b: c d\r\n" {
+		t.Errorf("got %q", got)
+	}
+	for _, f := range []Field{{"A b", "c"}, {"A", "b\r\nC: d"}, {"", "a"}, {"A:", "b"}} {
+		if got := AppendField(nil, f.Name, f.Value); len(got) != 0 {
+			t.Errorf("got %q", got)
+		}
+	}
+}
