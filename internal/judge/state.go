@@ -18,6 +18,7 @@ const (
 	maxLabels  = 200               // per Session
 	pendingFor = 5 * 60 * 1000_000 // micros until an Event without response is completed
 	tickEvents = 128               // completed by one tick, so that its journal entry stays small; the next goes on
+	tickBytes  = 1 << 20           // of Events and Sessions, about, for the same reason
 	maxFailing = 100               // distinct rules remembered as failing
 )
 
@@ -40,9 +41,13 @@ type State struct {
 	defs    []expr.Window
 	plan    plan
 
+	undo   undo
+	doomed []uint64 // open Events that the tick at hand dropped when it was judged first
+	swept  int64    // until when Commit is to forget; 0: not at all
+
 	// What is only counted since the process started; nothing is decided by it.
-	orphans, ruleErrors, overflow, labelsFull int64
-	failing                                   []RuleFault // replaced whole, never changed
+	orphans, ruleErrors, overflow, labelsFull, panics, dropped int64
+	failing                                                    []RuleFault // replaced whole, never changed
 }
 
 // pendingEvent is an Event observed at the request and not yet at the response.
@@ -116,6 +121,8 @@ type Stats struct {
 	RuleErrors, Orphans, Overflow int64
 	SessionsEvicted               int64
 	LabelsFull                    int64 // not placed, or forgotten, since a Session had too many
+	Panics                        int64 // of the judge, each of which left the state as it was
+	Dropped                       int64 // open Events let go of since the judge panicked on them
 	Failing                       []RuleFault
 }
 
@@ -126,16 +133,15 @@ func (s *State) Live() Stats {
 		Sessions: int64(s.sessions.Len()), Pending: int64(len(s.pending)),
 		Window: s.windows.Stats(), People: s.people.Stats(),
 		RuleErrors: s.ruleErrors, Orphans: s.orphans, Overflow: s.overflow,
-		SessionsEvicted: s.sessions.Evicted(), LabelsFull: s.labelsFull, Failing: s.failing,
+		SessionsEvicted: s.sessions.Evicted(), LabelsFull: s.labelsFull,
+		Panics: s.panics, Dropped: s.dropped, Failing: s.failing,
 	}
 }
 
 // setPolicy puts a compiled revision in force. Windows that both revisions have
 // keep their state; new ones begin empty.
 func (s *State) setPolicy(p *policy.Snapshot) {
-	s.policy = p
-	s.windows.Retire()
-	s.plan = plan{byWindow: map[expr.Window]int32{}}
+	made := plan{byWindow: map[expr.Window]int32{}}
 	for _, w := range p.Windows {
 		n, ok := s.numbers[w]
 		if !ok {
@@ -143,12 +149,14 @@ func (s *State) setPolicy(p *policy.Snapshot) {
 			s.numbers[w] = n
 			s.defs = append(s.defs, w)
 		}
-		s.plan.byWindow[w] = n
-		s.plan.add = append(s.plan.add, planned{n, w, specOf(w)})
+		made.byWindow[w] = n
+		made.add = append(made.add, planned{n, w, specOf(w)})
 		if w.Subject == "session" {
-			s.plan.session = append(s.plan.session, n)
+			made.session = append(made.session, n)
 		}
 	}
+	s.policy, s.plan = p, made
+	s.windows.Retire()
 }
 
 func specOf(w expr.Window) window.Spec {
