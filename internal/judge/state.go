@@ -138,6 +138,9 @@ func (s *State) Live() Stats {
 	}
 }
 
+// Panics counts what Live counts under that name.
+func (s *State) Panics() int64 { return s.panics }
+
 // setPolicy puts a compiled revision in force. Windows that both revisions have
 // keep their state; new ones begin empty.
 func (s *State) setPolicy(p *policy.Snapshot) {

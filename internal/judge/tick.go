@@ -18,6 +18,7 @@ func (s *State) foldTick(now int64) journey.Judgement {
 	last := map[journey.ID]int{} // where out.Sessions has a Session
 	size := 0
 	for _, x := range s.overdue(now) {
+		before := s.mark()
 		j, ok := s.expire(x, now)
 		if !ok {
 			out.Dropped = append(out.Dropped, x)
@@ -27,18 +28,21 @@ func (s *State) foldTick(now int64) journey.Judgement {
 		for i := range j.Events {
 			size += eventSize(&j.Events[i])
 		}
+		for i := range j.Sessions {
+			size += sessionSize(&j.Sessions[i])
+		}
+		if size > tickBytes && len(out.Events) > 0 { // the next tick goes on
+			s.undoTo(before)
+			break
+		}
 		out.Events = append(out.Events, j.Events...)
 		for _, v := range j.Sessions {
 			if i, twice := last[v.ID]; twice {
 				out.Sessions[i] = v
 				continue
 			}
-			size += sessionSize(&v)
 			last[v.ID] = len(out.Sessions)
 			out.Sessions = append(out.Sessions, v)
-		}
-		if size > tickBytes {
-			break // the next tick goes on
 		}
 	}
 	s.swept = now
@@ -66,6 +70,12 @@ func (s *State) expire(x uint64, now int64) (out journey.Judgement, ok bool) {
 // Doom names the open Events that the next tick is to drop, since it did when it
 // was judged first.
 func (s *State) Doom(exchanges []uint64) { s.doomed = exchanges }
+
+// Overdue names the first n Events that a tick completes.
+func (s *State) Overdue(now int64, n int) []uint64 {
+	all := s.overdue(now)
+	return all[:min(n, len(all))]
+}
 
 func (s *State) overdue(now int64) []uint64 {
 	var out []uint64
