@@ -60,7 +60,7 @@ func (s *State) foldObservation(o *journey.Observation) journey.Judgement {
 		if _, open := s.pending[o.Exchange]; open {
 			return journey.Judgement{}
 		}
-		if len(s.pending) >= maxPending {
+		if len(s.pending) >= maxPending || s.held >= maxWaiting {
 			s.overflow++
 			return journey.Judgement{Fault: "too many events wait for their response"}
 		}
@@ -68,6 +68,7 @@ func (s *State) foldObservation(o *journey.Observation) journey.Judgement {
 		v := s.judgeEvent(e, true)
 		s.notePending(o.Exchange)
 		s.pending[o.Exchange] = &pendingEvent{*e, keys}
+		s.held += eventSize(e)
 		s.noteWaiting(e.SessionID)
 		s.waiting[e.SessionID]++
 		return journey.Judgement{Verdict: v, Sessions: s.session(e.SessionID)}
@@ -165,6 +166,9 @@ func (s *State) answer(p *pendingEvent, o *journey.Observation) journey.Judgemen
 // remembered for it.
 func (s *State) close(exchange uint64, id journey.ID) {
 	s.notePending(exchange)
+	if p := s.pending[exchange]; p != nil {
+		s.held -= eventSize(&p.Event)
+	}
 	delete(s.pending, exchange)
 	s.noteWaiting(id)
 	if s.waiting[id]--; s.waiting[id] <= 0 {

@@ -94,9 +94,9 @@ func Restore(r io.Reader) (*State, error) {
 		}
 	}
 	s := New(d.Partition)
-	s.lastID, s.defs = d.LastID, d.Defs
-	for i, w := range d.Defs {
-		s.numbers[w] = int32(i)
+	s.lastID = d.LastID
+	if s.define(d.Defs); len(s.numbers) != len(d.Defs) {
+		return nil, errors.New("read snapshot: a window is defined twice")
 	}
 	s.sessions, s.people = session.Load(d.Sessions), identity.Load(d.People)
 	if d.Version < 3 {
@@ -116,6 +116,7 @@ func Restore(r io.Reader) (*State, error) {
 			return nil, fmt.Errorf("read snapshot: event %s is of no session", p.Event.ID)
 		}
 		s.pending[p.Exchange] = &p.pendingEvent
+		s.held += eventSize(&p.Event)
 		s.waiting[p.Event.SessionID]++
 	}
 	if d.Policy != nil {
@@ -126,6 +127,15 @@ func Restore(r io.Reader) (*State, error) {
 		s.setPolicy(snap)
 	}
 	return s, nil
+}
+
+// define numbers the windows anew, by their place.
+func (s *State) define(defs []expr.Window) {
+	s.defs = defs
+	clear(s.numbers)
+	for i, w := range defs {
+		s.numbers[w] = int32(i)
+	}
 }
 
 func (s *State) specOf(n int32) (window.Spec, bool) {

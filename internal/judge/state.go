@@ -15,6 +15,7 @@ import (
 // Bounds of one partition.
 const (
 	maxPending = 100_000
+	maxWaiting = 512 << 20         // bytes, about, of Events that are pending
 	maxLabels  = 200               // per Session
 	pendingFor = 5 * 60 * 1000_000 // micros until an Event without response is completed
 	tickEvents = 128               // completed by one tick, so that its journal entry stays small; the next goes on
@@ -34,9 +35,11 @@ type State struct {
 	windows  *window.Store
 	visits   map[journey.ID]*journey.Session
 	pending  map[uint64]*pendingEvent
+	held     int                // bytes of the pending, about
 	waiting  map[journey.ID]int // pending Events by Session
 
-	// numbers gives each window that any revision ever had a number that stays.
+	// numbers gives each window a number that stays while a revision in force asks
+	// for it or a series is kept of it.
 	numbers map[expr.Window]int32
 	defs    []expr.Window
 	plan    plan
@@ -138,6 +141,27 @@ func (s *State) Live() Stats {
 	}
 }
 
+// number is a window's: its own, one that nobody needs any more, or a new one.
+func (s *State) number(w expr.Window, needed []expr.Window) int32 {
+	if n, ok := s.numbers[w]; ok {
+		return n
+	}
+	n := int32(slices.IndexFunc(s.defs, func(d expr.Window) bool {
+		k := s.numbers[d]
+		return s.windows.Of(k) == 0 && !slices.Contains(needed, d)
+	}))
+	if n < 0 {
+		n = int32(len(s.defs))
+		s.defs = append(s.defs, w)
+	} else {
+		delete(s.numbers, s.defs[n])
+		s.defs = slices.Clone(s.defs) // the old ones may come back
+		s.defs[n] = w
+	}
+	s.numbers[w] = n
+	return n
+}
+
 // Panics counts what Live counts under that name.
 func (s *State) Panics() int64 { return s.panics }
 
@@ -146,12 +170,7 @@ func (s *State) Panics() int64 { return s.panics }
 func (s *State) setPolicy(p *policy.Snapshot) {
 	made := plan{byWindow: map[expr.Window]int32{}}
 	for _, w := range p.Windows {
-		n, ok := s.numbers[w]
-		if !ok {
-			n = int32(len(s.defs))
-			s.numbers[w] = n
-			s.defs = append(s.defs, w)
-		}
+		n := s.number(w, p.Windows)
 		made.byWindow[w] = n
 		made.add = append(made.add, planned{n, w, specOf(w)})
 		if w.Subject == "session" {

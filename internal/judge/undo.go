@@ -1,6 +1,9 @@
 package judge
 
 import (
+	"slices"
+
+	"github.com/throughline/throughline/internal/expr"
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/policy"
 )
@@ -10,9 +13,10 @@ import (
 type undo struct {
 	on      bool
 	lastID  journey.ID
+	held    int
 	policy  *policy.Snapshot
 	plan    plan
-	defs    int
+	defs    []expr.Window
 	visits  []visitWas
 	pending []pendingWas
 	waiting []waitingWas
@@ -37,6 +41,7 @@ type waitingWas struct {
 // mark is a place in the undo.
 type mark struct {
 	lastID                    journey.ID
+	held                      int
 	visits, pending, waiting  int
 	sessions, people, windows int
 }
@@ -46,13 +51,13 @@ func (s *State) begin() {
 	s.people.Begin()
 	s.windows.Begin()
 	u := &s.undo
-	u.on, u.lastID, u.policy, u.plan, u.defs = true, s.lastID, s.policy, s.plan, len(s.defs)
+	u.on, u.held, u.lastID, u.policy, u.plan, u.defs = true, s.held, s.lastID, s.policy, s.plan, s.defs
 	u.visits, u.pending, u.waiting = u.visits[:0], u.pending[:0], u.waiting[:0]
 	s.swept = 0
 }
 
 func (s *State) mark() mark {
-	return mark{s.lastID, len(s.undo.visits), len(s.undo.pending), len(s.undo.waiting),
+	return mark{s.lastID, s.held, len(s.undo.visits), len(s.undo.pending), len(s.undo.waiting),
 		s.sessions.Mark(), s.people.Mark(), s.windows.Mark()}
 }
 
@@ -70,12 +75,11 @@ func (s *State) Undo() {
 	if !s.undo.on {
 		return
 	}
-	s.undoTo(mark{lastID: s.undo.lastID})
+	s.undoTo(mark{lastID: s.undo.lastID, held: s.undo.held})
 	s.policy, s.plan = s.undo.policy, s.undo.plan
-	for _, w := range s.defs[s.undo.defs:] {
-		delete(s.numbers, w)
+	if !slices.Equal(s.defs, s.undo.defs) {
+		s.define(s.undo.defs)
 	}
-	s.defs = s.defs[:s.undo.defs]
 	s.swept = 0
 	s.end()
 }
@@ -84,7 +88,7 @@ func (s *State) undoTo(m mark) {
 	s.sessions.UndoTo(m.sessions)
 	s.people.UndoTo(m.people)
 	s.windows.UndoTo(m.windows)
-	s.lastID = m.lastID
+	s.lastID, s.held = m.lastID, m.held
 	u := &s.undo
 	for n := len(u.visits) - 1; n >= m.visits; n-- {
 		if w := &u.visits[n]; w.v == nil {
@@ -116,7 +120,7 @@ func (s *State) end() {
 	s.people.End()
 	s.windows.End()
 	u := &s.undo
-	u.on, u.policy, u.plan, s.doomed = false, nil, plan{}, nil
+	u.on, u.policy, u.plan, u.defs, s.doomed = false, nil, plan{}, nil, nil
 	u.cut(0, 0, 0)
 }
 

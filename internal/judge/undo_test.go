@@ -2,6 +2,7 @@ package judge
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -92,6 +93,7 @@ func TestAPanicLeavesTheStateAsItWas(t *testing.T) {
 // poison makes a pending Event one on which the judge panics: it is of a Session
 // that is not there.
 func poison(s *State, exchange uint64) {
+	s.held += 600
 	s.pending[exchange] = &pendingEvent{Event: journey.Event{ID: s.nextID(noon), SessionID: 12345, Time: noon}}
 	s.waiting[12345]++
 }
@@ -202,5 +204,74 @@ func TestAJoinByALearnedKeyNamesItsEvent(t *testing.T) {
 	observe(t, s, login(6, noon+42*minute, "192.0.2.7", "bob", journey.Failure, cookie(5)))
 	if e, _ := event(t, s, login(7, noon+43*minute, "192.0.2.6", "bob", journey.Failure, cookie(5))); e.JoinReason != "session cookie" {
 		t.Fatalf("a key that no response taught: %q", e.JoinReason)
+	}
+}
+
+// TestRevisionsDoNotAddUp publishes many revisions, each with a window of its own:
+// numbers are used again, once nothing is kept under them.
+func TestRevisionsDoNotAddUp(t *testing.T) {
+	s := fresh(t, rules)
+	var back *State
+	for i := range 300 {
+		text := strings.ReplaceAll(rules, `"10m") >= 3`, fmt.Sprintf(`"%dm") >= 3`, 11+i))
+		if i%3 == 0 { // one that is refused by the journal
+			s.Try(&journey.Input{Kind: journey.InputPolicy, Policy: map[string]string{"p.yaml": other}})
+			s.Undo()
+		}
+		use(t, s, text)
+		at := noon + int64(i)*minute
+		for j := range uint64(3) {
+			e, _ := event(t, s, login(uint64(i)*10+j, at+int64(j), "192.0.2.1", "ann", journey.Failure, cookie(uint64(1000+i))))
+			if (labels(e.Labels) != "") != (j == 2) {
+				t.Fatalf("revision %d, failure %d: labels %q: another window's series were read", i, j, labels(e.Labels))
+			}
+		}
+		if i%2 == 0 {
+			tick(s, at+second)
+		}
+		if i == 150 {
+			back = restored(t, snapshot(t, s))
+		} else if back != nil {
+			use(t, back, text)
+			for j := range uint64(3) {
+				observe(t, back, login(uint64(i)*10+j, at+int64(j), "192.0.2.1", "ann", journey.Failure, cookie(uint64(1000+i))))
+			}
+			if i%2 == 0 {
+				tick(back, at+second)
+			}
+		}
+	}
+	if len(s.defs) > 20 || len(s.numbers) != len(s.defs) {
+		t.Fatalf("%d windows are defined, %d numbered", len(s.defs), len(s.numbers))
+	}
+	if !bytes.Equal(snapshot(t, s), snapshot(t, back)) {
+		t.Fatal("a restored state numbers otherwise")
+	}
+}
+
+// TestWhatIsOpenIsBoundedInBytes, and what is counted of it is what is there.
+func TestWhatIsOpenIsBoundedInBytes(t *testing.T) {
+	s, most := New(3), 0
+	for i, in := range journal(90, 3000) {
+		s.Fold(&in)
+		most = max(most, s.held)
+		want := 0
+		for _, p := range s.pending {
+			want += eventSize(&p.Event)
+		}
+		if i%300 == 0 && restored(t, snapshot(t, s)).held != want {
+			t.Fatalf("input %d: restored otherwise", i)
+		}
+		if s.held != want {
+			t.Fatalf("input %d: %d counted, %d held", i, s.held, want)
+		}
+	}
+	if most == 0 {
+		t.Fatal("nothing was ever open")
+	}
+	s.held += maxWaiting
+	q, _ := halves(login(1<<40, noon, "192.0.2.1", "ann", journey.Failure), second)
+	if j := s.Fold(&journey.Input{Kind: journey.InputObservation, Observation: q}); j.Fault == "" || s.Live().Overflow != 1 {
+		t.Fatalf("%+v", j)
 	}
 }

@@ -64,6 +64,7 @@ func (s *Store) UndoTo(mark int) {
 		switch p.did {
 		case didCreate:
 			delete(s.index, x.key)
+			s.of[x.key.Window]--
 			s.unschedule(p.at, x)
 			s.release(p.at)
 		case didTouch:
@@ -78,6 +79,7 @@ func (s *Store) UndoTo(mark int) {
 		case didDrop:
 			x.live = true
 			s.index[x.key] = p.at
+			s.of[x.key.Window]++
 			s.held += int(x.n)
 			s.undo.dropped = s.undo.dropped[:len(s.undo.dropped)-1]
 		}
@@ -105,6 +107,7 @@ func (s *Store) create(k Key, as shape, t int64) uint32 {
 	at := s.claim()
 	*s.slot(at) = slot{key: k, last: t, shape: as, live: true, due: never}
 	s.index[k] = at
+	s.of[k.Window]++
 	s.undo.note(step{did: didCreate, at: at})
 	return at
 }
@@ -126,6 +129,7 @@ func (s *Store) remove(at uint32, x *slot, i int) {
 func (s *Store) drop(at uint32) {
 	x := s.slot(at)
 	delete(s.index, x.key)
+	s.of[x.key.Window]--
 	x.live = false
 	s.held -= int(x.n)
 	if s.undo.on {

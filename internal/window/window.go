@@ -63,6 +63,7 @@ func (w Spec) shape() shape {
 // Store holds all series of one partition. Not safe for concurrent use.
 type Store struct {
 	index map[Key]uint32 // to the slot of a series
+	of    map[int32]int  // series by window
 	table
 	most      struct{ series, held int }
 	saturated int64              // entries forgotten by maxEntries
@@ -75,7 +76,7 @@ type Store struct {
 
 // New returns an empty Store.
 func New() *Store {
-	s := &Store{index: map[Key]uint32{}, due: map[int32][]uint32{}}
+	s := &Store{index: map[Key]uint32{}, of: map[int32]int{}, due: map[int32][]uint32{}}
 	s.most.series, s.most.held = maxSeries, maxHeld
 	return s
 }
@@ -223,6 +224,9 @@ func (s *Store) Drop(windows []int32, subject int64) {
 		}
 	}
 }
+
+// Of counts the series of a window.
+func (s *Store) Of(window int32) int { return s.of[window] }
 
 // Stats counts the store.
 type Stats struct{ Series, Entries, Saturated, Evicted int64 }
