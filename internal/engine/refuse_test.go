@@ -181,8 +181,16 @@ func TestAnEntryTooLargeIsLeftOut(t *testing.T) {
 	if c := shed.Counts(); c["entry_too_large"] != int64(3+dropped) || total(shed) != 3+dropped {
 		t.Fatalf("counted %v", c)
 	}
-	if _, got := log.snapshot(); !bytes.Equal(got, replayed(t, entries)) {
+	_, want := log.snapshot()
+	if !bytes.Equal(want, replayed(t, entries)) {
 		t.Fatal("the state is not the log's")
+	}
+	log = log.crash() // and without a snapshot
+	log.snap, log.snapSeq = nil, 0
+	p = start(t, PartitionConfig{}, log, &Shed{})
+	stop(t, p)
+	if _, got := log.snapshot(); !bytes.Equal(got, want) {
+		t.Fatalf("recovery makes another state\n%s", firstDifference(got, want))
 	}
 }
 

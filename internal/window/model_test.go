@@ -295,3 +295,51 @@ func TestOldSnapshotsReadAsTheyWere(t *testing.T) {
 		t.Fatalf("%+v", s.Stats())
 	}
 }
+
+// TestASharedPageIsUsedAgain keeps one series of a page for ever while others come
+// and go: neither their rings nor their places in the plan add up.
+func TestASharedPageIsUsedAgain(t *testing.T) {
+	s, w := New(), Spec{Count, 600 * minute}
+	within := func(int32) int64 { return w.Within }
+	for range 3 {
+		s.Add(Key{0, -1}, w, 1, 0)
+	}
+	for range 5000 {
+		for k := range int64(10) {
+			for range 3 {
+				s.Add(Key{0, k}, w, 1, 0)
+			}
+		}
+		for k := range int64(10) {
+			s.Drop([]int32{0}, k)
+		}
+	}
+	if n := len(s.rings.pages); n > 3 {
+		t.Fatalf("%d pages for 11 series", n)
+	}
+	count := func() (n int) {
+		for _, list := range s.due {
+			n += len(list)
+		}
+		return n
+	}
+	s.Sweep(2, within)
+	if n := count(); n > slack+10 || n != s.planned {
+		t.Fatalf("one series is left, %d are planned, %d counted", n, s.planned)
+	}
+	for i := range int64(100) {
+		s.Add(Key{0, -1}, w, i*100*minute, 0)
+		s.Sweep(i*100*minute, within)
+	}
+	if n := count(); n != 1 || s.planned != 1 {
+		t.Fatalf("one series is planned %d times, %d counted", n, s.planned)
+	}
+	// A slot that was another's is not looked at when the other's time comes.
+	s = New()
+	s.Add(Key{0, 1}, w, 0, 0)
+	s.Drop([]int32{0}, 1)
+	s.Add(Key{0, 2}, w, 500*minute, 0)
+	if s.Sweep(700*minute, within); s.looked != 0 || s.Stats().Series != 1 {
+		t.Fatalf("%d looked at", s.looked)
+	}
+}

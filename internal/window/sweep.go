@@ -22,6 +22,7 @@ func (s *Store) schedule(at uint32, t int64) {
 	m := minuteOf(t)
 	s.slot(at).due = m
 	s.due[m] = append(s.due[m], at)
+	s.planned++
 }
 
 // unschedule takes back a schedule that was the last.
@@ -31,9 +32,29 @@ func (s *Store) unschedule(at uint32, x *slot) {
 	case n == 0 || list[n-1] != at:
 	case n == 1:
 		delete(s.due, x.due)
+		s.planned--
 	default:
 		s.due[x.due] = list[:n-1]
+		s.planned--
 	}
+}
+
+// slack is how much of the plan may be of series that were dropped.
+const slack = 1024
+
+// replan plans anew once most of the plan is of series that were dropped.
+func (s *Store) replan() {
+	if s.planned <= 2*len(s.index)+slack {
+		return
+	}
+	clear(s.due)
+	s.planned = 0
+	s.each(func(at uint32, x *slot) {
+		if x.due != never {
+			s.due[x.due] = append(s.due[x.due], at)
+			s.planned++
+		}
+	})
 }
 
 // Retire has the next Sweep look at all series, since a window may be gone.
@@ -53,6 +74,7 @@ func (s *Store) Sweep(now int64, within func(window int32) int64) {
 			}
 		})
 	}
+	s.replan()
 	var minutes []int32
 	for m := range s.due {
 		if m <= minuteOf(now) {
@@ -63,6 +85,7 @@ func (s *Store) Sweep(now int64, within func(window int32) int64) {
 	for _, m := range minutes {
 		list := s.due[m]
 		delete(s.due, m)
+		s.planned -= len(list)
 		for _, at := range list {
 			s.look(at, m, now, within)
 		}

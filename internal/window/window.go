@@ -69,6 +69,7 @@ type Store struct {
 	saturated int64              // entries forgotten by maxEntries
 	evicted   int64              // series forgotten by maxSeries and maxHeld
 	due       map[int32][]uint32 // series to look at, by the minute in which they may have run out
+	planned   int                // how many due holds
 	looked    int                // series that the last Sweep looked at
 	retired   bool               // there may be series of windows that are gone
 	undo      undo
