@@ -83,7 +83,7 @@ bench-capture: ## cost of matching and extracting, as key=value lines
 rewrite: ## regenerate golden files and journey scripts, to be read in the diff
 	go test ./internal/policy ./internal/replay -rewrite
 	go run ./internal/hub/openapigen > web/openapi.json
-	bin/throughline policy test -rewrite examples/shop
+	bin/throughline policy test --rewrite examples/shop
 
 .PHONY: clean
 clean: ## remove what was built

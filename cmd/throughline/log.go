@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 
 	"github.com/throughline/throughline/internal/engine"
@@ -22,7 +24,25 @@ func (l partitionLog) Save(seq uint64, write func(io.Writer) error) error {
 }
 
 func (l partitionLog) Recorder(ctx context.Context, last uint64) (engine.Recorder, error) {
-	return l.j.Writer(ctx, l.n, last)
+	w, err := l.j.Writer(ctx, l.n, last)
+	if err != nil {
+		return nil, err
+	}
+	return recorder{w}, nil
+}
+
+// recorder says in the engine's words what became of an entry.
+type recorder struct{ journal.Writer }
+
+func (r recorder) Append(e *journey.Entry, ack func(uint64, error)) error {
+	err := r.Writer.Append(e, ack)
+	switch {
+	case errors.Is(err, journal.ErrBusy):
+		return fmt.Errorf("%w: %w", engine.ErrLogBusy, err)
+	case errors.Is(err, journal.ErrTooLarge):
+		return fmt.Errorf("%w: %w", engine.ErrTooLarge, err)
+	}
+	return err
 }
 
 func (l partitionLog) Replay(ctx context.Context, after uint64, fn func(uint64, *journey.Entry) error) (uint64, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -22,7 +23,24 @@ func (l realLog) Save(seq uint64, write func(io.Writer) error) error {
 }
 
 func (l realLog) Recorder(ctx context.Context, last uint64) (Recorder, error) {
-	return l.j.Writer(ctx, 0, last)
+	w, err := l.j.Writer(ctx, 0, last)
+	if err != nil {
+		return nil, err
+	}
+	return realRecorder{w}, nil
+}
+
+type realRecorder struct{ journal.Writer }
+
+func (r realRecorder) Append(e *journey.Entry, ack func(uint64, error)) error {
+	err := r.Writer.Append(e, ack)
+	switch {
+	case errors.Is(err, journal.ErrBusy):
+		return fmt.Errorf("%w: %w", ErrLogBusy, err)
+	case errors.Is(err, journal.ErrTooLarge):
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
+	return err
 }
 
 func (l realLog) Replay(ctx context.Context, after uint64, fn func(uint64, *journey.Entry) error) (uint64, error) {

@@ -181,7 +181,10 @@ func replayed(t testing.TB, entries []journey.Entry) []byte {
 	s := judge.New(0)
 	for i := range entries {
 		if entries[i].Judgement.Fault == "" {
+			s.Doom(entries[i].Judgement.Dropped)
 			s.Fold(&entries[i].Input)
+		} else {
+			s.Drop(entries[i].Judgement.Dropped)
 		}
 	}
 	return snapshotOf(t, s)

@@ -18,7 +18,14 @@ var (
 	ErrBusy        = errors.New("engine: the lane is full")
 	ErrUnavailable = errors.New("engine: the journal does not accept entries")
 	ErrStopped     = errors.New("engine: stopped")
-	ErrFault       = errors.New("engine: the judge faulted on this observation")
+	ErrFault       = errors.New("engine: the judge did not take this input")
+)
+
+// Errors by which a Recorder refuses one entry and stays good: it was not
+// appended, and others may be. Any other error ends the Recorder.
+var (
+	ErrLogBusy  = errors.New("engine: the log has too much in flight")     // to be appended again later
+	ErrTooLarge = errors.New("engine: the entry is too large for the log") // never to be appended
 )
 
 // Judge answers an Observation. Both sides are serialisable, so that a judge
@@ -32,7 +39,8 @@ type Judge interface {
 }
 
 // Recorder appends judged inputs to a partition's log, in order and pipelined.
-// ack is called once for each, in order, from another goroutine.
+// ack is called once for each, in order, from another goroutine. Append may refuse
+// an entry with ErrLogBusy or ErrTooLarge.
 type Recorder interface {
 	Append(e *journey.Entry, ack func(seq uint64, err error)) error
 	Flush(ctx context.Context) error
@@ -96,9 +104,10 @@ const patience = 10 * time.Second
 
 // Partition judges everything of one partition in one goroutine. Invariants:
 // only run touches state and rec; an input is folded before it is appended and
-// appended in fold order; at most InFlight entries are unacknowledged; after a
-// failed append the state is rebuilt from the log, so that it never holds what
-// the log does not; whatever a lane took is answered, folded or counted as shed.
+// appended in fold order; at most InFlight entries are unacknowledged; what the
+// log refuses for itself is taken back, after any other failure of it the state is
+// rebuilt from the log, so that it never holds what the log does not; whatever a
+// lane took is answered, folded or counted as shed.
 type Partition struct {
 	cfg     PartitionConfig
 	log     Log
@@ -113,6 +122,8 @@ type Partition struct {
 
 	// failed takes the first error of one recorder's acks.
 	failed chan error
+	moved  chan struct{} // takes a token when an ack was called
+	poison poison
 
 	up       atomic.Bool  // observations are taken
 	entering atomic.Int64 // callers that may have seen up and not queued yet
@@ -125,11 +136,13 @@ type Partition struct {
 	revision atomic.Pointer[string]
 
 	// Only run reads and writes what follows.
-	step     func(*judge.State, *journey.Input) journey.Judgement // Fold
+	step     func(*judge.State, *journey.Input) journey.Judgement // Try
 	state    *judge.State
 	rec      Recorder
 	alive    bool // rec accepts
-	tainted  bool // the judge panicked half way: rebuild after recording it
+	tainted  bool // the judge panicked and could not take back: rebuild after recording it
+	idle     int  // ticks to leave out, since the last tainted the state
+	penalty  int  // how many the next such tick costs
 	lastSnap uint64
 	patience time.Duration
 	lastCall context.Context // while stopping: until when entries are still recorded
@@ -156,13 +169,14 @@ type control struct {
 func NewPartition(cfg PartitionConfig, log Log, shed *Shed) *Partition {
 	cfg.defaults()
 	p := &Partition{
-		cfg: cfg, log: log, shed: shed, step: (*judge.State).Fold, patience: patience,
+		cfg: cfg, log: log, shed: shed, step: (*judge.State).Try, patience: patience,
 		sync:   make(chan request, cfg.SyncQueue),
 		async:  make(chan request, cfg.AsyncQueue),
 		ctl:    make(chan control),
 		done:   make(chan struct{}),
 		slots:  make(chan struct{}, cfg.InFlight),
 		saving: make(chan struct{}, 1),
+		moved:  make(chan struct{}, 1),
 	}
 	p.running, p.cancel = context.WithCancel(context.Background())
 	return p
@@ -306,14 +320,6 @@ func (p *Partition) run() {
 	}
 }
 
-// tick tells the state what time it is, unless nothing can come of it.
-func (p *Partition) tick(stirred *bool) {
-	if *stirred || p.state.Live().Pending > 0 {
-		*stirred = false
-		_, _ = p.fold(journey.Input{Kind: journey.InputTick, Time: p.cfg.Clock()}, nil)
-	}
-}
-
 // command folds an input that its caller wants to know recorded.
 func (p *Partition) command(c control) {
 	recorded := make(chan error, 1)
@@ -331,7 +337,6 @@ func (p *Partition) command(c control) {
 func (p *Partition) judge(r request) {
 	out, err := p.fold(journey.Input{Kind: journey.InputObservation, Time: r.obs.Time, Observation: r.obs}, nil)
 	if err == nil && out.Fault != "" {
-		p.shed.add(ShedFault, 1)
 		err = fmt.Errorf("%w: %s", ErrFault, out.Fault)
 	}
 	if r.reply == nil {
@@ -342,104 +347,6 @@ func (p *Partition) judge(r request) {
 		a.verdict = *out.Verdict
 	}
 	r.reply <- a
-}
-
-// fold judges one input and appends it; recorded, when not nil, is told the fate
-// of what was appended. It waits for a free slot first: at the bound folding
-// stops, while traffic flows on by the failure policy.
-func (p *Partition) fold(in journey.Input, recorded func(error)) (journey.Judgement, error) {
-	if !p.slot() {
-		if in.Kind == journey.InputObservation {
-			p.shed.add(ShedStopping, 1)
-		}
-		return journey.Judgement{}, ErrStopped
-	}
-	e := &journey.Entry{Version: journey.EntryVersion, Partition: p.cfg.Number, Input: in}
-	e.Judgement = p.foldSafely(&e.Input)
-	s := p.state.Live()
-	p.stats.Store(&s)
-	p.noteRevision()
-	p.inFlight.Add(1)
-	failed := p.failed
-	err := p.rec.Append(e, func(seq uint64, err error) {
-		if err == nil {
-			p.acked.Store(seq)
-		} else {
-			if in.Kind == journey.InputObservation {
-				p.shed.add(ShedJournal, 1)
-			}
-			select {
-			case failed <- err:
-			default:
-			}
-		}
-		if recorded != nil {
-			recorded(err)
-		}
-		<-p.slots
-		p.inFlight.Add(-1)
-	})
-	if err != nil {
-		<-p.slots
-		p.inFlight.Add(-1)
-		if in.Kind == journey.InputObservation {
-			p.shed.add(ShedJournal, 1)
-		}
-		p.rebuild(err)
-		return journey.Judgement{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	if p.tainted {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		_ = p.rec.Flush(ctx) // the fault is in the log, so that replay skips it
-		cancel()
-		p.rebuild(ErrFault)
-	}
-	p.maybeSnapshot()
-	return e.Judgement, nil
-}
-
-// slot waits for room among the entries in flight. It is false when the log
-// gives none in time while stopping.
-func (p *Partition) slot() bool {
-	for p.alive {
-		var giveUp <-chan struct{}
-		stopping := p.running.Done()
-		if p.running.Err() != nil {
-			stopping, giveUp = nil, p.grace().Done()
-		}
-		select {
-		case p.slots <- struct{}{}:
-			return true
-		case err := <-p.failed:
-			p.rebuild(err)
-		case <-stopping:
-		case <-giveUp:
-			return false
-		}
-	}
-	return false
-}
-
-// grace is how long stopping may take, all in all.
-func (p *Partition) grace() context.Context {
-	if p.lastCall == nil {
-		p.lastCall, p.hangUp = context.WithTimeout(context.Background(), p.patience)
-	}
-	return p.lastCall
-}
-
-// foldSafely is the last line of defence: the judge itself recovers from a
-// panicking rule, this from a panicking judge, whose state then can't be trusted.
-func (p *Partition) foldSafely(in *journey.Input) (out journey.Judgement) {
-	defer func() {
-		if v := recover(); v != nil {
-			p.panics.Add(1)
-			p.tainted = true
-			p.cfg.Logger.Error("judge panicked", "partition", p.cfg.Number, "panic", fmt.Sprint(v))
-			out = journey.Judgement{Fault: fmt.Sprint(v)}
-		}
-	}()
-	return p.step(p.state, in)
 }
 
 func (p *Partition) noteRevision() {

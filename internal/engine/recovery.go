@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/throughline/throughline/internal/journey"
@@ -36,33 +38,83 @@ func (p *Partition) adopt(state *judge.State, snap, last uint64, rec Recorder) {
 	p.alive, p.tainted = true, false
 }
 
-// refold loads the newest snapshot and folds every entry after it.
+// maxRefolds bounds how often a refold begins anew; past it, an entry that the
+// judge can't take is only left out.
+const maxRefolds = 8
+
+var errPoisoned = errors.New("engine: an entry can't be folded")
+
+// refold loads the newest snapshot and folds every entry after it. When the judge
+// panics on an entry and can't take it back, it begins anew without that entry:
+// once for each.
 func (p *Partition) refold(ctx context.Context) (state *judge.State, snap, last uint64, err error) {
-	if state, snap, err = loadState(p.log, p.cfg.Number); err != nil {
-		return nil, 0, 0, err
+	for n := 0; ; n++ {
+		if state, snap, err = loadState(p.log, p.cfg.Number); err != nil {
+			return nil, 0, 0, err
+		}
+		last, err = p.log.Replay(ctx, snap, func(seq uint64, e *journey.Entry) error {
+			if p.poison.has(seq) || p.replay(state, seq, e) {
+				return nil
+			}
+			if p.poison.add(seq); n < maxRefolds {
+				return errPoisoned
+			}
+			return nil
+		})
+		switch {
+		case errors.Is(err, errPoisoned):
+		case err != nil:
+			return nil, 0, 0, fmt.Errorf("replay: %w", err)
+		default:
+			return state, snap, max(last, snap), nil
+		}
 	}
-	last, err = p.log.Replay(ctx, snap, func(seq uint64, e *journey.Entry) error {
-		p.replay(state, seq, e)
-		return nil
-	})
-	if err != nil {
-		return nil, 0, 0, fmt.Errorf("replay: %w", err)
-	}
-	return state, snap, max(last, snap), nil
 }
 
-// replay applies a journalled entry. An input that faulted then is skipped now.
-func (p *Partition) replay(state *judge.State, seq uint64, e *journey.Entry) {
+// poison names entries that no replay may fold: the judge panicked on them and
+// could not take back what it had done. It is shared with a snapshot's replica.
+type poison struct {
+	mu   sync.Mutex
+	seqs map[uint64]struct{}
+}
+
+func (p *poison) has(seq uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, is := p.seqs[seq]
+	return is
+}
+
+func (p *poison) add(seq uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.seqs == nil {
+		p.seqs = map[uint64]struct{}{}
+	}
+	p.seqs[seq] = struct{}{}
+}
+
+// replay applies a journalled entry. An input that faulted then is skipped now, and
+// what it let go of is let go of. It is false when the state can't be used any
+// more.
+func (p *Partition) replay(state *judge.State, seq uint64, e *journey.Entry) (sound bool) {
 	if e.Judgement.Fault != "" {
-		return
+		state.Drop(e.Judgement.Dropped)
+		return true
 	}
 	defer func() {
 		if v := recover(); v != nil { // it did not then: the judge is another now
 			p.panics.Add(1)
 			p.cfg.Logger.Error("replay panicked, entry left out", "partition", p.cfg.Number, "sequence", seq, "panic", fmt.Sprint(v))
+			sound = false
 		}
 	}()
-	p.step(state, &e.Input)
+	state.Doom(e.Judgement.Dropped)
+	if out := p.step(state, &e.Input); out.Fault != "" {
+		p.cfg.Logger.Warn("replay faulted where judging had not, entry left out", "partition", p.cfg.Number, "sequence", seq, "fault", out.Fault)
+	}
+	state.Commit()
+	return true
 }
 
 func loadState(log Log, partition int) (*judge.State, uint64, error) {
@@ -89,7 +141,7 @@ func (p *Partition) rebuild(cause error) {
 	p.up.Store(false)
 	p.alive = false
 	p.resets.Add(1)
-	p.cfg.Logger.Warn("journal refused an entry, rebuilding the partition", "partition", p.cfg.Number, "error", cause.Error())
+	p.cfg.Logger.Warn("rebuilding the partition from the journal", "partition", p.cfg.Number, "error", cause.Error())
 	_ = p.rec.Close()
 	pause := p.cfg.Retry
 	for err := cause; err != nil; {

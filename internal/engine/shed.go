@@ -11,8 +11,9 @@ const (
 	ShedAsyncQueue               // the async lane was full
 	ShedJournal                  // the journal does not accept
 	ShedStopping                 // the engine is stopping
-	ShedFault                    // the judge panicked on it
+	ShedFault                    // the judge panicked on it, or refused it
 	ShedCapture                  // capture panicked on it
+	ShedTooLarge                 // the journal has a bound that it passed
 	shedReasons
 )
 
@@ -28,6 +29,8 @@ func (r Reason) String() string {
 		return "stopping"
 	case ShedFault:
 		return "judge_fault"
+	case ShedTooLarge:
+		return "entry_too_large"
 	default:
 		return "capture_fault"
 	}

@@ -25,6 +25,7 @@ type evidence struct {
 	Last   int64      `json:"t"`           // event time of the latest use
 	Links  []uint64   `json:"l,omitempty"` // accounts of a key, keys of an account
 	Shared bool       `json:"x,omitempty"`
+	From   journey.ID `json:"e,omitempty"` // the Event whose response taught a key
 }
 
 // Index remembers evidence. Not safe for concurrent use.
@@ -35,6 +36,9 @@ type Index struct {
 	sessions map[journey.ID]int        // by Spec ID, of those with evidence
 	limit    int                       // of each map, before it forgets
 	dropped  int64
+
+	noting  bool // changes are remembered
+	changes []change
 }
 
 // New returns an empty Index.
@@ -69,28 +73,42 @@ func (x *Index) Start(session journey.ID, keys []uint64, now int64) journey.ID {
 				spec = id
 				break
 			}
+			x.noteKey(k, e)
 			e.Shared, e.Links = true, nil
 		}
 	}
 	if len(keys) > 0 {
+		x.noteSessions(spec)
 		x.sessions[spec]++
 	}
 	for _, k := range keys {
-		x.Learn(spec, k, now)
+		x.Learn(spec, k, now, 0)
 	}
 	return spec
 }
 
-// Learn notes that a strong key belongs to a Spec ID.
-func (x *Index) Learn(spec journey.ID, key uint64, now int64) {
+// Learn notes that a strong key belongs to a Spec ID, and the Event whose response
+// taught it (0: it came with a request, under a session's name).
+func (x *Index) Learn(spec journey.ID, key uint64, now int64, from journey.ID) {
 	e := x.keys[key]
+	x.noteKey(key, e)
 	if e == nil {
 		spec = x.Current(spec)
-		x.keys[key] = &evidence{Spec: spec, Last: now}
+		x.keys[key] = &evidence{Spec: spec, Last: now, From: from}
+		x.noteSessions(spec)
 		x.sessions[spec] = max(x.sessions[spec], 1)
 		return
 	}
 	e.Last = max(e.Last, now)
+}
+
+// LearnedFrom returns the Event whose response taught a key; 0 when none did, or
+// it is forgotten.
+func (x *Index) LearnedFrom(key uint64) journey.ID {
+	if e := x.keys[key]; e != nil {
+		return e.From
+	}
+	return 0
 }
 
 // Confirm notes that the user of a Session, known by its keys, has proven to own
@@ -99,6 +117,7 @@ func (x *Index) Learn(spec journey.ID, key uint64, now int64) {
 func (x *Index) Confirm(spec journey.ID, keys []uint64, account uint64, now int64) journey.ID {
 	spec = x.Current(spec)
 	a := x.accounts[account]
+	x.noteAccount(account, a)
 	if a == nil {
 		a = &evidence{Spec: spec}
 		x.accounts[account] = a
@@ -107,6 +126,7 @@ func (x *Index) Confirm(spec journey.ID, keys []uint64, account uint64, now int6
 	kiosk := false // its accounts are not one user
 	for _, k := range keys {
 		e := x.keys[k]
+		x.noteKey(k, e)
 		if e == nil {
 			e = &evidence{Spec: spec}
 			x.keys[k] = e
@@ -143,14 +163,19 @@ func (x *Index) merge(a, b journey.ID) journey.ID {
 		return a
 	}
 	old, young := min(a, b), max(a, b)
+	x.noteParent(young)
+	x.noteSessions(old)
+	x.noteSessions(young)
 	x.parent[young] = old
 	x.sessions[old] += x.sessions[young]
 	delete(x.sessions, young)
 	return old
 }
 
-// Sweep forgets the evidence used longest ago when there is too much of it.
+// Sweep forgets the evidence used longest ago when there is too much of it. It
+// can't be taken back.
 func (x *Index) Sweep() {
+	x.End()
 	for _, m := range []map[uint64]*evidence{x.keys, x.accounts} {
 		if len(m) <= x.limit {
 			continue

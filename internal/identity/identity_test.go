@@ -2,6 +2,7 @@ package identity
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"reflect"
 	"testing"
 
@@ -150,5 +151,55 @@ func TestADamagedDumpDoesNotLoop(t *testing.T) {
 	x := Load(Dump{Parents: [][2]int64{{5, 6}, {6, 5}}})
 	if got := x.Current(6); got != 5 {
 		t.Fatalf("%v", got)
+	}
+}
+
+// TestWhatIsUndoneWasNeverThere begins, learns, confirms and takes back at random,
+// whole and in part, past the caps too.
+func TestWhatIsUndoneWasNeverThere(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 6))
+	a, b := New(), New()
+	do := func(x *Index, seed uint64, id journey.ID) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		keys := []uint64{r.Uint64N(8), r.Uint64N(40)}
+		spec := x.Start(id, keys, int64(id))
+		x.Learn(spec, r.Uint64N(60), int64(id), id)
+		if r.IntN(3) > 0 {
+			x.Confirm(spec, keys, r.Uint64N(30), int64(id))
+		}
+	}
+	for i := range journey.ID(4000) {
+		seed := r.Uint64()
+		a.Begin()
+		if r.IntN(2) == 0 {
+			do(a, seed, i)
+			mark := a.Mark()
+			do(a, seed+1, i+100_000)
+			a.UndoTo(mark)
+			a.End()
+			do(b, seed, i)
+		} else {
+			for n := range journey.ID(r.IntN(5)) {
+				do(a, r.Uint64(), i+n*10_000)
+			}
+			a.Undo()
+		}
+		if i%40 == 0 && !reflect.DeepEqual(a.Dump(), b.Dump()) {
+			t.Fatalf("step %d: the indexes differ", i)
+		}
+	}
+	if !reflect.DeepEqual(a.Dump(), b.Dump()) || a.Stats().Merged == 0 {
+		t.Fatalf("the indexes differ, or nothing was ever merged: %+v", a.Stats())
+	}
+}
+
+func TestAKeyNamesTheFirstEventThatTaughtIt(t *testing.T) {
+	x := New()
+	x.Learn(10, 1, 1, 55)
+	x.Learn(10, 1, 2, 66)
+	x.Start(20, []uint64{2}, 3)
+	x.Learn(20, 2, 4, 77)
+	if a, b, c := x.LearnedFrom(1), x.LearnedFrom(2), x.LearnedFrom(3); a != 55 || b != 0 || c != 0 {
+		t.Fatalf("%v %v %v", a, b, c)
 	}
 }

@@ -81,8 +81,12 @@ type Judgement struct {
 	Verdict  *Verdict  `json:"verdict,omitempty"`
 	Events   []Event   `json:"events,omitempty"`   // completed by this input
 	Sessions []Session `json:"sessions,omitempty"` // as they are after it, when changed
-	// Fault is set when the judge panicked on the input; replay skips it.
+	// Fault is set when the judge panicked on the input, or refused it, or it was
+	// too large for the journal; replay skips it.
 	Fault string `json:"fault,omitempty"`
+	// Dropped names, by exchange, the open Events that this input let go of since
+	// the judge panicked on them; replay lets go of them at the same place.
+	Dropped []uint64 `json:"dropped,omitempty"`
 }
 
 // Entry is one journal entry: an Input with its Judgement, in judging order.

@@ -2,14 +2,31 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/policy"
 	"github.com/throughline/throughline/internal/session"
 )
 
-// Fold judges one input and moves the state on.
+// Fold judges one input and moves the state on, wholly or not at all.
 func (s *State) Fold(in *journey.Input) journey.Judgement {
+	out := s.Try(in)
+	s.Commit()
+	return out
+}
+
+// Try judges one input and moves the state on. Until Commit, Undo takes it back.
+// When the judge panics the state is left as it was, and the input is a fault.
+func (s *State) Try(in *journey.Input) (out journey.Judgement) {
+	s.begin()
+	defer func() {
+		if v := recover(); v != nil {
+			s.Undo()
+			s.panicked("judge: "+string(in.Kind), v)
+			out = journey.Judgement{Fault: fmt.Sprintf("the judge panicked: %v", v)}
+		}
+	}()
 	switch in.Kind {
 	case journey.InputPolicy:
 		return s.foldPolicy(in.Policy)
@@ -43,13 +60,16 @@ func (s *State) foldObservation(o *journey.Observation) journey.Judgement {
 		if _, open := s.pending[o.Exchange]; open {
 			return journey.Judgement{}
 		}
-		if len(s.pending) >= maxPending {
+		if len(s.pending) >= maxPending || s.held >= maxWaiting {
 			s.overflow++
 			return journey.Judgement{Fault: "too many events wait for their response"}
 		}
 		e, keys := s.open(o)
 		v := s.judgeEvent(e, true)
+		s.notePending(o.Exchange)
 		s.pending[o.Exchange] = &pendingEvent{*e, keys}
+		s.held += eventSize(e)
+		s.noteWaiting(e.SessionID)
 		s.waiting[e.SessionID]++
 		return journey.Judgement{Verdict: v, Sessions: s.session(e.SessionID)}
 	case journey.PhaseResponse:
@@ -75,6 +95,7 @@ func (s *State) open(o *journey.Observation) (*journey.Event, []uint64) {
 		s.rules(), func() journey.ID { return s.nextID(o.Time) })
 	s.forget(join.Ended)
 	id := join.Entry.ID
+	s.noteVisit(id)
 	v := s.visits[id]
 	if v == nil {
 		v = &journey.Session{ID: id, Site: o.Site, Start: o.Time, Last: o.Time}
@@ -82,19 +103,29 @@ func (s *State) open(o *journey.Observation) (*journey.Event, []uint64) {
 		s.visits[id] = v
 	}
 	v.SpecID = s.people.Current(v.SpecID)
-	s.learn(join.Entry, v, o)
+	event := s.nextID(o.Time)
+	reason := s.because(&join)
+	s.learn(join.Entry, v, o, event)
 	v.Last = max(v.Last, o.Time)
 	v.IP = o.IP
 	if o.UserAgent != "" {
 		v.UserAgent = o.UserAgent
 	}
 	e := &journey.Event{
-		ID: s.nextID(o.Time), SessionID: id, SpecID: v.SpecID, Site: o.Site, Time: o.Time,
+		ID: event, SessionID: id, SpecID: v.SpecID, Site: o.Site, Time: o.Time,
 		Name: o.Name, Type: o.Type, Spec: o.Spec, Method: o.Method, Sync: o.Sync,
 		Elements: o.Elements, Rating: v.Rating, Points: v.Points,
-		JoinReason: join.Reason, Revision: s.policy.Revision, Truncated: o.Truncated,
+		JoinReason: reason, Revision: s.policy.Revision, Truncated: o.Truncated,
 	}
 	return e, keys
+}
+
+// because is the reason of a join in full.
+func (s *State) because(j *session.Join) string {
+	if from := s.people.LearnedFrom(j.Key.Hash); from != 0 && j.Key.Kind != "" {
+		return j.Reason + ", learned from the response of event " + from.String()
+	}
+	return j.Reason
 }
 
 func (s *State) rules() session.Rules {
@@ -125,16 +156,39 @@ func (s *State) strong(keys []journey.Key) (marked []journey.Key, hashes []uint6
 // answer completes a pending Event. Its Session may have ended meanwhile, and is
 // remembered until then.
 func (s *State) answer(p *pendingEvent, o *journey.Observation) journey.Judgement {
-	delete(s.pending, o.Exchange)
-	out := s.complete(&p.Event, p.Keys, o)
-	id := p.Event.SessionID
+	e := p.Event // the pending one stays as it is, in case this is taken back
+	out := s.complete(&e, p.Keys, o)
+	s.close(o.Exchange, e.SessionID)
+	return out
+}
+
+// close takes an Event from the pending ones, and its Session from those that are
+// remembered for it.
+func (s *State) close(exchange uint64, id journey.ID) {
+	s.notePending(exchange)
+	if p := s.pending[exchange]; p != nil {
+		s.held -= eventSize(&p.Event)
+	}
+	delete(s.pending, exchange)
+	s.noteWaiting(id)
 	if s.waiting[id]--; s.waiting[id] <= 0 {
 		delete(s.waiting, id)
 		if s.sessions.Get(id) == nil {
+			s.noteVisit(id)
 			delete(s.visits, id)
 		}
 	}
-	return out
+}
+
+// Drop lets go of open Events, as a tick has done with them that is not folded
+// again.
+func (s *State) Drop(exchanges []uint64) {
+	for _, x := range exchanges {
+		if p := s.pending[x]; p != nil {
+			s.close(x, p.Event.SessionID)
+			s.dropped++
+		}
+	}
 }
 
 // forget lets go of what was kept of Sessions that have ended.
@@ -142,29 +196,31 @@ func (s *State) forget(ended []journey.ID) {
 	for _, id := range ended {
 		s.windows.Drop(s.plan.session, int64(id))
 		if s.waiting[id] == 0 {
+			s.noteVisit(id)
 			delete(s.visits, id)
 		}
 	}
 }
 
 // learn binds the keys a response set to the Session of its Event.
-func (s *State) learn(e *session.Entry, v *journey.Session, o *journey.Observation) {
+func (s *State) learn(e *session.Entry, v *journey.Session, o *journey.Observation, event journey.ID) {
 	for _, k := range o.Learned {
 		if e != nil {
 			s.sessions.Learn(e, k.Hash)
 		}
-		s.people.Learn(v.SpecID, k.Hash, o.Time)
+		s.people.Learn(v.SpecID, k.Hash, o.Time, event)
 	}
 }
 
 // complete adds what the response said, judges the Event as a whole, counts it
 // and freezes its rating.
 func (s *State) complete(e *journey.Event, keys []uint64, o *journey.Observation) journey.Judgement {
+	s.noteVisit(e.SessionID)
 	v := s.visits[e.SessionID]
 	v.SpecID = s.people.Current(v.SpecID)
 	if o.Phase == journey.PhaseResponse {
 		e.Elements = merge(e.Elements, o.Elements)
-		s.learn(s.sessions.Get(e.SessionID), v, o)
+		s.learn(s.sessions.Get(e.SessionID), v, o, e.ID)
 	}
 	e.Status, e.Outcome, e.Duration = o.Status, o.Outcome, o.Duration
 	e.Truncated = e.Truncated || o.Truncated
@@ -200,6 +256,9 @@ func merge(request, response []journey.Element) []journey.Element {
 
 // enforced records what really happened to the exchange.
 func (s *State) enforced(e *journey.Event, v *journey.Session, actions []journey.Action) {
+	if len(actions) > 0 {
+		v.Actions = slices.Clone(v.Actions) // those before are in the journal's hands, or the undo's
+	}
 	for _, a := range actions {
 		a.EventID, a.Time = e.ID, e.Time
 		e.Actions = append(e.Actions, a)
@@ -253,45 +312,8 @@ func (s *State) session(id journey.ID) []journey.Session {
 // copyOf detaches what goes into the journal from what moves on.
 func copyOf(v *journey.Session) journey.Session {
 	c := *v
-	c.Actions = append([]journey.Action(nil), v.Actions...)
+	c.Actions = v.Actions[:len(v.Actions):len(v.Actions)]
 	c.Labels = v.Labels[:len(v.Labels):len(v.Labels)]
 	c.Signatures = v.Signatures[:len(v.Signatures):len(v.Signatures)]
 	return c
-}
-
-// foldTick completes Events whose response never came, ends Sessions and forgets
-// what can no longer be seen.
-func (s *State) foldTick(now int64) journey.Judgement {
-	if s.policy == nil {
-		return journey.Judgement{}
-	}
-	var out journey.Judgement
-	last := map[journey.ID]int{} // where out.Sessions has a Session
-	for _, x := range s.overdue(now) {
-		p := s.pending[x]
-		j := s.answer(p, &journey.Observation{Exchange: x, Phase: journey.PhaseResponse,
-			Time: now, Outcome: journey.OriginError})
-		out.Events = append(out.Events, j.Events...)
-		for _, v := range j.Sessions {
-			if i, twice := last[v.ID]; twice {
-				out.Sessions[i] = v
-				continue
-			}
-			last[v.ID] = len(out.Sessions)
-			out.Sessions = append(out.Sessions, v)
-		}
-	}
-	s.forget(s.sessions.Sweep(now, s.rules()))
-	s.windows.Sweep(now, s.within)
-	s.people.Sweep()
-	return out
-}
-
-// within says how far back a window looks: negative when no rule asks for it.
-func (s *State) within(n int32) int64 {
-	w := s.defs[n]
-	if _, used := s.plan.byWindow[w]; !used {
-		return -1
-	}
-	return w.Within.Microseconds()
 }

@@ -1,6 +1,9 @@
 package judge
 
 import (
+	"compress/gzip"
+	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -379,16 +382,64 @@ func TestADamagedSnapshotIsRefused(t *testing.T) {
 	}
 }
 
-// TestASnapshotOfVersionOneRestores: it had no checksum.
-func TestASnapshotOfVersionOneRestores(t *testing.T) {
-	s := fresh(t, rules)
-	for _, in := range journal(61, 300) {
-		s.Fold(&in)
+// older is a snapshot that version 2 wrote after journal(61, 300).
+func older(t testing.TB) []byte {
+	t.Helper()
+	f, err := os.Open("testdata/snapshot-2.gz")
+	if err != nil {
+		t.Fatal(err)
 	}
-	now := snapshot(t, s)
-	line, _, _ := strings.Cut(string(now), "\n")
-	old := strings.Replace(line, `{"version":2,`, `{"version":1,"now":5,`, 1) + "\n"
-	if got := snapshot(t, restored(t, []byte(old))); string(got) != string(now) {
-		t.Fatal("it restores to something else")
+	defer func() { _ = f.Close() }()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
 	}
+	b, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestOlderSnapshotsRestore: version 2 kept series as JSON, version 1 had no
+// checksum either. What comes after them is judged as if nothing had been between.
+func TestOlderSnapshotsRestore(t *testing.T) {
+	second := older(t)
+	line, _, _ := strings.Cut(string(second), "\n")
+	first := strings.Replace(line, `{"version":2,`, `{"version":1,"now":5,`, 1) + "\n"
+	all, before := journal(61, 1500), len(journal(61, 300))
+	for i, old := range [][]byte{[]byte(first), second} {
+		s, was := New(3), restored(t, old)
+		placed := 0
+		for n := range all {
+			j := s.Fold(&all[n])
+			if n < before {
+				continue
+			}
+			got, want := known(t, was.Fold(&all[n])), known(t, j)
+			if got != want {
+				t.Fatalf("version %d: input %d is judged otherwise:\n%s\n%s", i+1, n, got, want)
+			}
+			for _, e := range j.Events {
+				placed += len(e.Labels)
+			}
+		}
+		if a, b := s.Live(), was.Live(); a.Window != b.Window || a.People != b.People || a.Sessions != b.Sessions || a.Pending != b.Pending {
+			t.Fatalf("version %d: it ends at %+v, not %+v", i+1, b, a)
+		}
+		if placed == 0 {
+			t.Fatal("no labels: the test shows little")
+		}
+	}
+}
+
+// known is a judgement without what an older snapshot did not know: which Event
+// taught a key.
+func known(t *testing.T, j journey.Judgement) string {
+	t.Helper()
+	for i := range j.Events {
+		e := &j.Events[i]
+		e.JoinReason, _, _ = strings.Cut(e.JoinReason, ", learned from")
+	}
+	return asJSON(t, j)
 }

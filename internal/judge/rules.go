@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -384,15 +383,4 @@ func hashText(s string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(s))
 	return h.Sum64()
-}
-
-func (s *State) overdue(now int64) []uint64 {
-	var out []uint64
-	for x, p := range s.pending {
-		if now-p.Event.Time > pendingFor {
-			out = append(out, x)
-		}
-	}
-	slices.SortFunc(out, func(a, b uint64) int { return cmp.Compare(s.pending[a].Event.ID, s.pending[b].Event.ID) })
-	return out[:min(len(out), tickEvents)]
 }

@@ -19,8 +19,8 @@ import (
 )
 
 // snapshotVersion is the version of the dump written by this build. Version 1 had
-// no checksum.
-const snapshotVersion = 2
+// no checksum; until version 2 each series of a window was JSON of its own.
+const snapshotVersion = 3
 
 // dump is a State as a snapshot holds it. Every list is in a fixed order, so
 // that equal states give equal bytes.
@@ -34,7 +34,8 @@ type dump struct {
 	Visits    []journey.Session `json:"visits"`
 	Pending   []pendingDump     `json:"pending"`
 	People    identity.Dump     `json:"people"`
-	Windows   []window.Dump     `json:"windows"`
+	Series    []byte            `json:"series,omitempty"`
+	Windows   []window.Old      `json:"windows,omitempty"` // until version 2
 }
 
 type pendingDump struct {
@@ -46,7 +47,7 @@ type pendingDump struct {
 // states give equal bytes.
 func (s *State) Snapshot(w io.Writer) error {
 	d := dump{Version: snapshotVersion, Partition: s.partition, LastID: s.lastID, Defs: s.defs,
-		Sessions: s.sessions.Dump(), People: s.people.Dump(), Windows: s.windows.Dump()}
+		Sessions: s.sessions.Dump(), People: s.people.Dump(), Series: s.windows.Dump()}
 	if s.policy != nil {
 		d.Policy = s.policy.Bundle
 	}
@@ -93,16 +94,19 @@ func Restore(r io.Reader) (*State, error) {
 		}
 	}
 	s := New(d.Partition)
-	s.lastID, s.defs = d.LastID, d.Defs
-	for i, w := range d.Defs {
-		s.numbers[w] = int32(i)
+	s.lastID = d.LastID
+	if s.define(d.Defs); len(s.numbers) != len(d.Defs) {
+		return nil, errors.New("read snapshot: a window is defined twice")
 	}
-	for _, w := range d.Windows {
-		if w.Window < 0 || int(w.Window) >= len(d.Defs) {
-			return nil, fmt.Errorf("read snapshot: window %d is not defined", w.Window)
-		}
+	s.sessions, s.people = session.Load(d.Sessions), identity.Load(d.People)
+	if d.Version < 3 {
+		s.windows, err = window.LoadOld(d.Windows, s.specOf)
+	} else {
+		s.windows, err = window.Load(d.Series, s.specOf)
 	}
-	s.sessions, s.people, s.windows = session.Load(d.Sessions), identity.Load(d.People), window.Load(d.Windows)
+	if err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
+	}
 	for i := range d.Visits {
 		s.visits[d.Visits[i].ID] = &d.Visits[i]
 	}
@@ -112,6 +116,7 @@ func Restore(r io.Reader) (*State, error) {
 			return nil, fmt.Errorf("read snapshot: event %s is of no session", p.Event.ID)
 		}
 		s.pending[p.Exchange] = &p.pendingEvent
+		s.held += eventSize(&p.Event)
 		s.waiting[p.Event.SessionID]++
 	}
 	if d.Policy != nil {
@@ -122,4 +127,20 @@ func Restore(r io.Reader) (*State, error) {
 		s.setPolicy(snap)
 	}
 	return s, nil
+}
+
+// define numbers the windows anew, by their place.
+func (s *State) define(defs []expr.Window) {
+	s.defs = defs
+	clear(s.numbers)
+	for i, w := range defs {
+		s.numbers[w] = int32(i)
+	}
+}
+
+func (s *State) specOf(n int32) (window.Spec, bool) {
+	if n < 0 || int(n) >= len(s.defs) {
+		return window.Spec{}, false
+	}
+	return specOf(s.defs[n]), true
 }

@@ -15,9 +15,11 @@ import (
 // Bounds of one partition.
 const (
 	maxPending = 100_000
+	maxWaiting = 512 << 20         // bytes, about, of Events that are pending
 	maxLabels  = 200               // per Session
 	pendingFor = 5 * 60 * 1000_000 // micros until an Event without response is completed
 	tickEvents = 128               // completed by one tick, so that its journal entry stays small; the next goes on
+	tickBytes  = 1 << 20           // of Events and Sessions, about, for the same reason
 	maxFailing = 100               // distinct rules remembered as failing
 )
 
@@ -33,16 +35,22 @@ type State struct {
 	windows  *window.Store
 	visits   map[journey.ID]*journey.Session
 	pending  map[uint64]*pendingEvent
+	held     int                // bytes of the pending, about
 	waiting  map[journey.ID]int // pending Events by Session
 
-	// numbers gives each window that any revision ever had a number that stays.
+	// numbers gives each window a number that stays while a revision in force asks
+	// for it or a series is kept of it.
 	numbers map[expr.Window]int32
 	defs    []expr.Window
 	plan    plan
 
+	undo   undo
+	doomed []uint64 // open Events that the tick at hand dropped when it was judged first
+	swept  int64    // until when Commit is to forget; 0: not at all
+
 	// What is only counted since the process started; nothing is decided by it.
-	orphans, ruleErrors, overflow, labelsFull int64
-	failing                                   []RuleFault // replaced whole, never changed
+	orphans, ruleErrors, overflow, labelsFull, panics, dropped int64
+	failing                                                    []RuleFault // replaced whole, never changed
 }
 
 // pendingEvent is an Event observed at the request and not yet at the response.
@@ -116,6 +124,8 @@ type Stats struct {
 	RuleErrors, Orphans, Overflow int64
 	SessionsEvicted               int64
 	LabelsFull                    int64 // not placed, or forgotten, since a Session had too many
+	Panics                        int64 // of the judge, each of which left the state as it was
+	Dropped                       int64 // open Events let go of since the judge panicked on them
 	Failing                       []RuleFault
 }
 
@@ -126,29 +136,49 @@ func (s *State) Live() Stats {
 		Sessions: int64(s.sessions.Len()), Pending: int64(len(s.pending)),
 		Window: s.windows.Stats(), People: s.people.Stats(),
 		RuleErrors: s.ruleErrors, Orphans: s.orphans, Overflow: s.overflow,
-		SessionsEvicted: s.sessions.Evicted(), LabelsFull: s.labelsFull, Failing: s.failing,
+		SessionsEvicted: s.sessions.Evicted(), LabelsFull: s.labelsFull,
+		Panics: s.panics, Dropped: s.dropped, Failing: s.failing,
 	}
 }
+
+// number is a window's: its own, one that nobody needs any more, or a new one.
+func (s *State) number(w expr.Window, needed []expr.Window) int32 {
+	if n, ok := s.numbers[w]; ok {
+		return n
+	}
+	n := int32(slices.IndexFunc(s.defs, func(d expr.Window) bool {
+		k := s.numbers[d]
+		return s.windows.Of(k) == 0 && !slices.Contains(needed, d)
+	}))
+	if n < 0 {
+		n = int32(len(s.defs))
+		s.defs = append(s.defs, w)
+	} else {
+		delete(s.numbers, s.defs[n])
+		s.defs = slices.Clone(s.defs) // the old ones may come back
+		s.defs[n] = w
+	}
+	s.numbers[w] = n
+	return n
+}
+
+// Panics counts what Live counts under that name.
+func (s *State) Panics() int64 { return s.panics }
 
 // setPolicy puts a compiled revision in force. Windows that both revisions have
 // keep their state; new ones begin empty.
 func (s *State) setPolicy(p *policy.Snapshot) {
-	s.policy = p
-	s.windows.Retire()
-	s.plan = plan{byWindow: map[expr.Window]int32{}}
+	made := plan{byWindow: map[expr.Window]int32{}}
 	for _, w := range p.Windows {
-		n, ok := s.numbers[w]
-		if !ok {
-			n = int32(len(s.defs))
-			s.numbers[w] = n
-			s.defs = append(s.defs, w)
-		}
-		s.plan.byWindow[w] = n
-		s.plan.add = append(s.plan.add, planned{n, w, specOf(w)})
+		n := s.number(w, p.Windows)
+		made.byWindow[w] = n
+		made.add = append(made.add, planned{n, w, specOf(w)})
 		if w.Subject == "session" {
-			s.plan.session = append(s.plan.session, n)
+			made.session = append(made.session, n)
 		}
 	}
+	s.policy, s.plan = p, made
+	s.windows.Retire()
 }
 
 func specOf(w expr.Window) window.Spec {

@@ -68,7 +68,7 @@ func play(ctx context.Context, s *script, snap *policy.Snapshot) ([][]string, er
 	if err := e.SetPolicy(ctx, snap); err != nil {
 		return nil, err
 	}
-	sessions := map[journey.ID]int{}
+	sessions, seen := map[journey.ID]int{}, map[journey.ID]int{}
 	out := make([][]string, len(s.steps))
 	for i := range s.steps {
 		st := &s.steps[i]
@@ -84,7 +84,7 @@ func play(ctx context.Context, s *script, snap *policy.Snapshot) ([][]string, er
 		if len(l.faults) > 0 {
 			return nil, fmt.Errorf("%d: the judge faulted: %s", st.line, l.faults[0])
 		}
-		out[i] = describe(l.events, sessions, sent, edits)
+		out[i] = describe(l.events, sessions, seen, sent, edits)
 	}
 	return out, nil
 }
@@ -194,8 +194,19 @@ func (j *jar) keep(h *wire.Head) {
 	}
 }
 
+// joined is why an Event belongs to its Session. An Event that it names is numbered
+// by its place in the script, since nobody can tell IDs apart.
+func joined(e *journey.Event, seen map[journey.ID]int) string {
+	const by = " of event "
+	why, id, names := strings.Cut(e.JoinReason, by)
+	if n, err := journey.ParseID(id); names && err == nil && seen[n] > 0 {
+		return why + by + strconv.Itoa(seen[n])
+	}
+	return e.JoinReason
+}
+
 // describe renders what came of an exchange.
-func describe(events []journey.Event, sessions map[journey.ID]int, answered int, edits []wire.Edit) []string {
+func describe(events []journey.Event, sessions, seen map[journey.ID]int, answered int, edits []wire.Edit) []string {
 	if len(events) == 0 {
 		return []string{"= nothing"}
 	}
@@ -207,7 +218,8 @@ func describe(events []journey.Event, sessions map[journey.ID]int, answered int,
 		}
 		out = append(out, fmt.Sprintf("= event %s %q %s session=%d rating=%s points=%d",
 			e.Type, e.Name, word(string(e.Outcome)), sessions[e.SessionID], e.Rating, e.Points))
-		out = append(out, fmt.Sprintf("=   joined: %s", e.JoinReason))
+		seen[e.ID] = len(seen) + 1
+		out = append(out, "=   joined: "+joined(e, seen))
 		if line := elements(e); line != "" {
 			out = append(out, "=   elements"+line)
 		}

@@ -57,6 +57,9 @@ type Table struct {
 	due     map[int64][]*Entry // to look at, by the minute in which they may have run out
 	planned Rules              // what due was planned with
 	looked  int                // Sessions that the last Sweep looked at
+
+	noting  bool // changes are remembered
+	changes []change
 }
 
 // New returns an empty Table.
@@ -69,6 +72,7 @@ type Join struct {
 	Entry  *Entry
 	New    bool
 	Reason string
+	Key    journey.Key  // by which it joined, if by one
 	Ended  []journey.ID // Sessions that had run out when their key came back
 }
 
@@ -85,7 +89,7 @@ func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
 		e := t.live[id]
 		if e != nil && alive(e, r.Time, rules) {
 			t.touch(e, r)
-			return Join{e, false, keyName(k), ended}
+			return Join{e, false, keyName(k), k, ended}
 		}
 		if e != nil {
 			why = "first request after " + pause(r.Time-e.Last, rules)
@@ -95,7 +99,7 @@ func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
 	}
 	if e, refused := t.weak(r, rules); e != nil {
 		t.touch(e, r)
-		return Join{e, false, "same address and browser, no other candidate", ended}
+		return Join{Entry: e, Reason: "same address and browser, no other candidate", Ended: ended}
 	} else if why == "" {
 		why = refused
 	}
@@ -103,12 +107,12 @@ func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
 		why = "first request"
 	}
 	e := &Entry{ID: newID(), Start: r.Time, Last: r.Time, IP: r.IP, Agent: r.Agent}
+	t.note(change{did: didBegin, e: e})
 	t.live[e.ID] = e
 	t.schedule(e)
-	w := weakKey{r.IP, r.Agent}
-	t.byWeak[w] = append(t.byWeak[w], e.ID)
+	t.list(weakKey{r.IP, r.Agent}, e.ID)
 	t.touch(e, r)
-	return Join{e, true, why, ended}
+	return Join{Entry: e, New: true, Reason: why, Ended: ended}
 }
 
 func alive(e *Entry, now int64, rules Rules) bool {
@@ -156,6 +160,7 @@ func (t *Table) weak(r Request, rules Rules) (*Entry, string) {
 
 // touch moves a Session on and binds the request's named keys to it.
 func (t *Table) touch(e *Entry, r Request) {
+	t.changing(e)
 	e.Last = max(e.Last, r.Time)
 	for _, k := range r.Keys {
 		if k.Named {
@@ -163,11 +168,9 @@ func (t *Table) touch(e *Entry, r Request) {
 		}
 	}
 	if e.IP != r.IP || e.Agent != r.Agent {
-		t.unlist(e)
+		t.unlist(weakKey{e.IP, e.Agent}, e.ID)
 		e.IP, e.Agent = r.IP, r.Agent
-		w := weakKey{e.IP, e.Agent}
-		i, _ := slices.BinarySearch(t.byWeak[w], e.ID)
-		t.byWeak[w] = slices.Insert(t.byWeak[w], i, e.ID)
+		t.list(weakKey{e.IP, e.Agent}, e.ID)
 	}
 }
 
@@ -178,15 +181,17 @@ func (t *Table) Learn(e *Entry, key uint64) {
 			return
 		}
 		if other := t.live[id]; other != nil {
-			other.Keys = slices.DeleteFunc(other.Keys, func(k uint64) bool { return k == key })
+			t.changing(other)
+			other.Keys = slices.DeleteFunc(slices.Clone(other.Keys), func(k uint64) bool { return k == key })
 		}
 	}
+	t.changing(e)
 	if len(e.Keys) >= maxKeys {
-		delete(t.byKey, e.Keys[0])
-		e.Keys = slices.Delete(e.Keys, 0, 1)
+		t.unbind(e.Keys[0])
+		e.Keys = slices.Clone(e.Keys[1:])
 	}
 	e.Keys = append(e.Keys, key)
-	t.byKey[key] = e.ID
+	t.bind(key, e.ID)
 }
 
 // Get returns a live Session's evidence, nil when it has ended.
@@ -200,11 +205,13 @@ const minute = int64(time.Minute / time.Microsecond)
 func (t *Table) schedule(e *Entry) {
 	at := min(e.Last+t.planned.Timeout, e.Start+t.planned.MaxAge) / minute
 	t.due[at] = append(t.due[at], e)
+	t.note(change{did: didSchedule, at: at})
 }
 
 // Sweep ends the Sessions that can take no more requests, and returns their IDs
-// in order.
+// in order. It can't be taken back.
 func (t *Table) Sweep(now int64, rules Rules) []journey.ID {
+	t.End()
 	var ended []journey.ID
 	t.looked = 0
 	if rules != t.planned {
@@ -250,21 +257,35 @@ func (t *Table) Sweep(now int64, rules Rules) []journey.ID {
 }
 
 func (t *Table) drop(e *Entry) {
-	t.unlist(e)
+	t.unlist(weakKey{e.IP, e.Agent}, e.ID)
 	for _, k := range e.Keys {
 		if t.byKey[k] == e.ID {
-			delete(t.byKey, k)
+			t.unbind(k)
 		}
 	}
+	t.note(change{did: didDrop, e: e})
 	delete(t.live, e.ID)
 }
 
-func (t *Table) unlist(e *Entry) {
-	w := weakKey{e.IP, e.Agent}
+// list notes a Session under its address and browser; unlist takes it off.
+func (t *Table) list(w weakKey, id journey.ID) {
 	ids := t.byWeak[w]
-	i, listed := slices.BinarySearch(ids, e.ID)
+	i, listed := slices.BinarySearch(ids, id)
+	if listed {
+		return
+	}
+	t.note(change{did: didList, w: w, id: id})
+	t.byWeak[w] = slices.Insert(ids, i, id)
+}
+
+func (t *Table) unlist(w weakKey, id journey.ID) {
+	ids := t.byWeak[w]
+	i, listed := slices.BinarySearch(ids, id)
+	if !listed {
+		return
+	}
+	t.note(change{did: didUnlist, w: w, id: id})
 	switch {
-	case !listed:
 	case len(ids) == 1:
 		delete(t.byWeak, w)
 	case i == 0: // Sessions end in the order of their IDs, mostly

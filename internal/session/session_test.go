@@ -171,3 +171,53 @@ func TestDumpLoads(t *testing.T) {
 		t.Fatal("a loaded table differs")
 	}
 }
+
+// TestWhatIsUndoneWasNeverThere stitches, learns and takes back at random, whole
+// and in part, and compares with a table to which it never happened.
+func TestWhatIsUndoneWasNeverThere(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	a, b := &visitor{t: New()}, &visitor{t: New()}
+	do := func(v *visitor, seed uint64, now int64) Join {
+		r := rand.New(rand.NewPCG(seed, 9))
+		j := v.t.Stitch(Request{now - r.Int64N(minute), string(rune('a' + r.IntN(6))), r.Uint64N(3), []journey.Key{cookie(r.Uint64N(60)), cookie(r.Uint64N(60))}},
+			rules, func() journey.ID { v.next++; return v.next })
+		for range r.IntN(4) {
+			v.t.Learn(j.Entry, r.Uint64N(200))
+		}
+		return j
+	}
+	for i := range int64(8000) {
+		now := i * minute / 3
+		if r.IntN(400) == 0 {
+			i += 120
+		}
+		next, seed := a.next, r.Uint64()
+		a.t.Begin()
+		if r.IntN(2) == 0 {
+			do(a, seed, now)
+			mark, kept := a.t.Mark(), a.next
+			do(a, seed+1, now)
+			a.t.UndoTo(mark)
+			a.next = kept
+			do(b, seed, now)
+			a.t.End()
+		} else {
+			for range r.IntN(5) {
+				do(a, r.Uint64(), now+r.Int64N(2)*40*minute)
+			}
+			a.t.Undo()
+			a.next = next
+		}
+		if r.IntN(30) == 0 {
+			if x, y := a.t.Sweep(now, rules), b.t.Sweep(now, rules); !slices.Equal(x, y) {
+				t.Fatalf("step %d: ended %v and %v", i, x, y)
+			}
+		}
+		if i%40 == 0 && (!reflect.DeepEqual(a.t.Dump(), b.t.Dump()) || !reflect.DeepEqual(a.t.byKey, b.t.byKey) || !reflect.DeepEqual(a.t.byWeak, b.t.byWeak)) {
+			t.Fatalf("step %d: the tables differ", i)
+		}
+	}
+	if len(a.t.due) != len(b.t.due) || a.next == 0 {
+		t.Fatalf("%d minutes are planned, want %d", len(a.t.due), len(b.t.due))
+	}
+}

@@ -1,14 +1,13 @@
 // Package window keeps exact rolling counts, distincts, sums and first and last
-// times per subject (a Session or an entity), in bounded memory. The judge owns a
-// Store and gives every time; the package reads no clock. Late entries find their
-// place by time.
+// times per subject (a Session or an entity), in bounded memory that the garbage
+// collector need not look into. The judge owns a Store and gives every time; the
+// package reads no clock. Late entries find their place by time, and what was
+// added can be taken back.
 package window
 
 import (
 	"cmp"
 	"math"
-	"slices"
-	"sort"
 )
 
 // Op is what a series keeps.
@@ -24,11 +23,13 @@ const (
 	Last
 )
 
-// Bounds. Past maxEntries a series forgets its oldest entries; past maxSeries
-// the store forgets the tenth of its series that were touched longest ago.
+// Bounds. Past maxEntries a series forgets its oldest entries; past maxSeries or
+// maxHeld the store forgets the series that were touched longest ago, until a
+// tenth of the bound is free.
 const (
-	maxEntries = 4096
-	maxSeries  = 2_000_000
+	maxEntries = 4096       // of one series
+	maxSeries  = 2_000_000  // of the store
+	maxHeld    = 24_000_000 // entries of the store
 )
 
 // Key names a series: a window's number and the subject's hash or ID.
@@ -37,74 +38,116 @@ type Key struct {
 	Subject int64
 }
 
-// entry is one thing seen: its time (micros) and, by Op, a value hash or amount.
-type entry struct {
-	T int64 `json:"t"`
-	V int64 `json:"v,omitempty"`
+func compareKeys(a, b Key) int {
+	return cmp.Or(cmp.Compare(a.Window, b.Window), cmp.Compare(a.Subject, b.Subject))
 }
 
-type series struct {
-	entries []entry // by time
-	total   int64   // of a Count or Sum without limit
-	last    int64   // latest time touched
-}
-
-// Store holds all series of one partition. Not safe for concurrent use.
-type Store struct {
-	series    map[Key]*series
-	saturated int64           // entries forgotten by maxEntries
-	evicted   int64           // series forgotten by maxSeries
-	due       map[int64][]Key // series to look at, by the minute in which they may have run out
-	looked    int             // series that the last Sweep looked at
-	retired   bool            // there may be series of windows that are gone
-}
-
-// New returns an empty Store.
-func New() *Store { return &Store{series: map[Key]*series{}, due: map[int64][]Key{}} }
-
-// Spec says how a window's series are read and written.
+// Spec says how a window's series are read and written. A window's never changes.
 type Spec struct {
 	Op     Op
 	Within int64 // micros; 0: the life of the subject
 }
 
+func (w Spec) shape() shape {
+	switch {
+	case w.Op == First || w.Op == Last:
+		return one
+	case w.Within == 0 && w.Op != Distinct:
+		return total
+	case w.Op == Count:
+		return times
+	}
+	return values
+}
+
+// Store holds all series of one partition. Not safe for concurrent use.
+type Store struct {
+	index map[Key]uint32 // to the slot of a series
+	of    map[int32]int  // series by window
+	table
+	most      struct{ series, held int }
+	saturated int64              // entries forgotten by maxEntries
+	evicted   int64              // series forgotten by maxSeries and maxHeld
+	due       map[int32][]uint32 // series to look at, by the minute in which they may have run out
+	planned   int                // how many due holds
+	looked    int                // series that the last Sweep looked at
+	retired   bool               // there may be series of windows that are gone
+	undo      undo
+}
+
+// New returns an empty Store.
+func New() *Store {
+	s := &Store{index: map[Key]uint32{}, of: map[int32]int{}, due: map[int32][]uint32{}}
+	s.most.series, s.most.held = maxSeries, maxHeld
+	return s
+}
+
 // Add notes that something was seen at t. value is a hash for Distinct and an
 // amount for Sum.
 func (s *Store) Add(k Key, w Spec, t, value int64) {
-	x := s.series[k]
-	if x == nil {
-		x = &series{last: t}
-		s.series[k] = x
-		s.schedule(k, t+w.Within, w.Within)
+	at, known := s.index[k]
+	if !known {
+		at = s.create(k, w.shape(), t)
+		if w.Within > 0 {
+			s.schedule(at, plus(t, w.Within))
+		}
 	}
+	x := s.slot(at)
+	s.undo.touched(at, x)
 	x.last = max(x.last, t)
-	switch {
-	case w.Op == First:
-		if len(x.entries) == 0 {
-			x.entries = []entry{{T: t}}
+	switch x.shape {
+	case one:
+		switch {
+		case x.n == 0:
+			s.insert(at, x, 0, entry{t, 0})
+		case w.Op == First:
+			x.a = min(x.a, t)
+		default:
+			x.a = max(x.a, t)
 		}
-		x.entries[0].T = min(x.entries[0].T, t)
-	case w.Op == Last:
-		if len(x.entries) == 0 {
-			x.entries = []entry{{T: t}}
+	case total:
+		if w.Op == Count {
+			value = 1
 		}
-		x.entries[0].T = max(x.entries[0].T, t)
-	case w.Within == 0 && w.Op == Count:
-		x.total++
-	case w.Within == 0 && w.Op == Sum:
-		x.total = plus(x.total, value)
-	case w.Op == Distinct:
-		x.distinct(t, value)
+		x.a = plus(x.a, value)
 	default:
-		x.insert(entry{t, value})
+		s.place(at, x, w, entry{t, value})
 	}
+}
+
+// place enters what was seen in the order of time, and lets go of what the
+// window or the bound of the series no longer holds.
+func (s *Store) place(at uint32, x *slot, w Spec, e entry) {
 	if w.Within > 0 {
-		x.prune(x.last - w.Within)
+		edge := x.last - w.Within
+		for x.n > 0 && s.get(x, 0).T <= edge {
+			s.remove(at, x, 0)
+		}
+		if e.T <= edge {
+			return
+		}
 	}
-	if over := len(x.entries) - maxEntries; over > 0 {
-		s.saturated += int64(over)
-		x.entries = slices.Delete(x.entries, 0, over)
+	if x.shape == times {
+		e.V = 0
 	}
+	if w.Op == Distinct {
+		if i := s.find(x, e.V); i >= 0 {
+			if s.get(x, i).T >= e.T {
+				return
+			}
+			s.remove(at, x, i)
+		}
+	}
+	i := s.after(x, e.T)
+	if x.n == maxEntries {
+		s.saturated++
+		if i == 0 {
+			return // it would be the first to go
+		}
+		s.remove(at, x, 0)
+		i--
+	}
+	s.insert(at, x, i, e)
 }
 
 // plus adds without wrapping round: amounts come from outside, and a sum that
@@ -119,68 +162,34 @@ func plus(a, b int64) int64 {
 	return a + b
 }
 
-func (x *series) insert(e entry) {
-	if n := len(x.entries); n == 0 || x.entries[n-1].T <= e.T {
-		x.entries = append(x.entries, e)
-		return
-	}
-	i := sort.Search(len(x.entries), func(i int) bool { return x.entries[i].T > e.T })
-	x.entries = slices.Insert(x.entries, i, e)
-}
-
-func (x *series) distinct(t, value int64) {
-	for i, e := range x.entries {
-		if e.V == value {
-			if e.T >= t {
-				return
-			}
-			x.entries = slices.Delete(x.entries, i, i+1)
-			break
-		}
-	}
-	x.insert(entry{t, value})
-}
-
-// prune drops what is at or before the time given.
-func (x *series) prune(before int64) {
-	if i := x.from(before); i > 0 {
-		x.entries = slices.Delete(x.entries, 0, i)
-	}
-}
-
-func (x *series) from(after int64) int {
-	return sort.Search(len(x.entries), func(i int) bool { return x.entries[i].T > after })
-}
-
 // Get answers a series at time now: a count, a number of distinct values, a sum,
 // or a time (0: never).
 func (s *Store) Get(k Key, w Spec, now int64) int64 {
-	x := s.series[k]
-	if x == nil {
+	at, known := s.index[k]
+	if !known {
 		return 0
 	}
+	x := s.slot(at)
 	switch {
-	case w.Op == First || w.Op == Last:
-		if len(x.entries) == 0 {
-			return 0
-		}
-		if w.Op == Last {
-			return min(x.entries[0].T, now) // a late entry does not look into the future
-		}
-		return x.entries[0].T
-	case w.Within == 0 && w.Op != Distinct:
-		return x.total
+	case x.shape == total:
+		return x.a
+	case x.shape == one && x.n == 0:
+		return 0
+	case x.shape == one && w.Op == Last:
+		return min(x.a, now) // a late entry does not look into the future
+	case x.shape == one:
+		return x.a
 	}
-	live := x.entries
+	from := 0
 	if w.Within > 0 {
-		live = live[x.from(now-w.Within):]
+		from = s.after(x, now-w.Within)
 	}
 	if w.Op != Sum {
-		return int64(len(live))
+		return int64(int(x.n) - from)
 	}
 	var sum int64
-	for _, e := range live {
-		sum = plus(sum, e.V)
+	for i := from; i < int(x.n); i++ {
+		sum = plus(sum, s.get(x, i).V)
 	}
 	return sum
 }
@@ -197,11 +206,10 @@ func (s *Store) With(k Key, w Spec, t, value int64) int64 {
 	case Sum:
 		return plus(got, value)
 	case Distinct:
-		if x := s.series[k]; x != nil {
-			for _, e := range x.entries {
-				if e.V == value && (w.Within == 0 || e.T > t-w.Within) {
-					return got
-				}
+		if at, known := s.index[k]; known {
+			x := s.slot(at)
+			if i := s.find(x, value); i >= 0 && (w.Within == 0 || s.get(x, i).T > t-w.Within) {
+				return got
 			}
 		}
 		return min(got+1, maxEntries)
@@ -212,114 +220,19 @@ func (s *Store) With(k Key, w Spec, t, value int64) int64 {
 // Drop forgets every series of the windows given for one subject.
 func (s *Store) Drop(windows []int32, subject int64) {
 	for _, w := range windows {
-		delete(s.series, Key{w, subject})
-	}
-}
-
-// minute is how finely Sweep plans.
-const minute = int64(60_000_000)
-
-// schedule has Sweep look at a series when it may have run out. A series that is
-// added to meanwhile is then put off again: each stands in one place.
-func (s *Store) schedule(k Key, at, within int64) {
-	if within > 0 {
-		s.due[at/minute] = append(s.due[at/minute], k)
-	}
-}
-
-// Retire has the next Sweep look at all series, since a window may be gone.
-func (s *Store) Retire() { s.retired = true }
-
-// Sweep forgets series that can no longer be seen: within says how far back a
-// window looks (0: without limit, negative: the window is gone).
-func (s *Store) Sweep(now int64, within func(window int32) int64) {
-	s.looked = 0
-	if s.retired {
-		s.retired = false
-		for k := range s.series {
-			if within(k.Window) < 0 {
-				delete(s.series, k)
-			}
+		if at, known := s.index[Key{w, subject}]; known {
+			s.drop(at)
 		}
 	}
-	for at, keys := range s.due {
-		if at > now/minute {
-			continue
-		}
-		delete(s.due, at)
-		for _, k := range keys {
-			s.looked++
-			x, w := s.series[k], within(k.Window)
-			switch {
-			case x == nil:
-			case w < 0 || w > 0 && x.last <= now-w:
-				delete(s.series, k)
-			default:
-				s.schedule(k, x.last+w, w)
-			}
-		}
-	}
-	if len(s.series) <= maxSeries {
-		return
-	}
-	all := s.keys()
-	slices.SortFunc(all, func(a, b Key) int {
-		return cmp.Or(cmp.Compare(s.series[a].last, s.series[b].last), compareKeys(a, b))
-	})
-	for _, k := range all[:len(all)-maxSeries*9/10] {
-		delete(s.series, k)
-		s.evicted++
-	}
 }
 
-func (s *Store) keys() []Key {
-	all := make([]Key, 0, len(s.series))
-	for k := range s.series {
-		all = append(all, k)
-	}
-	return all
-}
-
-func compareKeys(a, b Key) int {
-	return cmp.Or(cmp.Compare(a.Window, b.Window), cmp.Compare(a.Subject, b.Subject))
-}
+// Of counts the series of a window.
+func (s *Store) Of(window int32) int { return s.of[window] }
 
 // Stats counts the store.
-type Stats struct{ Series, Saturated, Evicted int64 }
+type Stats struct{ Series, Entries, Saturated, Evicted int64 }
 
 // Stats returns the counts.
 func (s *Store) Stats() Stats {
-	return Stats{int64(len(s.series)), s.saturated, s.evicted}
-}
-
-// Dump is one series as a snapshot holds it.
-type Dump struct {
-	Window  int32   `json:"w"`
-	Subject int64   `json:"s"`
-	Entries []entry `json:"e,omitempty"`
-	Total   int64   `json:"n,omitempty"`
-	Last    int64   `json:"l"`
-}
-
-// Dump returns every series in the order of its key.
-func (s *Store) Dump() []Dump {
-	keys := s.keys()
-	slices.SortFunc(keys, compareKeys)
-	out := make([]Dump, len(keys))
-	for i, k := range keys {
-		x := s.series[k]
-		out[i] = Dump{k.Window, k.Subject, x.entries, x.total, x.last}
-	}
-	return out
-}
-
-// Load rebuilds a Store from a dump. The next Sweep looks at everything.
-func Load(dump []Dump) *Store {
-	s := New()
-	for _, d := range dump {
-		k := Key{d.Window, d.Subject}
-		s.series[k] = &series{d.Entries, d.Total, d.Last}
-		s.schedule(k, 0, 1)
-	}
-	return s
+	return Stats{int64(len(s.index)), int64(s.held), s.saturated, s.evicted}
 }
