@@ -19,7 +19,7 @@ func (e *Engine) base(x *wire.Exchange, n *note) *journey.Observation {
 // observeRequest extracts and enriches the request side.
 func (e *Engine) observeRequest(x *wire.Exchange, n *note) *journey.Observation {
 	o := e.base(x, n)
-	o.Method = x.Request.Method
+	o.Method = strings.Clone(x.Request.Method) // the exchange is only lent
 	o.IP = x.Conn.Client.String()
 	agent := x.Request.Get("User-Agent")
 	o.Agent = agentHash(agent)

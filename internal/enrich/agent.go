@@ -43,29 +43,37 @@ func bound(s string) string {
 // agentCache remembers parsed headers, bounded: at the bound it starts afresh.
 type agentCache struct {
 	mu   sync.RWMutex
-	seen map[string]Agent
+	seen map[string]known
+}
+
+// known is a header of our own copy, and what it says.
+type known struct {
+	header string
+	agent  Agent
 }
 
 const maxAgents = 10_000
 
-func newAgentCache() *agentCache { return &agentCache{seen: map[string]Agent{}} }
+func newAgentCache() *agentCache { return &agentCache{seen: map[string]known{}} }
 
-func (c *agentCache) get(ua string) Agent {
+// get answers with a copy of the header, bounded, since the one given is lent.
+func (c *agentCache) get(ua string) known {
 	ua = bound(ua)
 	c.mu.RLock()
-	a, ok := c.seen[ua]
+	k, ok := c.seen[ua]
 	c.mu.RUnlock()
 	if ok {
-		return a
+		return k
 	}
-	a = ParseAgent(ua)
+	ua = strings.Clone(ua)
+	k = known{ua, ParseAgent(ua)}
 	c.mu.Lock()
 	if len(c.seen) >= maxAgents {
-		c.seen = map[string]Agent{}
+		c.seen = map[string]known{}
 	}
-	c.seen[strings.Clone(ua)] = a
+	c.seen[ua] = k
 	c.mu.Unlock()
-	return a
+	return k
 }
 
 // ParseAgent reads the common browsers, tools and crawlers.

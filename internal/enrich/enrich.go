@@ -188,8 +188,9 @@ func (e *Enricher) Describe(ip netip.Addr, userAgent string) (short string, out 
 		add("latitude", strconv.FormatFloat(p.Latitude, 'f', 4, 64))
 		add("longitude", strconv.FormatFloat(p.Longitude, 'f', 4, 64))
 	}
-	a := e.agents.get(userAgent)
-	add("user_agent", bound(userAgent))
+	k := e.agents.get(userAgent)
+	a := k.agent
+	add("user_agent", k.header)
 	add("browser", a.Browser)
 	add("os", a.OS)
 	add("device_class", a.Device)

@@ -289,7 +289,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 	for g := range 4 {
 		wg.Go(func() {
 			for i := range maxAgents {
-				if got := c.get(fmt.Sprintf("curl/%d.%d", i%90, g*maxAgents+i)); got.Browser != fmt.Sprintf("curl %d", i%90) {
+				if got := c.get(fmt.Sprintf("curl/%d.%d", i%90, g*maxAgents+i)); got.agent.Browser != fmt.Sprintf("curl %d", i%90) {
 					t.Errorf("got %+v", got)
 				}
 			}
@@ -300,7 +300,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 		t.Errorf("%d headers are kept", n)
 	}
 	long := "curl/7 " + strings.Repeat("ä", maxAgent)
-	if c.get(long).Browser != "curl 7" {
+	if c.get(long).agent.Browser != "curl 7" {
 		t.Error("a long header is not read")
 	}
 	for ua := range c.seen {
