@@ -2,6 +2,8 @@ package capture
 
 import (
 	"bytes"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -162,6 +164,9 @@ func segment(pattern []policy.Segment, path, name string) (string, bool) {
 			v = value
 		}
 	})
+	if d, err := url.PathUnescape(v); err == nil { // else it is what it says
+		v = d
+	}
 	return v, v != ""
 }
 
@@ -224,13 +229,16 @@ func (b *builder) add(id, raw, transform string) {
 	}
 }
 
+// put keeps a copy, since what is read is only lent. A value that fits takes the
+// place of one of another source that did not.
 func (b *builder) put(d element.Def, value string) {
 	for i := range b.out {
-		if b.out[i].ID == d.ID && b.out[i].Value == value {
+		if b.out[i].ID == d.ID && b.out[i].Value == value && b.out[i].Invalid == "" {
 			return
 		}
 	}
-	e := journey.Element{ID: d.ID, Value: value, Entity: d.Entity}
+	b.out = slices.DeleteFunc(b.out, func(e journey.Element) bool { return e.ID == d.ID && e.Invalid != "" })
+	e := journey.Element{ID: d.ID, Value: strings.Clone(value), Entity: d.Entity}
 	if d.Entity {
 		e.Hash = b.c.opt.Hasher.Entity(d.ID, value)
 	}

@@ -2,8 +2,6 @@ package capture
 
 import (
 	"bytes"
-	"compress/gzip"
-	"compress/zlib"
 	"encoding/json"
 	"errors"
 	"io"
@@ -14,40 +12,11 @@ import (
 
 // Bounds of decoding.
 const (
-	maxDecoded = 1 << 20 // bytes a compressed body may grow to
-	maxDepth   = 64      // nesting of a JSON body
-	maxValue   = 8 << 10 // bytes of one value read
+	maxDepth = 64      // nesting of a JSON body
+	maxValue = 8 << 10 // bytes of one value read
 )
 
-var (
-	errDepth    = errors.New("nested too deep")
-	errEncoding = errors.New("content encoding not supported")
-	errDamaged  = errors.New("damaged content encoding")
-)
-
-// plain undoes a Content-Encoding, bounded. cut tells that the body goes on
-// after what is returned.
-func plain(body []byte, encoding string) (text []byte, cut bool, err error) {
-	var r io.Reader
-	switch strings.ToLower(strings.TrimSpace(encoding)) {
-	case "", "identity":
-		return body, false, nil
-	case "gzip", "x-gzip":
-		r, err = gzip.NewReader(bytes.NewReader(body))
-	case "deflate":
-		r, err = zlib.NewReader(bytes.NewReader(body))
-	default:
-		return nil, false, errEncoding
-	}
-	if err != nil {
-		return nil, false, errDamaged
-	}
-	text, err = io.ReadAll(io.LimitReader(r, maxDecoded))
-	if err != nil && len(text) == 0 {
-		return nil, false, errDamaged
-	}
-	return text, err != nil || len(text) == maxDecoded, nil
-}
+var errDepth = errors.New("nested too deep")
 
 // parameter returns the first value of a name in a query or form body, decoded.
 func parameter(query, name string) (string, bool) {
@@ -125,8 +94,8 @@ func walkJSON(d *json.Decoder, size int64, paths [][]string, active []int, depth
 			return io.ErrUnexpectedEOF // cut within: who knows what digits followed
 		}
 		for _, i := range active {
-			if len(paths[i]) == depth && !out[i].ok && ok {
-				out[i] = found{text, true}
+			if len(paths[i]) == depth && ok {
+				out[i] = found{text, true} // of a key that stands twice most origins read the last
 			}
 		}
 		return nil

@@ -2,12 +2,17 @@ package capture
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
 	"encoding/json"
+	"io"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
 )
 
 func zip(t testing.TB, s string) []byte {
@@ -50,13 +55,58 @@ func TestPlain(t *testing.T) {
 		{"cut off", "gzip", long[:len(long)-12], -1, true, false},
 		{"damaged", "gzip", []byte("nonsense"), 0, false, true},
 		{"nothing of it", "gzip", zip(t, "abc")[:10], 0, false, true},
-		{"unknown", "br", []byte("abc"), 0, false, true},
-		{"twice", "gzip, gzip", zip(t, "abc"), 0, false, true},
+		{"raw deflate", "deflate", rawDeflate(t, "abc"), 3, false, false},
+		{"br", "br", brotlied(t, "abc"), 3, false, false},
+		{"br bomb", "br", brotlied(t, strings.Repeat("a", 50<<20)), maxDecoded, true, false},
+		{"br damaged", "br", []byte("nonsense"), 0, false, true},
+		{"zstd", "zstd", zstded(t, "abc"), 3, false, false},
+		{"zstd bomb", "zstd", zstded(t, strings.Repeat("a", 50<<20)), maxDecoded, true, false},
+		{"zstd damaged", "zstd", []byte("nonsense"), 0, false, true},
+		{"unknown", "compress", []byte("abc"), 0, false, true},
+		{"one upon the other", "gzip, br", brotlied(t, string(zip(t, "abc"))), 3, false, false},
+		{"the wrong way round", "br, gzip", brotlied(t, string(zip(t, "abc"))), 0, false, true},
+		{"three", "gzip, gzip, gzip", zip(t, "abc"), 0, false, true},
 	} {
 		text, cut, err := plain(c.body, c.encoding)
 		if cut != c.cut || (err != nil) != c.fails || c.length >= 0 && len(text) != c.length {
 			t.Errorf("%s: %d bytes, cut %v, %v", c.name, len(text), cut, err)
 		}
+	}
+}
+
+func rawDeflate(t testing.TB, s string) []byte {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written(t, w, s)
+	return b.Bytes()
+}
+
+func brotlied(t testing.TB, s string) []byte {
+	var b bytes.Buffer
+	written(t, brotli.NewWriterLevel(&b, 5), s)
+	return b.Bytes()
+}
+
+func zstded(t testing.TB, s string) []byte {
+	var b bytes.Buffer
+	w, err := zstd.NewWriter(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written(t, w, s)
+	return b.Bytes()
+}
+
+func written(t testing.TB, w io.WriteCloser, s string) {
+	t.Helper()
+	if _, err := io.WriteString(w, s); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -73,7 +123,7 @@ func TestLookupJSON(t *testing.T) {
 		want string
 		ok   bool
 	}{
-		{"user email", "a@b.example", true}, {"user age", "41", true}, {"user vip", "true", true}, {"user none", "", false},
+		{"user email", "second", true}, {"user age", "41", true}, {"user vip", "true", true}, {"user none", "", false},
 		{"user tags [0]", "x", true}, {"user tags [1] n", "1.50", true}, {"user tags [2]", "", false}, {"user", "", false},
 		{"user2", "é\n", true}, {"a.b", "dotted", true}, {"big", "12345678901234567890123", true}, {"user email x", "", false},
 		{"missing", "", false},
@@ -83,7 +133,7 @@ func TestLookupJSON(t *testing.T) {
 		}
 	}
 	all := lookupJSON([]byte(body), [][]string{{"big"}, {"user", "email"}, {"user", "email"}})
-	if all[0].text == "" || all[1] != all[2] || all[1].text != "a@b.example" {
+	if all[0].text == "" || all[1] != all[2] || all[1].text != "second" {
 		t.Errorf("together: %+v", all)
 	}
 	if _, ok := lookup(`{"v": "`+strings.Repeat("x", maxValue+1)+`"}`, "v"); ok {
@@ -250,6 +300,19 @@ func FuzzGlob(f *testing.F) {
 		}
 		if !glob(pattern+"*", s) && got {
 			t.Fatal("a star more matches less")
+		}
+	})
+}
+
+func FuzzPlain(f *testing.F) {
+	f.Add(zip(f, "abc"), "gzip")
+	f.Add(brotlied(f, "abc"), "br")
+	f.Add(zstded(f, "abc"), "zstd")
+	f.Add(brotlied(f, string(zip(f, "abc"))), "gzip, br")
+	f.Fuzz(func(t *testing.T, body []byte, encoding string) {
+		text, _, err := plain(body, encoding)
+		if err != nil && text != nil || len(text) > max(maxDecoded, len(body)) {
+			t.Fatalf("%d bytes, %v", len(text), err)
 		}
 	})
 }

@@ -13,12 +13,14 @@ import (
 
 // Bounds of what can be a session key.
 const (
-	maxKeys   = 16
+	maxKeys   = 64 // of those with a session's name, and of all others
 	minKeyLen = 16 // characters of a value that can hold enough randomness
 )
 
 // Keys returns the session keys a request carries, as keyed hashes: bearer token
-// first, then cookies.
+// first, then cookies with a session's name, then others. However many cookies a
+// visitor makes up, they don't displace those with a session's name; of too many
+// of one sort the first and the last stay, since an origin reads either.
 func (c *Capturer) Keys(snap *policy.Snapshot, h *wire.Head) []journey.Key {
 	var out []journey.Key
 	if scheme, token, ok := strings.Cut(h.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
@@ -26,26 +28,44 @@ func (c *Capturer) Keys(snap *policy.Snapshot, h *wire.Head) []journey.Key {
 			out = append(out, journey.Key{Kind: "bearer", Hash: c.opt.Hasher.Key("bearer", token), Named: true})
 		}
 	}
+	var named, others pairs
 	for i := range h.Fields {
 		if !strings.EqualFold(h.Fields[i].Name, "Cookie") {
 			continue
 		}
-		rest := h.Fields[i].Value
-		for rest != "" && len(out) < maxKeys {
-			var pair string
-			pair, rest, _ = strings.Cut(rest, ";")
+		for pair := range strings.SplitSeq(h.Fields[i].Value, ";") {
 			name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
-			if !ok || len(value) < minKeyLen {
-				continue
+			switch {
+			case !ok || len(value) < minKeyLen:
+			case sessionName(snap.Session.Cookies, name):
+				named.add(name, value)
+			case len(snap.Session.Cookies) == 0:
+				others.add(name, value)
 			}
-			named := sessionName(snap.Session.Cookies, name)
-			if len(snap.Session.Cookies) > 0 && !named {
-				continue
-			}
-			out = append(out, c.cookieKey(name, value, named))
 		}
 	}
+	for _, p := range named.list {
+		out = append(out, c.cookieKey(p[0], p[1], true))
+	}
+	for _, p := range others.list {
+		out = append(out, c.cookieKey(p[0], p[1], false))
+	}
 	return out
+}
+
+// pairs keeps the first and the last cookies of many.
+type pairs struct {
+	list [][2]string
+	seen int
+}
+
+func (p *pairs) add(name, value string) {
+	if p.seen < maxKeys {
+		p.list = append(p.list, [2]string{name, value})
+	} else {
+		p.list[maxKeys/2+p.seen%(maxKeys/2)] = [2]string{name, value}
+	}
+	p.seen++
 }
 
 // Learned returns the session keys a response sets: cookies that the policy or a

@@ -123,7 +123,7 @@ func matchPath(pattern []policy.Segment, path string, named func(name, value str
 			return last || pattern[i+1].Rest && i+1 == len(pattern)-1
 		}
 		if last {
-			return after == "" && seg.Literal != "" // one trailing slash is the same resource
+			return after == "" // one trailing slash is the same resource
 		}
 		rest = after
 	}
