@@ -22,6 +22,10 @@ type Counters struct {
 	DeciderPanics int64
 	Faults        int64 // panics of our own, each of which cost an exchange
 	Refused       int64 // unknown host, CONNECT
+	Malformed     int64 // requests that are no HTTP or ambiguous
+	SlowHeads     int64 // request heads that did not come in time
+	Handshakes    int64 // TLS handshakes that failed
+	AcceptErrors  int64 // connections that could not be accepted
 	Oversize      int64 // held bodies over their bound
 	Slow          int64 // held bodies that did not come in time
 	BadReroutes   int64 // to an origin that the site does not have
@@ -30,8 +34,8 @@ type Counters struct {
 }
 
 type counters struct {
-	requests, active, connections, overLimit, answered, bypassed, clientGone atomic.Int64
-	panics, faults, refused, oversize, slow, badReroutes                     atomic.Int64
+	requests, active, connections, overLimit, answered, bypassed, clientGone                             atomic.Int64
+	panics, faults, refused, oversize, slow, badReroutes, malformed, slowHeads, handshakes, acceptErrors atomic.Int64
 
 	mu     sync.Mutex
 	errors map[string]int64
@@ -60,7 +64,7 @@ func (s *Server) Counters() Counters {
 	out := Counters{Requests: c.requests.Load(), Active: c.active.Load(), Connections: c.connections.Load(),
 		OverLimit: c.overLimit.Load(), Answered: c.answered.Load(), Bypassed: c.bypassed.Load(),
 		ClientGone: c.clientGone.Load(), DeciderPanics: c.panics.Load(), Faults: c.faults.Load(), Refused: c.refused.Load(),
-		Oversize: c.oversize.Load(), Slow: c.slow.Load(), BadReroutes: c.badReroutes.Load(),
+		Malformed: c.malformed.Load(), SlowHeads: c.slowHeads.Load(), Handshakes: c.handshakes.Load(), AcceptErrors: c.acceptErrors.Load(), Oversize: c.oversize.Load(), Slow: c.slow.Load(), BadReroutes: c.badReroutes.Load(),
 		OriginErrors: map[string]int64{}, PerSite: map[string]SiteCounters{}}
 	for name, p := range c.per {
 		out.PerSite[name] = SiteCounters{p.requests.Load(), p.errors.Load()}

@@ -1,14 +1,12 @@
 package edge
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
-	"slices"
-	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/throughline/throughline/internal/origin"
@@ -16,147 +14,119 @@ import (
 	"github.com/throughline/throughline/internal/wire"
 )
 
-// exchange is one request on its way through the Server. Its methods run in the
-// handler's goroutine.
+// exchange is one request on its way through the Server. It is used again for
+// the next request of its connection. Its methods run in one goroutine, but for
+// abort.
 type exchange struct {
-	s        *Server
-	w        http.ResponseWriter
-	rc       *http.ResponseController
-	r        *http.Request
+	s *Server
+	f front
+	// req is the request's head; ahead what has come of its body with it.
+	req   *wire.Message
+	ahead []byte
+
 	site     *site.Site
 	pools    *origin.Set
 	pool     *origin.Pool
 	target   string // in origin form
-	peer     netip.Addr
-	believed bool // the peer is a trusted proxy
-	ask      bool // a bypassed exchange asks nobody
+	believed bool   // the peer is a trusted proxy
+	ask      bool   // a bypassed exchange asks nobody
 	asked    wire.Phase
 	x        wire.Exchange
 
-	want   wire.Decision // what is wanted of bodies, over all phases
-	edits  []wire.Edit   // to the request head
-	body   *body         // of the request, nil without one
-	duplex bool          // response and request body may overlap
-	doomed bool          // the connection is not used again
+	want  wire.Decision // what is wanted of bodies, over all phases
+	edits []wire.Edit   // to the request head
+	up    upload
+	resp  wire.Message
+	down  download
+	begun bool // the response has begun to leave
+	last  bool // the visitor's connection is not used again
+	used  int  // of ahead, by the body
+	atEnd bool // a held response that ends with its connection has ended
+
+	reusable bool // the origin's connection is used again
+
+	out []byte // the request as it leaves
+	add []byte // the lines we add to a head
+
+	aborted atomic.Int32 // why it is called off; 0: it is not
+	mu      sync.Mutex
+	conn    *origin.Conn // in use, under mu for abort's sake
 }
 
-// ServeHTTP takes one request from its head to its end.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.counters.active.Add(1)
-	defer s.counters.active.Add(-1)
-	if s.closed.Load() {
-		panic(http.ErrAbortHandler) // it came while the last connections were closed
-	}
-	s.counters.requests.Add(1)
-	host := hostOnly(r.Host)
-	st := s.index.Find(host)
-	e := &exchange{s: s, w: w, rc: http.NewResponseController(w), r: r, site: st}
-	e.body = requestBody(r, e.rc, s.cfg.StallTimeout)
+// Why an exchange is called off.
+const (
+	clientLeft = iota + 1
+	cutOff
+	timeIsUp
+)
+
+// visitor is what the front knows of the connection.
+type visitor struct {
+	peer      netip.AddrPort
+	tls       bool
+	sni, alpn string
+	proto     string // "" : the request's own
+}
+
+// serve takes one request from its head to its end.
+func (e *exchange) serve(v *visitor) {
+	e.s.counters.active.Add(1)
+	defer e.s.counters.active.Add(-1)
+	e.reset()
+	e.s.counters.requests.Add(1)
+	st := e.s.index.Find(e.req.Host)
+	e.up.begin(e.req, e.ahead)
 	defer e.leave()
-	if st == nil || r.Method == http.MethodConnect {
-		s.counters.refused.Add(1)
+	if st == nil || e.req.Host == "" || e.req.Method == http.MethodConnect {
+		e.s.counters.refused.Add(1)
 		status := http.StatusMisdirectedRequest
-		if st != nil {
+		if e.req.Method == http.MethodConnect && st != nil {
 			status = http.StatusMethodNotAllowed
 		}
 		e.plain(status)
 		return
 	}
-	e.route(host)
+	e.route(st, v)
 	defer e.end()
+	if d := e.s.cfg.RequestTimeout; d > 0 {
+		defer time.AfterFunc(d, func() { e.abort(timeIsUp) }).Stop()
+	}
 	if e.request() {
-		e.relay()
+		e.relay(v)
 	}
 }
 
+func (e *exchange) reset() {
+	e.site, e.pools, e.pool = nil, nil, nil
+	e.ask, e.believed, e.begun, e.atEnd, e.reusable, e.asked, e.used = false, false, false, false, false, 0, 0
+	e.want, e.edits = wire.Decision{}, e.edits[:0]
+	e.x = wire.Exchange{}
+	e.aborted.Store(0)
+}
+
 // route fills in what is known at the head.
-func (e *exchange) route(host string) {
-	s, r, st := e.s, e.r, e.site
+func (e *exchange) route(st *site.Site, v *visitor) {
+	s := e.s
+	e.site = st
 	s.counters.per[st.Name].requests.Add(1)
 	e.pools = s.pools[st]
 	e.pool = e.pools.Pool("")
-	e.target = originForm(r)
-	peer := peerOf(r)
-	e.peer = peer.Addr()
-	client, believed := clientOf(peer.Addr(), r.Header, s.cfg.TrustedProxies)
-	e.believed = believed
+	e.target = e.req.OriginForm()
+	peer := v.peer.Addr()
+	var client netip.Addr
+	client, e.believed = clientOf(peer, e.req, s.cfg.TrustedProxies)
 	e.ask = st.Mode != site.Bypass && !st.Switch.Bypassed() && !s.bypass.Load()
 	if !e.ask {
 		s.counters.bypassed.Add(1)
 		return
 	}
-	e.x = wire.Exchange{ID: s.nextID.Add(1), Site: st.Name, Mode: string(st.Mode), Start: s.cfg.Clock(),
-		Conn: wire.Conn{Peer: peer, Client: client},
-		// net/http has lost the order and case of the fields: they are in order
-		// of their names. The own data plane brings them as they came.
-		Request: wire.Head{Method: r.Method, Target: e.target, Host: host, Proto: r.Proto, Fields: fields(r)}}
-	if r.TLS != nil {
-		e.x.Conn.TLS, e.x.Conn.SNI, e.x.Conn.ALPN = true, r.TLS.ServerName, r.TLS.NegotiatedProtocol
+	e.x.ID, e.x.Site, e.x.Mode, e.x.Start = s.nextID.Add(1), st.Name, string(st.Mode), s.cfg.Clock()
+	e.x.Conn = wire.Conn{Peer: v.peer, Client: client, TLS: v.tls, SNI: v.sni, ALPN: v.alpn}
+	e.x.Request = e.req.Head
+	e.x.Request.Target = e.target
+	if v.proto != "" {
+		e.x.Request.Proto = v.proto
 	}
-}
-
-// hostOnly is the host without port, in lower case, an IPv6 address without its
-// brackets.
-func hostOnly(h string) string {
-	if host, _, err := net.SplitHostPort(h); err == nil {
-		h = host
-	}
-	return strings.ToLower(strings.TrimSuffix(strings.Trim(h, "[]"), "."))
-}
-
-func peerOf(r *http.Request) netip.AddrPort {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
-	}
-	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
-}
-
-// originForm is the target as the origin gets it: as it was written, except that
-// the absolute form, which an origin reads like its path, becomes that path. A
-// rule must see what the origin sees.
-func originForm(r *http.Request) string {
-	raw := r.RequestURI
-	if strings.HasPrefix(raw, "/") || raw == "*" {
-		return raw
-	}
-	if _, rest, ok := strings.Cut(raw, "://"); ok {
-		switch i := strings.IndexAny(rest, "/?"); {
-		case i < 0 && r.Method == http.MethodOptions:
-			return "*"
-		case i < 0:
-			return "/"
-		case rest[i] == '?':
-			return "/" + rest[i:]
-		default:
-			return rest[i:]
-		}
-	}
-	return r.URL.RequestURI()
-}
-
-func fields(r *http.Request) []wire.Field { return sorted(r.Header, "Host", r.Host) }
-
-// sorted lists a header by name, with one field more when that has a value:
-// net/http keeps the Host apart.
-func sorted(h http.Header, name, value string) []wire.Field {
-	names := make([]string, 0, len(h)+1)
-	n := 0
-	for k, v := range h {
-		names = append(names, k)
-		n += len(v)
-	}
-	out := make([]wire.Field, 0, n+1)
-	if value != "" {
-		out = append(out, wire.Field{Name: name, Value: value})
-	}
-	slices.Sort(names)
-	for _, k := range names {
-		for _, v := range h[k] {
-			out = append(out, wire.Field{Name: k, Value: v})
-		}
-	}
-	return out
 }
 
 // decide asks the Decider, each phase once. Its panic costs its answer, never
@@ -196,22 +166,34 @@ func unavailable() *wire.Answer {
 // request asks at the request head and, when the body is held, at its end. It
 // tells whether the origin is to be asked.
 func (e *exchange) request() (goOn bool) {
-	if !e.ask {
-		return true
+	if e.ask {
+		if !e.take(e.decide(wire.PhaseRequestHead)) {
+			return false
+		}
+		e.up.limit = wanted(e.want.Request, e.want.Limit)
 	}
-	if !e.take(e.decide(wire.PhaseRequestHead)) {
+	if err := e.up.first(); err != nil {
+		e.uploadFailed(err)
 		return false
-	}
-	if e.body == nil {
-		e.x.ReqBody.Seen = true
-	} else {
-		e.body.limit = wanted(e.want.Request, e.want.Limit)
 	}
 	if e.want.Request != wire.BodyHold {
 		return true
 	}
 	return e.held() && e.take(e.decide(wire.PhaseRequestBody))
 }
+
+// wanted bounds what is kept of a body by what a Decision asks.
+func wanted(w wire.BodyWant, limit int) int {
+	switch {
+	case w == wire.BodyNone:
+		return 0
+	case limit <= 0:
+		return defaultLimit
+	}
+	return limit
+}
+
+const defaultLimit = 64 << 10
 
 // take follows a decision made before the origin is asked.
 func (e *exchange) take(d wire.Decision) (goOn bool) {
@@ -233,14 +215,19 @@ func (e *exchange) take(d wire.Decision) (goOn bool) {
 
 // held keeps the request body back until it is whole, too long or too slow.
 func (e *exchange) held() (goOn bool) {
-	if e.body == nil {
-		return true
+	if e.req.Continue && e.up.open() {
+		if err := e.f.interim(&goAhead); err != nil {
+			e.uploadFailed(err)
+			return false
+		}
 	}
-	held, slow, err := e.body.hold(e.s.cfg.HoldTimeout)
-	e.x.ReqBody = held
+	slow, err := e.up.hold(e)
+	e.up.publish(&e.x.ReqBody)
+	e.x.ReqBody.Truncated = e.x.ReqBody.Truncated || slow
+	e.x.ReqBody.Seen = true
 	switch {
 	case err != nil:
-		e.clientFailed(err)
+		e.uploadFailed(err)
 		return false
 	case slow:
 		e.s.counters.slow.Add(1)
@@ -249,7 +236,7 @@ func (e *exchange) held() (goOn bool) {
 			e.plain(http.StatusRequestTimeout)
 			return false
 		}
-	case held.Truncated:
+	case e.x.ReqBody.Truncated:
 		e.s.counters.oversize.Add(1)
 		if e.want.Refuse {
 			e.x.Err = "request body over its bound"
@@ -260,46 +247,90 @@ func (e *exchange) held() (goOn bool) {
 	return true
 }
 
-// context is the exchange's: it ends with the visitor, with the Server, or when
-// the time for requests is up.
-func (e *exchange) context() (context.Context, func()) {
-	ctx, stop := context.WithCancel(e.r.Context())
-	undo := context.AfterFunc(e.s.cut, stop)
-	stopTimer := func() {}
-	if d := e.s.cfg.RequestTimeout; d > 0 {
-		ctx, stopTimer = context.WithTimeout(ctx, d)
+// goAhead is the interim response that a client waits for when the origin is not
+// to be asked yet.
+var goAhead = func() (m wire.Message) {
+	_, _ = m.ParseResponse([]byte("HTTP/1.1 100 Continue\r\n\r\n"), wire.DefaultLimits)
+	return m
+}()
+
+// abort calls the exchange off: whoever waits for the origin wakes up. Safe to
+// call from any goroutine while the exchange lasts.
+func (e *exchange) abort(why int32) {
+	if !e.aborted.CompareAndSwap(0, why) {
+		return
 	}
-	return ctx, func() { undo(); stopTimer(); stop() }
+	e.mu.Lock()
+	if e.conn != nil {
+		e.conn.Sock.Abort()
+	}
+	e.mu.Unlock()
+}
+
+// adopt and release say which connection abort is to wake.
+func (e *exchange) adopt(c *origin.Conn) {
+	e.mu.Lock()
+	e.conn = c
+	e.mu.Unlock()
+	if e.aborted.Load() != 0 {
+		c.Sock.Abort()
+	}
+}
+
+func (e *exchange) release() *origin.Conn {
+	e.mu.Lock()
+	c := e.conn
+	e.conn = nil
+	e.mu.Unlock()
+	return c
 }
 
 // end asks for the last time, whatever happened before, a panic included.
 func (e *exchange) end() {
 	if v := recover(); v != nil {
-		defer panic(http.ErrAbortHandler)
-		e.doomed = true
-		if v != http.ErrAbortHandler {
-			e.s.counters.faults.Add(1)
-			e.s.cfg.Logger.Error("exchange broke", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-			e.x.Err = "fault"
+		e.s.counters.faults.Add(1)
+		e.s.cfg.Logger.Error("exchange broke", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		e.x.Err = "fault"
+		e.cut()
+	}
+	if e.ask {
+		if e.want.Request == wire.BodyCopy {
+			e.up.publish(&e.x.ReqBody)
+		} else if !e.up.present {
+			e.x.ReqBody.Seen = true
 		}
+		e.decide(wire.PhaseEnd)
 	}
-	if !e.ask {
-		return
+	// Only now, since the response's head lies in its buffer.
+	switch c := e.release(); {
+	case c == nil:
+	case e.reusable:
+		c.In.Take(c.In.Len())
+		c.Put()
+	default:
+		c.Close()
 	}
-	e.publish()
-	e.decide(wire.PhaseEnd)
 }
 
-// leave makes sure that nobody waits for the rest of a request body once the
-// exchange is over. net/http reads on for a while, to close without a reset; on
-// a connection that is not used again, so that what still comes can't be taken
-// for a request, that while is bounded here.
+// cut ends the response where it is, so that nobody takes it for whole.
+func (e *exchange) cut() {
+	e.last = true
+	e.f.cut()
+}
+
+// linger is how long what a visitor still sends is thrown away after the
+// exchange is over, so that the answer is not lost to a reset.
+const linger = 2 * time.Second
+
+// leave makes sure that nobody reads the request body any more once the exchange
+// is over.
 func (e *exchange) leave() {
-	if e.body == nil {
-		return
+	if e.up.first() != nil {
+		e.last = true
 	}
-	e.body.abandon()
-	if c := connOf(e.r.Context()); c != nil && e.doomed && e.r.ProtoMajor == 1 && !e.body.finished() {
-		time.AfterFunc(linger, c.closeRead)
+	if e.up.open() {
+		e.up.drain(e)
 	}
+	e.used = e.up.used()
+	e.up.end()
 }

@@ -8,39 +8,49 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"syscall"
 )
 
-// clientFailed ends an exchange whose request body broke off.
-func (e *exchange) clientFailed(err error) {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+// uploadFailed ends an exchange whose request body broke off or is no body.
+func (e *exchange) uploadFailed(err error) {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		e.s.counters.slow.Add(1)
 		e.x.Err = "request body too slow"
 		e.plain(http.StatusRequestTimeout)
-		return
+	case isFraming(err):
+		e.s.counters.malformed.Add(1)
+		e.x.Err = "request body malformed"
+		e.plain(http.StatusBadRequest)
+	default:
+		e.gone()
+		e.plain(http.StatusBadRequest) // a client that closed only its sending half reads it
 	}
-	e.gone()
-	e.plain(http.StatusBadRequest) // a client that closed only its sending half reads it
 }
 
 // originFailed answers for an origin that did not, and names the kind.
-func (e *exchange) originFailed(ctx context.Context, err error) {
-	// First the body: net/http ends the context for a stall as well.
-	if err := e.body.failure(); err != nil {
-		e.clientFailed(err)
+func (e *exchange) originFailed(err error) {
+	// First the body: its failure ends the wait for the origin too.
+	if err := e.up.failure(); err != nil {
+		e.uploadFailed(err)
 		return
 	}
-	if e.r.Context().Err() != nil {
+	why := e.aborted.Load()
+	switch why {
+	case clientLeft:
 		e.gone()
-		panic(http.ErrAbortHandler)
-	}
-	if errors.Is(ctx.Err(), context.Canceled) {
+		e.cut()
+		return
+	case cutOff:
 		e.x.Err = "cut off by us"
-		panic(http.ErrAbortHandler)
+		e.cut()
+		return
 	}
 	kind := originKind(err)
 	status := http.StatusBadGateway
+	if why == timeIsUp {
+		kind = "timeout"
+	}
 	if kind == "timeout" {
 		status = http.StatusGatewayTimeout
 	}
@@ -71,9 +81,12 @@ func originKind(err error) string {
 		return "unreachable"
 	case errors.As(err, &alert), errors.As(err, &record):
 		return "tls"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
-		strings.Contains(err.Error(), "server closed idle connection"): // net/http gives it no type
+	case errors.Is(err, errSilent), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "reset"
 	}
 	return "broken" // it answered something that is no HTTP
 }
+
+// timedOut tells a failure that a repetition would only make longer.
+func timedOut(err error) bool { return originKind(err) == "timeout" }

@@ -42,7 +42,7 @@ func TestOriginsThatFail(t *testing.T) {
 			conn := dial(t, s.addr)
 			conn.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 			text := http.StatusText(c.status) + "\n"
-			want := fmt.Sprintf("HTTP/1.1 %d %sContent-Length: %d\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%s",
+			want := fmt.Sprintf("HTTP/1.1 %d %sContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s",
 				c.status, strings.Replace(text, "\n", "\r\n", 1), len(text), text)
 			if got := conn.bytes(len(want)); got != want {
 				t.Errorf("got\n%q, want\n%q", got, want)

@@ -69,6 +69,7 @@ func (r *recorder) Decide(x *wire.Exchange, p wire.Phase) wire.Decision {
 	r.seen[x.ID] = append(r.seen[x.ID], p)
 	if p == wire.PhaseEnd {
 		c := *x
+		c.Request, c.Response = kept(x.Request), kept(x.Response)
 		c.ReqBody.Bytes = append([]byte(nil), x.ReqBody.Bytes...)
 		c.RespBody.Bytes = append([]byte(nil), x.RespBody.Bytes...)
 		r.ended = append(r.ended, c)
@@ -79,6 +80,17 @@ func (r *recorder) Decide(x *wire.Exchange, p wire.Phase) wire.Decision {
 		return wire.Decision{}
 	}
 	return r.decide(x, p)
+}
+
+// kept copies a head, which is only lent.
+func kept(h wire.Head) wire.Head {
+	h.Method, h.Target, h.Host, h.Reason, h.Proto = strings.Clone(h.Method), strings.Clone(h.Target), strings.Clone(h.Host), strings.Clone(h.Reason), strings.Clone(h.Proto)
+	fields := h.Fields
+	h.Fields = nil
+	for _, f := range fields {
+		h.Fields = append(h.Fields, wire.Field{Name: strings.Clone(f.Name), Value: strings.Clone(f.Value)})
+	}
+	return h
 }
 
 // one waits for an exchange to end and returns it with the phases asked.

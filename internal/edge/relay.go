@@ -1,186 +1,167 @@
 package edge
 
 import (
-	"context"
+	"errors"
+	"io"
 	"net/http"
-	"net/http/httptrace"
-	"net/textproto"
-	"net/url"
-	"strconv"
 	"strings"
-	"sync"
 
+	"github.com/throughline/throughline/internal/origin"
 	"github.com/throughline/throughline/internal/wire"
 )
 
+// errSilent says that the origin ended the connection without an answer.
+var errSilent = errors.New("edge: the origin closed the connection without an answer")
+
 // relay sends the request to the origin and the response back.
-func (e *exchange) relay() {
-	if e.body != nil {
-		e.duplex = e.rc.EnableFullDuplex() == nil // HTTP/2 is so by nature, and says so with an error
+func (e *exchange) relay(v *visitor) {
+	e.f.watch()
+	err := e.send(v)
+	if err == nil {
+		err = e.response()
 	}
-	ctx, cancel := e.context()
-	defer cancel()
-	early := &early{w: e.w}
-	resp, err := e.pool.RoundTrip(e.outgoing(httptrace.WithClientTrace(ctx, early.trace())))
-	early.stop()
+	e.f.unwatch()
 	if err != nil {
-		e.originFailed(ctx, err)
-		return
+		e.originFailed(err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	removed := upgradeType(resp.Header)
-	removeHopByHop(resp.Header)
-	if e.ask && !e.response(resp) {
-		return
-	}
-	if resp.StatusCode == http.StatusSwitchingProtocols {
-		e.upgrade(resp, removed)
-		return
-	}
-	e.respond(ctx, resp)
 }
 
-// response asks about the response head. It tells whether the origin's response
-// is to be relayed.
-func (e *exchange) response(resp *http.Response) (goOn bool) {
-	e.publish()
-	e.x.RespTime = e.s.cfg.Clock()
-	e.x.Response = wire.Head{Status: resp.StatusCode, Reason: strings.TrimPrefix(resp.Status, strconv.Itoa(resp.StatusCode)+" "),
-		Proto: resp.Proto, Fields: sorted(resp.Header, "", "")}
-	if e.want.Request == wire.BodyCopy {
-		// The request has left: its edits come too late, an answer does not.
-		if d := e.decide(wire.PhaseRequestBody); d.Answer != nil {
-			e.answer(d.Answer)
-			return false
+// send sends the request and reads the beginning of the answer. A pooled
+// connection that turns out to have ended is replaced: at no risk when nothing
+// was sent, and once when a repetition does no harm (RFC 9110 9.2.2).
+func (e *exchange) send(v *visitor) error {
+	body, whole := e.up.ready()
+	e.out = e.head(v, e.out[:0])
+	inline := whole && len(body) <= maxInline
+	if inline {
+		e.out = append(e.out, body...)
+	}
+	for repeated := false; ; {
+		c, err := e.pool.Get(e.f.context())
+		if err != nil {
+			return err
 		}
-	}
-	if e.want.Response == wire.BodyNone {
-		e.x.RespBody.Seen = true
-	}
-	d := e.decide(wire.PhaseResponseHead)
-	if d.Answer != nil {
-		e.answer(d.Answer)
-		return false
-	}
-	edit(resp.Header, d.Edits)
-	return true
-}
-
-// publish gives the Decider what is known of the request body by now.
-func (e *exchange) publish() {
-	if e.body != nil && e.want.Request == wire.BodyCopy {
-		e.body.publish(&e.x.ReqBody)
-	}
-}
-
-// outgoing builds the request for the origin: hop-by-hop fields out, the
-// visitor's address in, everything else as it came.
-func (e *exchange) outgoing(ctx context.Context) *http.Request {
-	r := e.r
-	out := &http.Request{Method: r.Method, URL: e.url(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: r.Header.Clone(), ContentLength: r.ContentLength, Host: r.Host}
-	if e.body != nil {
-		out.Body = e.body
-	}
-	if r.ContentLength < 0 {
-		// Trailers are known once the body has been read, some of them announced.
-		out.Trailer = http.Header{}
-		for k := range r.Trailer {
-			out.Trailer[k] = nil
+		e.adopt(c)
+		var sent bool
+		if inline {
+			c.Sock.DueRead(e.pool.HeaderTimeout())
+			sent, err = c.Exchange(e.out)
+		} else {
+			sent, err = e.stream(c, body, whole)
 		}
-		if e.body != nil {
-			out.Body = trailing{e.body, r, out.Trailer}
-		}
-	}
-	upgrade := upgradeType(r.Header)
-	removeHopByHop(out.Header)
-	if upgrade != "" && !isHTTP2(upgrade) {
-		out.Header["Connection"], out.Header["Upgrade"] = []string{"Upgrade"}, []string{upgrade}
-	}
-	if e.want.Request == wire.BodyHold {
-		delete(out.Header, "Expect") // it was met when the body was read
-	}
-	if _, ok := out.Header["User-Agent"]; !ok {
-		out.Header["User-Agent"] = []string{""} // else net/http names itself
-	}
-	forward(out.Header, r, e.peer, e.believed)
-	edit(out.Header, e.edits)
-	return out.WithContext(ctx)
-}
-
-// url keeps the target as it was written.
-func (e *exchange) url() *url.URL {
-	u := e.pool.Base()
-	if strings.HasPrefix(e.target, "//") {
-		// Opaque would be taken for a host here.
-		u.Path, u.RawPath, u.RawQuery, u.ForceQuery = e.r.URL.Path, e.r.URL.RawPath, e.r.URL.RawQuery, e.r.URL.ForceQuery
-		return &u
-	}
-	path, query, has := strings.Cut(e.target, "?")
-	u.Opaque, u.RawQuery, u.ForceQuery = path, query, has && query == ""
-	return &u
-}
-
-// trailing passes a request's trailers on when its body has ended.
-type trailing struct {
-	*body
-	from *http.Request
-	to   http.Header
-}
-
-func (t trailing) Read(p []byte) (int, error) {
-	n, err := t.body.Read(p)
-	if err != nil && t.finished() {
-		for k, v := range t.from.Trailer {
-			t.to[k] = v
-		}
-	}
-	return n, err
-}
-
-// early relays interim responses (1xx). The transport tells of them in its own
-// goroutine, if need be after the round trip has ended.
-type early struct {
-	mu   sync.Mutex
-	w    http.ResponseWriter
-	over bool
-}
-
-func (i *early) stop() {
-	i.mu.Lock()
-	i.over = true
-	i.mu.Unlock()
-}
-
-func (i *early) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		// 100 goes out when the transport begins to read the body.
-		if i.over || code == http.StatusContinue || code == http.StatusSwitchingProtocols {
+		if err == nil {
 			return nil
 		}
-		to := i.w.Header()
-		for k, v := range h {
-			to[k] = v
+		if e.aborted.Load() != 0 || e.up.failure() != nil {
+			return err
 		}
-		removeHopByHop(to)
-		i.w.WriteHeader(code)
-		clear(to)
-		return nil
-	}}
+		if c.Used() && inline && c.In.Len() == 0 && (!sent || idempotent(e.req.Method) && !repeated && !timedOut(err)) {
+			repeated = repeated || sent
+			e.release().Close()
+			continue
+		}
+		if !sent && (err == wire.ErrStale || err == wire.ErrPoisoned) { // a body that streams waits for a good connection
+			e.release().Close()
+			continue
+		}
+		return err
+	}
 }
 
-// upgradeType is the protocol a message asks to switch to, "" if none.
-func upgradeType(h http.Header) string {
-	for _, v := range h["Connection"] {
-		for t := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(t), "upgrade") {
-				return h.Get("Upgrade")
-			}
+// maxInline is the longest body that leaves in one write with its head.
+const maxInline = 64 << 10
+
+// stream sends the head and what there is of the body, and lets the pump send
+// the rest while the answer is awaited.
+func (e *exchange) stream(c *origin.Conn, body []byte, whole bool) (sent bool, err error) {
+	if err := c.Fresh(); err != nil {
+		return false, err
+	}
+	if _, err := c.Write(e.out); err != nil {
+		return true, err
+	}
+	if len(body) > 0 {
+		if _, err := c.Write(body); err != nil {
+			return true, err
 		}
 	}
-	return ""
+	if whole {
+		c.Sock.DueRead(e.pool.HeaderTimeout())
+	} else {
+		e.up.pass(e, c)
+	}
+	return true, c.Fill()
+}
+
+func idempotent(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// never go on: they are between two proxies.
+var never = wire.Of(wire.ProxyConnection, wire.ProxyAuth)
+
+// head appends the request's head as the origin gets it: what belongs to the
+// visitor's connection is left out, his address put in, all else as it came.
+func (e *exchange) head(v *visitor, dst []byte) []byte {
+	m := e.req
+	r := wire.Rewrite{Target: e.target, Edits: e.edits, Drop: never}
+	e.add = e.add[:0]
+	if m.Has(wire.Connection) || m.Has(wire.TE) || m.Has(wire.Upgrade) || m.Has(wire.KeepAlive) {
+		e.hops(&r)
+	}
+	if e.want.Request == wire.BodyHold || v.proto != "" {
+		r.Drop |= wire.Of(wire.Expect) // it was met when the body was read
+	}
+	e.forwarded(v, &r)
+	r.Add = e.add
+	return m.Append(dst, &r)
+}
+
+// hops decides about the fields of one connection only (RFC 9110 7.6.1). What a
+// browser sends, keep-alive and no more, goes on untouched.
+func (e *exchange) hops(r *wire.Rewrite) {
+	m := e.req
+	trailers := false
+	for i := range m.Fields {
+		if m.Kind(i) == wire.TE {
+			trailers = trailers || hasToken(m.Fields[i].Value, "trailers")
+		}
+	}
+	upgrade := ""
+	if m.Upgrades && m.Minor == 1 {
+		upgrade = m.Get("Upgrade")
+	}
+	if upgrade != "" && isHTTP2(upgrade) {
+		upgrade = ""
+	}
+	r.Drop |= wire.Of(wire.TE, wire.Nominated, wire.Upgrade)
+	if trailers {
+		e.add = append(e.add, "TE: trailers\r\n"...)
+	}
+	switch {
+	case upgrade != "" && !m.Has(wire.Nominated) && !m.Close && !m.Has(wire.TE):
+		r.Drop &^= wire.Of(wire.Upgrade)
+	case upgrade != "":
+		r.Drop |= wire.Of(wire.Connection, wire.KeepAlive)
+		e.add = append(e.add, "Connection: Upgrade\r\n"...)
+		e.add = wire.AppendField(e.add, "Upgrade", upgrade)
+	case m.Close, m.Upgrades, m.Has(wire.Nominated), m.Has(wire.TE), m.Has(wire.KeepAlive):
+		r.Drop |= wire.Of(wire.Connection, wire.KeepAlive)
+	}
+}
+
+// hasToken looks for a word in a list.
+func hasToken(list, word string) bool {
+	for t := range strings.SplitSeq(list, ",") {
+		if strings.EqualFold(strings.TrimSpace(t), word) {
+			return true
+		}
+	}
+	return false
 }
 
 // isHTTP2 tells of a switch to HTTP/2 in the clear. It is not passed on: what
@@ -195,36 +176,85 @@ func isHTTP2(upgrade string) bool {
 	return false
 }
 
-// removeHopByHop drops what belongs to one connection only (RFC 9110 7.6.1).
-func removeHopByHop(h http.Header) {
-	for _, v := range h["Connection"] {
-		for name := range strings.SplitSeq(v, ",") {
-			if name = strings.TrimSpace(name); name != "" {
-				h.Del(name)
+// maxInterim bounds the 1xx responses before the one that counts.
+const maxInterim = 32
+
+var errTooMany = errors.New("edge: too many interim responses")
+
+// response reads the response's head and relays it. An error says that the
+// origin gave none.
+func (e *exchange) response() error {
+	c := e.conn
+	m := &e.resp
+	for interim := 0; ; {
+		n, err := m.ParseResponse(c.In.Bytes(), e.pool.Limits())
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			if err := c.Fill(); err != nil {
+				return silent(err)
+			}
+			continue
+		}
+		if m.Status >= 200 || m.Status == http.StatusSwitchingProtocols {
+			return e.received(n)
+		}
+		if interim++; interim > maxInterim {
+			return errTooMany
+		}
+		// 100 is for those who wait for it.
+		if (m.Status != http.StatusContinue || e.req.Continue && e.want.Request != wire.BodyHold) && e.req.Minor == 1 {
+			if e.f.interim(m) != nil {
+				e.abort(clientLeft)
 			}
 		}
-	}
-	trailers := false
-	for _, v := range h["Te"] {
-		for t := range strings.SplitSeq(v, ",") {
-			trailers = trailers || strings.EqualFold(strings.TrimSpace(t), "trailers")
-		}
-	}
-	for _, name := range []string{"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate",
-		"Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade"} {
-		delete(h, name)
-	}
-	if trailers {
-		h["Te"] = []string{"trailers"}
+		c.In.Take(n)
 	}
 }
 
-// edit changes a header as a Decider asked.
-func edit(h http.Header, edits []wire.Edit) {
-	for _, d := range edits {
-		h.Del(d.Name)
-		if d.Value != "" {
-			h.Set(d.Name, d.Value)
+// silent names the end of a connection that should have brought a response.
+func silent(err error) error {
+	if err == io.EOF {
+		return errSilent
+	}
+	return err
+}
+
+// received asks about the response head of n bytes and relays what follows.
+func (e *exchange) received(n int) error {
+	e.f.unwatch()
+	e.edits = e.edits[:0]
+	if e.ask && !e.judged() {
+		return nil
+	}
+	if e.resp.Status == http.StatusSwitchingProtocols {
+		return e.upgrade(n)
+	}
+	return e.respond(n)
+}
+
+// judged asks about the response head. It tells whether the origin's response is
+// to be relayed.
+func (e *exchange) judged() (goOn bool) {
+	e.x.RespTime = e.s.cfg.Clock()
+	e.x.Response = e.resp.Head
+	if e.want.Request == wire.BodyCopy {
+		e.up.publish(&e.x.ReqBody)
+		// The request has left: its edits come too late, an answer does not.
+		if d := e.decide(wire.PhaseRequestBody); d.Answer != nil {
+			e.answer(d.Answer)
+			return false
 		}
 	}
+	if e.want.Response == wire.BodyNone {
+		e.x.RespBody.Seen = true
+	}
+	d := e.decide(wire.PhaseResponseHead)
+	if d.Answer != nil {
+		e.answer(d.Answer)
+		return false
+	}
+	e.edits = append(e.edits, d.Edits...)
+	return true
 }

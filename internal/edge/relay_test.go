@@ -42,12 +42,17 @@ func TestNothingIsAdded(t *testing.T) {
 			"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n<html", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n<html"},
 		"what stands there stays": {
 			"GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: br\r\nUser-Agent: \r\nX-B: 2\r\nX-B: 1\r\n\r\n",
-			"GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: br\r\nX-B: 2\r\nX-B: 1\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: a\r\nX-Forwarded-Proto: http\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: br\r\nUser-Agent: \r\nX-B: 2\r\nX-B: 1\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: a\r\nX-Forwarded-Proto: http\r\n\r\n",
 			"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\nDate: never\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\nzz",
 			"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\nDate: never\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\nzz"},
+		"order, case and spacing stay": {
+			"GET / HTTP/1.1\r\nz-last:first \r\nHOST:\ta\r\nCookie: b=2;a=1\r\naccept:  */*\r\nConnection: keep-alive\r\n\r\n",
+			"GET / HTTP/1.1\r\nz-last:first \r\nHOST:\ta\r\nCookie: b=2;a=1\r\naccept:  */*\r\nConnection: keep-alive\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: a\r\nX-Forwarded-Proto: http\r\n\r\n",
+			"HTTP/1.1 200 Fine  \r\nsErVeR:x\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\ncontent-length:0\r\nA: 1\r\n\r\n",
+			"HTTP/1.1 200 Fine  \r\nsErVeR:x\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\ncontent-length:0\r\nA: 1\r\n\r\n"},
 		"hop-by-hop goes": {
-			"GET / HTTP/1.1\r\nHost: a\r\nConnection: X-Secret, X-Forwarded-For, keep-alive\r\nX-Secret: 1\r\nKeep-Alive: 5\r\nTE: trailers, deflate\r\n\r\n",
-			"GET / HTTP/1.1\r\nHost: a\r\nTe: trailers\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: a\r\nX-Forwarded-Proto: http\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: a\r\nConnection: X-Secret, keep-alive\r\nx-secret: 1\r\nKeep-Alive: 5\r\nTE: trailers, deflate\r\nProxy-Authorization: x\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: a\r\nX-Forwarded-Proto: http\r\n\r\n",
 			"HTTP/1.1 200 OK\r\nConnection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nContent-Length: 0\r\n\r\n",
 			"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
 		"HEAD keeps its length": {
@@ -63,8 +68,8 @@ func TestNothingIsAdded(t *testing.T) {
 			"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
 			"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
 		"trailers": {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "",
-			"HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nX-Sum: 7\r\nX-More: 8\r\n\r\n",
-			"HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nX-More: 8\r\nX-Sum: 7\r\n\r\n"},
+			"HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2;ext=1\r\nab\r\n0\r\nX-Sum: 7\r\nX-More: 8\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2;ext=1\r\nab\r\n0\r\nX-Sum: 7\r\nX-More: 8\r\n\r\n"},
 		"an odd target": {"GET /a%2Fb/../c;d=%7e?x=%zz&&=|^ HTTP/1.1\r\nHost: a\r\n\r\n",
 			"GET /a%2Fb/../c;d=%7e?x=%zz&&=|^ HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: a\r\nX-Forwarded-Proto: http\r\n\r\n",
 			"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
@@ -105,10 +110,10 @@ func TestAnAbsoluteTargetHidesNoPath(t *testing.T) {
 	rec := newRecorder(nil)
 	s := start(t, origin, rec, nil)
 	for target, want := range map[string]string{
-		"http://shop.example/login?a=1": "/login?a=1", "http://shop.example": "/", "http://shop.example?q": "/?q", "HTTP://u@shop.example/x//y": "/x//y",
+		"http://shop.example/login?a=1": "/login?a=1", "http://shop.example": "/", "http://shop.example?q": "/?q", "HTTP://Shop.Example/x//y": "/x//y",
 	} {
 		c := dial(t, s.addr)
-		c.send("GET " + target + " HTTP/1.1\r\nHost: other\r\n\r\n")
+		c.send("GET " + target + " HTTP/1.1\r\nHost: shop.example\r\n\r\n")
 		c.head()
 		x, _ := rec.one(t)
 		line, _, _ := strings.Cut(<-heads, "\r\n")
@@ -132,11 +137,11 @@ func TestTheExchangeIsFilled(t *testing.T) {
 	if x.Conn.Client.String() != "198.51.100.7" || x.Conn.Peer.String() != c.LocalAddr().String() || x.Conn.TLS {
 		t.Errorf("%+v", x.Conn)
 	}
-	want := []wire.Field{{Name: "Host", Value: "SHOP.example.:8080"}, {Name: "A", Value: "1"}, {Name: "B", Value: "2"}, {Name: "X-Forwarded-For", Value: "198.51.100.7"}}
+	want := []wire.Field{{Name: "Host", Value: "SHOP.example.:8080"}, {Name: "X-Forwarded-For", Value: "198.51.100.7"}, {Name: "b", Value: "2"}, {Name: "A", Value: "1"}}
 	if r := x.Request; r.Method != "GET" || r.Target != "/p?q" || r.Host != "shop.example" || r.Proto != "HTTP/1.1" || fmt.Sprint(r.Fields) != fmt.Sprint(want) {
 		t.Errorf("%+v", r)
 	}
-	if r := x.Response; r.Status != 299 || r.Reason != "Very Fine" || r.Fields[1] != (wire.Field{Name: "X-A", Value: "2"}) {
+	if r := x.Response; r.Status != 299 || r.Reason != "Very Fine" || r.Fields[2] != (wire.Field{Name: "X-A", Value: "2"}) {
 		t.Errorf("%+v", r)
 	}
 }

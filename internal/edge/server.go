@@ -52,10 +52,6 @@ type Config struct {
 	MaxConns       int // visitors' connections; 32,768
 }
 
-// linger is how long what a visitor still sends is thrown away after the
-// exchange is over, so that the answer is not lost to a reset.
-const linger = 2 * time.Second
-
 // last bounds how long Shutdown waits for exchanges that it has cut off.
 const last = 5 * time.Second
 
@@ -64,21 +60,23 @@ type Server struct {
 	cfg      Config
 	decider  Decider
 	index    *site.Index
+	sweeper  *wire.Sweeper
 	pools    map[*site.Site]*origin.Set
 	counters counters
 	nextID   atomic.Uint64
 	bypass   atomic.Bool
-	closed   atomic.Bool // no exchange may begin any more
+	draining atomic.Bool // connections end with the exchange they are in
 	cut      context.Context
 	cutOff   context.CancelFunc
+	streams  *handoff
+	h2       *http.Server
 
-	mu       sync.Mutex
-	started  bool
-	closing  bool
-	servers  []*http.Server
-	addrs    []net.Addr
-	upgraded map[net.Conn]struct{}
-	running  sync.WaitGroup // listeners
+	mu        sync.Mutex
+	started   bool
+	closing   bool
+	listeners []net.Listener
+	visits    map[*visit]struct{}
+	running   sync.WaitGroup // listeners and visits
 }
 
 // New checks the configuration; Start begins to listen.
@@ -92,6 +90,9 @@ func New(cfg Config, d Decider) (*Server, error) {
 	def(&cfg.HoldTimeout, 10*time.Second)
 	def(&cfg.StallTimeout, 5*time.Minute)
 	def(&cfg.IdleTimeout, 75*time.Second)
+	if cfg.Origin.StallTimeout == 0 {
+		cfg.Origin.StallTimeout = cfg.StallTimeout
+	}
 	if cfg.MaxHead == 0 {
 		cfg.MaxHead = 64 << 10
 	}
@@ -108,10 +109,10 @@ func New(cfg Config, d Decider) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, decider: d, index: site.NewIndex(cfg.Sites), pools: map[*site.Site]*origin.Set{},
-		upgraded: map[net.Conn]struct{}{}}
+		sweeper: wire.NewSweeper(), visits: map[*visit]struct{}{}, streams: newHandoff()}
 	s.cut, s.cutOff = context.WithCancel(context.Background())
 	for _, st := range cfg.Sites {
-		p, err := origin.Open(st, cfg.Origin)
+		p, err := origin.Open(st, cfg.Origin, s.sweeper)
 		if err != nil {
 			return nil, err
 		}
@@ -160,12 +161,12 @@ func (s *Server) Start() error {
 	if s.started || s.closing {
 		return errors.New("edge: started before")
 	}
-	var open []net.Listener
+	var confs []*tls.Config
 	fail := func(err error) error {
-		for _, o := range open {
+		for _, o := range s.listeners {
 			_ = o.Close()
 		}
-		s.servers, s.addrs = nil, nil
+		s.listeners = nil
 		return err
 	}
 	for _, l := range s.cfg.Listeners {
@@ -177,33 +178,21 @@ func (s *Server) Start() error {
 		if err != nil {
 			return fail(err)
 		}
-		open = append(open, ln)
-		s.servers = append(s.servers, &http.Server{
-			Handler: s, TLSConfig: conf, ConnContext: withConn,
-			ReadHeaderTimeout: s.cfg.HeadTimeout, IdleTimeout: s.cfg.IdleTimeout, MaxHeaderBytes: s.cfg.MaxHead,
-			ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
-			// Requests like OPTIONS * belong to the origin too.
-			DisableGeneralOptionsHandler: true,
-		})
-		s.addrs = append(s.addrs, ln.Addr())
+		s.listeners, confs = append(s.listeners, ln), append(confs, conf)
 	}
-	for i, ln := range open {
-		s.running.Go(func() { s.serve(s.servers[i], listener{ln, s}) })
+	for i, ln := range s.listeners {
+		s.running.Go(func() { s.accept(ln, confs[i]) })
 	}
+	s.h2 = &http.Server{
+		Handler: s, TLSConfig: &tls.Config{NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12},
+		ReadHeaderTimeout: s.cfg.HeadTimeout, IdleTimeout: s.cfg.IdleTimeout, MaxHeaderBytes: s.cfg.MaxHead,
+		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
+		// Requests like OPTIONS * belong to the origin too.
+		DisableGeneralOptionsHandler: true,
+	}
+	s.running.Go(func() { _ = s.h2.Serve(s.streams) })
 	s.started = true
 	return nil
-}
-
-func (s *Server) serve(srv *http.Server, ln net.Listener) {
-	var err error
-	if srv.TLSConfig != nil {
-		err = srv.ServeTLS(ln, "", "")
-	} else {
-		err = srv.Serve(ln)
-	}
-	if !errors.Is(err, http.ErrServerClosed) {
-		s.cfg.Logger.Error("listener ended", "listen", ln.Addr().String(), "error", err.Error())
-	}
 }
 
 // tlsConfig is a listener's, nil without TLS.
@@ -229,7 +218,11 @@ func (s *Server) tlsConfig(l Listener) (*tls.Config, error) {
 func (s *Server) Addrs() []net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]net.Addr(nil), s.addrs...)
+	out := make([]net.Addr, len(s.listeners))
+	for i, ln := range s.listeners {
+		out[i] = ln.Addr()
+	}
+	return out
 }
 
 // SetBypass turns the bypass of all sites on or off, from the next request on.
@@ -240,29 +233,28 @@ func (s *Server) SetBypass(on bool) { s.bypass.Store(on) }
 // exchange has ended and the Decider has been told, unless the error says that
 // some hang.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.draining.Store(true)
 	s.mu.Lock()
 	s.closing = true
-	servers := append([]*http.Server(nil), s.servers...)
-	s.mu.Unlock()
-	errs := make([]error, len(servers))
-	var wg sync.WaitGroup
-	for i, srv := range servers {
-		wg.Go(func() {
-			if errs[i] = srv.Shutdown(ctx); errs[i] != nil {
-				s.cutOff()
-				_ = srv.Close()
-			}
-		})
+	for _, ln := range s.listeners {
+		_ = ln.Close()
 	}
-	wg.Wait()
+	s.mu.Unlock()
+	var errs []error
+	if s.h2 != nil {
+		if err := s.h2.Shutdown(ctx); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := s.drained(ctx); err != nil {
+		errs = append(errs, err)
+	}
 	s.cutOff()
-	s.mu.Lock()
-	for c := range s.upgraded {
-		_ = c.Close()
+	if s.h2 != nil {
+		_ = s.h2.Close()
 	}
-	s.mu.Unlock()
-	s.running.Wait()
-	s.closed.Store(true)
+	_ = s.streams.Close()
+	s.each(func(v *visit) { v.abort() })
 	errs = append(errs, s.settle())
 	for _, p := range s.pools {
 		p.Close()
@@ -270,31 +262,55 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// settle waits until the last exchange has told its end.
-func (s *Server) settle() error {
+// drained ends idle connections and waits for the others, but for upgraded ones.
+func (s *Server) drained(ctx context.Context) error {
+	s.each(func(v *visit) {
+		if !v.busy.Load() {
+			v.sock.Abort()
+		}
+	})
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	end := time.Now().Add(last)
-	for s.counters.active.Load() > 0 {
-		if time.Now().After(end) {
-			return fmt.Errorf("edge: %d exchanges hang", s.counters.active.Load())
+	for {
+		left := 0
+		s.each(func(v *visit) {
+			if !v.upgraded.Load() {
+				left++
+			}
+		})
+		if left == 0 {
+			return nil
 		}
-		<-tick.C
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
 	}
-	return nil
 }
 
-// track keeps an upgraded connection for Shutdown.
-func (s *Server) track(c net.Conn) (forget func()) {
+func (s *Server) each(do func(*visit)) {
 	s.mu.Lock()
-	s.upgraded[c] = struct{}{}
-	if s.closing && s.cut.Err() != nil {
-		_ = c.Close()
+	defer s.mu.Unlock()
+	for v := range s.visits {
+		do(v)
 	}
-	s.mu.Unlock()
-	return func() {
-		s.mu.Lock()
-		delete(s.upgraded, c)
-		s.mu.Unlock()
+}
+
+// settle waits until the last connection and the last exchange have ended.
+func (s *Server) settle() error {
+	ended := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		for s.counters.active.Load() > 0 { // those of HTTP/2 run in goroutines of net/http
+			time.Sleep(time.Millisecond)
+		}
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(last):
+		return fmt.Errorf("edge: %d exchanges hang", s.counters.active.Load())
 	}
 }

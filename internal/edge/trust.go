@@ -1,10 +1,11 @@
 package edge
 
 import (
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/throughline/throughline/internal/wire"
 )
 
 // clientOf works out the visitor's address. Headers are only believed when the
@@ -13,29 +14,60 @@ import (
 // read ends the walk at the last address that could. When both headers are
 // there X-Forwarded-For is used, since proxies that write Forwarded pass the
 // other on, but seldom the other way round.
-func clientOf(peer netip.Addr, h http.Header, trusted []netip.Prefix) (client netip.Addr, believed bool) {
+func clientOf(peer netip.Addr, m *wire.Message, trusted []netip.Prefix) (client netip.Addr, believed bool) {
 	peer = peer.Unmap()
 	if !isTrusted(peer, trusted) {
 		return peer, false
 	}
-	var hops []string
-	if v := h["X-Forwarded-For"]; len(v) > 0 {
-		hops = strings.Split(strings.Join(v, ","), ",")
-	} else if v := h["Forwarded"]; len(v) > 0 {
-		hops = forwardedFor(strings.Join(v, ","))
-	}
 	client = peer
-	for i := len(hops) - 1; i >= 0; i-- {
-		a, ok := hopAddr(hops[i])
-		if !ok {
-			break
+	if !m.Has(wire.ForwardedFor) {
+		if m.Has(wire.Forwarded) {
+			hops := forwardedFor(joined(m, wire.Forwarded))
+			for i := len(hops) - 1; i >= 0; i-- {
+				if a, ok := hopAddr(hops[i]); !ok {
+					break
+				} else if client = a; !isTrusted(a, trusted) {
+					break
+				}
+			}
 		}
-		client = a
-		if !isTrusted(a, trusted) {
-			break
+		return client, true
+	}
+	for i := len(m.Fields) - 1; i >= 0; i-- {
+		if m.Kind(i) != wire.ForwardedFor {
+			continue
+		}
+		for list := m.Fields[i].Value; ; {
+			at := strings.LastIndexByte(list, ',')
+			a, ok := hopAddr(list[at+1:])
+			if !ok {
+				return client, true
+			}
+			if client = a; !isTrusted(a, trusted) {
+				return client, true
+			}
+			if at < 0 {
+				break
+			}
+			list = list[:at]
 		}
 	}
 	return client, true
+}
+
+// joined is the values of all fields of a kind as one list.
+func joined(m *wire.Message, k wire.Kind) string {
+	out, first := "", true
+	for i := range m.Fields {
+		if m.Kind(i) == k {
+			if first {
+				out, first = m.Fields[i].Value, false
+			} else {
+				out += ", " + m.Fields[i].Value
+			}
+		}
+	}
+	return out
 }
 
 func isTrusted(a netip.Addr, trusted []netip.Prefix) bool {
@@ -135,48 +167,74 @@ func unquote(s string) string {
 	return b.String()
 }
 
-// forward sets the headers that tell the origin about the visitor. What an
+// forwarded adds the fields that tell the origin about the visitor. What an
 // untrusted peer says of itself is replaced.
-func forward(out http.Header, r *http.Request, peer netip.Addr, believed bool) {
-	hop := peer.Unmap().WithZone("")
-	chain := hop.String()
-	switch prior := r.Header["X-Forwarded-For"]; {
-	case !believed:
-		for _, name := range []string{"Forwarded", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port"} {
-			delete(out, name)
+func (e *exchange) forwarded(v *visitor, r *wire.Rewrite) {
+	m := e.req
+	hop := v.peer.Addr()
+	r.Drop |= wire.Of(wire.ForwardedFor)
+	b := append(e.add, "X-Forwarded-For: "...)
+	proto, host := false, false
+	switch {
+	case !e.believed:
+		r.Drop |= wire.Of(wire.Forwarded, wire.ForwardedProto, wire.ForwardedHost, wire.ForwardedPort)
+	case m.Has(wire.ForwardedFor):
+		for i := range m.Fields {
+			if m.Kind(i) == wire.ForwardedFor {
+				b = append(b, m.Fields[i].Value...)
+				b = append(b, ", "...)
+			}
 		}
-	case len(prior) > 0:
-		chain = strings.Join(prior, ", ") + ", " + chain
-	default:
+	case m.Has(wire.Forwarded):
 		// An origin that reads only X-Forwarded-For shall see the visitor, not
 		// the proxy that speaks Forwarded.
-		hops := []string{chain}
-		for _, f := range slices.Backward(forwardedFor(strings.Join(r.Header["Forwarded"], ","))) {
+		hops := []string{}
+		for _, f := range slices.Backward(forwardedFor(joined(m, wire.Forwarded))) {
 			a, ok := hopAddr(f)
 			if !ok {
 				break
 			}
 			hops = append(hops, a.String())
 		}
-		slices.Reverse(hops)
-		chain = strings.Join(hops, ", ")
-	}
-	if prior := out["Forwarded"]; len(prior) > 0 {
-		node := hop.String()
-		if hop.Is6() {
-			node = `"[` + node + `]"`
+		for _, h := range slices.Backward(hops) {
+			b = append(b, h...)
+			b = append(b, ", "...)
 		}
-		out["Forwarded"] = []string{strings.Join(prior, ", ") + ", for=" + node}
 	}
-	out["X-Forwarded-For"] = []string{chain}
-	if len(out["X-Forwarded-Proto"]) == 0 {
-		scheme := "http"
-		if r.TLS != nil {
-			scheme = "https"
+	b = hop.AppendTo(b)
+	b = append(b, '\r', '\n')
+	if e.believed {
+		proto, host = m.Has(wire.ForwardedProto), m.Has(wire.ForwardedHost)
+		if m.Has(wire.Forwarded) {
+			r.Drop |= wire.Of(wire.Forwarded)
+			node := hop.String()
+			if hop.Is6() {
+				node = `"[` + node + `]"`
+			}
+			b = wire.AppendField(b, "Forwarded", joined(m, wire.Forwarded)+", for="+node)
 		}
-		out["X-Forwarded-Proto"] = []string{scheme}
 	}
-	if len(out["X-Forwarded-Host"]) == 0 {
-		out["X-Forwarded-Host"] = []string{r.Host}
+	if !host {
+		b = append(b, "X-Forwarded-Host: "...)
+		b = append(b, hostOf(m)...)
+		b = append(b, '\r', '\n')
 	}
+	if !proto {
+		if v.tls {
+			b = append(b, "X-Forwarded-Proto: https\r\n"...)
+		} else {
+			b = append(b, "X-Forwarded-Proto: http\r\n"...)
+		}
+	}
+	e.add = b
+}
+
+// hostOf is the Host as it was written.
+func hostOf(m *wire.Message) string {
+	for i := range m.Fields {
+		if m.Kind(i) == wire.Host {
+			return m.Fields[i].Value
+		}
+	}
+	return m.Host
 }

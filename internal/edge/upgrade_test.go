@@ -66,7 +66,7 @@ func TestAnyUpgradeWithItsHalves(t *testing.T) {
 	s := start(t, switching(t), newRecorder(nil), nil)
 	c := dial(t, s.addr)
 	c.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: my-own/1\r\n\r\nearly ")
-	if h := c.head(); h != "HTTP/1.1 101 Now It Changes\r\nConnection: Upgrade\r\nUpgrade: my-own/1\r\nX-A: 1\r\n\r\n" {
+	if h := c.head(); h != "HTTP/1.1 101 Now It Changes\r\nconnection: upgrade\r\nUpgrade: my-own/1\r\nX-A: 1\r\n\r\n" {
 		t.Fatalf("%q", h)
 	}
 	if b := c.bytes(6); b != "hello " {

@@ -1,6 +1,7 @@
 // Package origin holds the connections to the web origins: a pool for each
 // origin of a site, with deadlines, verified TLS and no redirects, compression
-// or environment proxies of its own. The edge sends through it.
+// or environment proxies of its own. The edge takes a connection for each
+// exchange and puts it back when the response ended as it should.
 package origin
 
 import (
@@ -8,18 +9,20 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/throughline/throughline/internal/site"
+	"github.com/throughline/throughline/internal/wire"
 )
 
 // Options tune a pool. Zero values take the defaults given.
 type Options struct {
 	DialTimeout   time.Duration // 5 s, and the same again for a TLS handshake
 	HeaderTimeout time.Duration // 60 s from the request's end to the response head
+	StallTimeout  time.Duration // 5 min without the origin taking more of a request
 	IdleTimeout   time.Duration // 60 s
 	MaxIdle       int           // 256 connections
 	MaxHead       int64         // 256 KiB of response head
@@ -28,10 +31,22 @@ type Options struct {
 	TLS *tls.Config
 }
 
-// Pool is the pooled connections of one origin. Safe for concurrent use.
-type Pool struct {
-	base      *url.URL // scheme and host
-	transport *http.Transport
+func (o *Options) defaults() {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&o.DialTimeout, 5*time.Second)
+	def(&o.HeaderTimeout, time.Minute)
+	def(&o.StallTimeout, 5*time.Minute)
+	def(&o.IdleTimeout, time.Minute)
+	if o.MaxIdle == 0 {
+		o.MaxIdle = 256
+	}
+	if o.MaxHead == 0 {
+		o.MaxHead = 256 << 10
+	}
 }
 
 // Set is the pools of one site.
@@ -40,18 +55,20 @@ type Set struct {
 	named map[string]*Pool
 }
 
-// Open makes the pools of a site; they connect with their first request.
-func Open(s *site.Site, o Options) (*Set, error) {
+// Open makes the pools of a site; they connect with their first request. The
+// sweeper keeps their connections' deadlines.
+func Open(s *site.Site, o Options, w *wire.Sweeper) (*Set, error) {
+	o.defaults()
 	conf, err := tlsConfig(s.TLS, o.TLS)
 	if err != nil {
 		return nil, fmt.Errorf("site %s: %w", s.Name, err)
 	}
 	set := &Set{named: map[string]*Pool{}}
-	if set.own, err = open(s.Origin, conf, o); err != nil {
+	if set.own, err = open(s.Origin, conf, o, w); err != nil {
 		return nil, fmt.Errorf("site %s: %w", s.Name, err)
 	}
 	for name, origin := range s.Origins {
-		if set.named[name], err = open(origin, conf, o); err != nil {
+		if set.named[name], err = open(origin, conf, o, w); err != nil {
 			return nil, fmt.Errorf("site %s: %w", s.Name, err)
 		}
 	}
@@ -67,11 +84,11 @@ func (s *Set) Pool(name string) *Pool {
 	return s.named[name]
 }
 
-// Close closes idle connections.
+// Close closes idle connections; those in use are closed when they are put back.
 func (s *Set) Close() {
-	s.own.transport.CloseIdleConnections()
+	s.own.close()
 	for _, p := range s.named {
-		p.transport.CloseIdleConnections()
+		p.close()
 	}
 }
 
@@ -82,6 +99,10 @@ func tlsConfig(t *site.OriginTLS, base *tls.Config) (*tls.Config, error) {
 	if base != nil {
 		conf = base.Clone()
 	}
+	if conf.ClientSessionCache == nil {
+		conf.ClientSessionCache = tls.NewLRUClientSessionCache(64)
+	}
+	conf.NextProtos = []string{"http/1.1"}
 	if t == nil {
 		return conf, nil
 	}
@@ -101,45 +122,24 @@ func tlsConfig(t *site.OriginTLS, base *tls.Config) (*tls.Config, error) {
 	return conf, nil
 }
 
-func open(origin string, conf *tls.Config, o Options) (*Pool, error) {
+func open(origin string, conf *tls.Config, o Options, w *wire.Sweeper) (*Pool, error) {
 	base, err := url.Parse(origin)
 	if err != nil || base.Hostname() == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, fmt.Errorf("origin %q: want http://host:port or https://host", origin)
 	}
-	def := func(d *time.Duration, v time.Duration) {
-		if *d == 0 {
-			*d = v
+	p := &Pool{o: o, sweeper: w}
+	port := base.Port()
+	if base.Scheme == "https" {
+		p.tls = conf.Clone()
+		if p.tls.ServerName == "" {
+			p.tls.ServerName = base.Hostname()
 		}
+		if port == "" {
+			port = "443"
+		}
+	} else if port == "" {
+		port = "80"
 	}
-	def(&o.DialTimeout, 5*time.Second)
-	def(&o.HeaderTimeout, time.Minute)
-	def(&o.IdleTimeout, time.Minute)
-	if o.MaxIdle == 0 {
-		o.MaxIdle = 256
-	}
-	if o.MaxHead == 0 {
-		o.MaxHead = 256 << 10
-	}
-	d := &net.Dialer{Timeout: o.DialTimeout, KeepAlive: 30 * time.Second}
-	return &Pool{base: &url.URL{Scheme: base.Scheme, Host: base.Host}, transport: &http.Transport{
-		Proxy: nil, DialContext: d.DialContext, TLSClientConfig: conf,
-		TLSHandshakeTimeout: o.DialTimeout, ResponseHeaderTimeout: o.HeaderTimeout,
-		// An origin that ignores Expect gets the body after this long.
-		ExpectContinueTimeout: 2 * time.Second,
-		IdleConnTimeout:       o.IdleTimeout, MaxIdleConns: o.MaxIdle, MaxIdleConnsPerHost: o.MaxIdle,
-		// Connections in use are not bounded here: a bound would queue visitors
-		// unseen behind event streams and WebSockets. The edge bounds the visitors.
-		MaxConnsPerHost:    0,
-		DisableCompression: true, MaxResponseHeaderBytes: o.MaxHead,
-		WriteBufferSize: 32 << 10, ReadBufferSize: 32 << 10,
-		// HTTP/1.1 only: an upgrade needs it, and the own data plane brings h2.
-		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
-	}}, nil
+	p.addr = net.JoinHostPort(strings.Trim(base.Hostname(), "[]"), port)
+	return p, nil
 }
-
-// Base returns a copy of the origin's URL: scheme and host.
-func (p *Pool) Base() url.URL { return *p.base }
-
-// RoundTrip sends one request and returns the response head with a streaming
-// body. Redirects are the visitor's to follow.
-func (p *Pool) RoundTrip(r *http.Request) (*http.Response, error) { return p.transport.RoundTrip(r) }

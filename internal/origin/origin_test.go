@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"bufio"
 	"crypto/tls"
 	"encoding/pem"
 	"errors"
@@ -8,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,27 +17,44 @@ import (
 	"time"
 
 	"github.com/throughline/throughline/internal/site"
+	"github.com/throughline/throughline/internal/wire"
 )
 
-func call(t *testing.T, p *Pool, path string) (*http.Response, string, error) {
+// call makes one exchange the way the edge does.
+func call(t *testing.T, p *Pool, path string) (status int, head, body string, err error) {
 	t.Helper()
-	u := p.Base()
-	u.Path = path
-	resp, err := p.RoundTrip(&http.Request{Method: "GET", URL: &u, Host: "visitor.example", Header: http.Header{}})
+	c, err := p.Get(t.Context())
 	if err != nil {
-		return nil, "", err
+		return 0, "", "", err
 	}
-	defer func() { _ = resp.Body.Close() }()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
+	c.Sock.DueRead(p.HeaderTimeout())
+	if _, err := c.Exchange([]byte("GET " + path + " HTTP/1.1\r\nHost: visitor.example\r\n\r\n")); err != nil {
+		c.Close()
+		return 0, "", "", err
 	}
-	return resp, string(b), nil
+	var m wire.Message
+	for {
+		n, err := m.ParseResponse(c.In.Bytes(), p.Limits())
+		if err != nil {
+			c.Close()
+			return 0, "", "", err
+		}
+		if n > 0 && c.In.Len() >= n+int(m.Length) {
+			status, head, body = m.Status, string(m.Raw), string(c.In.Bytes()[n:n+int(m.Length)])
+			c.In.Take(n + int(m.Length))
+			c.Put()
+			return status, head, body, nil
+		}
+		if err := c.Fill(); err != nil {
+			c.Close()
+			return 0, "", "", err
+		}
+	}
 }
 
 func opened(t *testing.T, s *site.Site, o Options) *Set {
 	t.Helper()
-	set, err := Open(s, o)
+	set, err := Open(s, o, wire.NewSweeper())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,20 +83,20 @@ func TestTLSIsVerifiedUnlessTold(t *testing.T) {
 	origin, ca := https(t)
 	s := &site.Site{Name: "a", Origin: origin}
 	var cert *tls.CertificateVerificationError
-	if _, _, err := call(t, opened(t, s, Options{}).Pool(""), "/"); !errors.As(err, &cert) {
+	if _, _, _, err := call(t, opened(t, s, Options{}).Pool(""), "/"); !errors.As(err, &cert) {
 		t.Errorf("an unknown authority: %v", err)
 	}
 	s.TLS = &site.OriginTLS{CAFile: ca}
-	if _, body, err := call(t, opened(t, s, Options{}).Pool(""), "/"); err != nil || body != " visitor.example" {
+	if _, _, body, err := call(t, opened(t, s, Options{}).Pool(""), "/"); err != nil || body != " visitor.example" {
 		t.Errorf("own CA: %q %v", body, err)
 	}
 	// Destination routing: the name asked for is apart from address and Host.
 	s.TLS.ServerName = "example.com"
-	if _, body, err := call(t, opened(t, s, Options{}).Pool(""), "/"); err != nil || body != "example.com visitor.example" {
+	if _, _, body, err := call(t, opened(t, s, Options{}).Pool(""), "/"); err != nil || body != "example.com visitor.example" {
 		t.Errorf("own server name: %q %v", body, err)
 	}
 	s.TLS.ServerName = "other.example"
-	if _, _, err := call(t, opened(t, s, Options{}).Pool(""), "/"); !errors.As(err, &cert) {
+	if _, _, _, err := call(t, opened(t, s, Options{}).Pool(""), "/"); !errors.As(err, &cert) {
 		t.Errorf("a name that the certificate has not: %v", err)
 	}
 }
@@ -95,17 +112,16 @@ func TestOpenRefuses(t *testing.T) {
 		"no such file":       {Origin: "https://a", TLS: &site.OriginTLS{CAFile: "/does/not/exist"}},
 		"no PEM certificate": {Origin: "https://a", TLS: &site.OriginTLS{CAFile: empty}},
 	} {
-		if _, err := Open(s, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Open(s, Options{}, wire.NewSweeper()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
 		}
 	}
 }
 
 func TestPoolsByName(t *testing.T) {
-	a := opened(t, &site.Site{Origin: "http://a/", Origins: map[string]string{"b": "http://b:81"}}, Options{})
-	own, b := a.Pool("").Base(), a.Pool("b").Base()
-	if own != (url.URL{Scheme: "http", Host: "a"}) || b != (url.URL{Scheme: "http", Host: "b:81"}) || a.Pool("c") != nil {
-		t.Errorf("%v %v %v", own, b, a.Pool("c"))
+	a := opened(t, &site.Site{Origin: "http://a/", Origins: map[string]string{"b": "https://b", "c": "http://[::1]:81"}}, Options{})
+	if a.Pool("").Addr() != "a:80" || a.Pool("b").Addr() != "b:443" || a.Pool("c").Addr() != "[::1]:81" || a.Pool("d") != nil {
+		t.Errorf("%s %s %s %v", a.Pool("").Addr(), a.Pool("b").Addr(), a.Pool("c").Addr(), a.Pool("d"))
 	}
 }
 
@@ -124,13 +140,13 @@ func TestConnectionsAreReusedAndRedirectsPassedOn(t *testing.T) {
 	t.Cleanup(o.Close)
 	p := opened(t, &site.Site{Origin: o.URL}, Options{}).Pool("")
 	for range 5 {
-		resp, _, err := call(t, p, "/x")
-		if err != nil || resp.StatusCode != 302 || resp.Header.Get("Location") != "/elsewhere" {
-			t.Fatalf("%v %v", resp, err)
+		status, head, _, err := call(t, p, "/x")
+		if err != nil || status != 302 || !strings.Contains(head, "\r\nLocation: /elsewhere\r\n") {
+			t.Fatalf("%d %q %v", status, head, err)
 		}
 	}
-	if n := conns.Load(); n != 1 {
-		t.Errorf("%d connections for 5 requests", n)
+	if n := conns.Load(); n != 1 || p.Idle() != 1 {
+		t.Errorf("%d connections for 5 requests, %d idle", n, p.Idle())
 	}
 }
 
@@ -139,11 +155,101 @@ func TestAnOriginThatNeverAnswers(t *testing.T) {
 	o := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
 	t.Cleanup(o.Close)
 	t.Cleanup(func() { close(hang) })
-	_, _, err := call(t, opened(t, &site.Site{Origin: o.URL}, Options{HeaderTimeout: 20 * time.Millisecond}).Pool(""), "/")
-	var timeout interface{ Timeout() bool }
-	if !errors.As(err, &timeout) || !timeout.Timeout() {
+	_, _, _, err := call(t, opened(t, &site.Site{Origin: o.URL}, Options{HeaderTimeout: 20 * time.Millisecond}).Pool(""), "/")
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("%v", err)
 	}
+}
+
+// answering is an origin that answers each head it reads with the same bytes,
+// and says what else it does then.
+func answering(t *testing.T, answer string, then func(c net.Conn)) *Pool {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = c.Close() }()
+				r := bufio.NewReader(c)
+				for {
+					if _, err := http.ReadRequest(r); err != nil {
+						return
+					}
+					_, _ = io.WriteString(c, answer)
+					if then != nil {
+						then(c)
+					}
+				}
+			}()
+		}
+	}()
+	return opened(t, &site.Site{Origin: "http://" + ln.Addr().String()}, Options{IdleTimeout: 50 * time.Millisecond}).Pool("")
+}
+
+const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+// A connection that ended or spoke while it was idle is noticed before anything
+// is sent on it.
+func TestIdleConnectionsAreLookedAt(t *testing.T) {
+	for want, then := range map[error]func(net.Conn){
+		wire.ErrStale:    func(c net.Conn) { _ = c.Close() },
+		wire.ErrPoisoned: func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nX: for nobody\r\n\r\n") },
+	} {
+		done := make(chan struct{}, 10)
+		p := answering(t, ok, func(c net.Conn) {
+			time.Sleep(5 * time.Millisecond) // apart from the answer
+			then(c)
+			done <- struct{}{}
+		})
+		if _, _, _, err := call(t, p, "/"); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+		c, err := p.Get(t.Context())
+		if err != nil || !c.Used() {
+			t.Fatalf("%v, used %v", err, c.Used())
+		}
+		for err = nil; err == nil; { // what was done arrives in its time
+			err = c.Fresh()
+		}
+		if sent, exchange := c.Exchange([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")); err != want || exchange != want || sent {
+			t.Errorf("fresh: %v, exchange: %v, sent %v; want %v", err, exchange, sent, want)
+		}
+		c.Close()
+	}
+}
+
+// Bytes behind a response make a connection unfit for another.
+func TestLeftoversCloseTheConnection(t *testing.T) {
+	p := answering(t, ok+"more", nil)
+	if _, _, _, err := call(t, p, "/"); err != nil {
+		t.Fatal(err)
+	}
+	if n := p.Idle(); n != 0 {
+		t.Errorf("%d idle", n)
+	}
+}
+
+func TestIdleConnectionsAreClosedInTime(t *testing.T) {
+	p := answering(t, ok, nil)
+	if _, _, _, err := call(t, p, "/"); err != nil || p.Idle() != 1 {
+		t.Fatalf("%v, %d idle", err, p.Idle())
+	}
+	for range 1000 {
+		if p.Idle() == 0 {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Error("it stays for ever")
 }
 
 // counting counts the connections accepted.

@@ -8,6 +8,9 @@ type Chunks struct {
 	digits uint8
 	left   int64 // of the chunk's data
 	extra  int   // bytes of extensions and trailers so far
+	// Keep asks for the trailers: their lines, CR LF included, in Trailers.
+	Keep     bool
+	Trailers []byte
 }
 
 type chunkState uint8
@@ -92,6 +95,9 @@ func (c *Chunks) Next(b []byte) (n int, data []byte, done bool, err error) {
 			}
 			c.state = chunkSize
 		default:
+			if c.Keep && c.state != lastLF && (c.state != trailerStart || ch != '\r') {
+				c.Trailers = append(c.Trailers, ch)
+			}
 			if done, err = c.trailer(ch); err != nil || done {
 				return n + 1, nil, done, err
 			}
@@ -146,9 +152,6 @@ func (c *Chunks) trailer(ch byte) (done bool, err error) {
 	}
 	return false, nil
 }
-
-// Started tells whether any byte of the body has been taken.
-func (c *Chunks) Started() bool { return *c != (Chunks{}) }
 
 // Ended tells whether the body has ended.
 func (c *Chunks) Ended() bool { return c.state == chunksEnd }

@@ -65,6 +65,23 @@ func TestChunks(t *testing.T) {
 	}
 }
 
+func TestTrailersAreKept(t *testing.T) {
+	for _, piece := range []int{1, 100} {
+		c := Chunks{Keep: true}
+		text := crlf("1\nx\n0\nA: 1\nB:2\n\n")
+		for len(text) > 0 {
+			n, _, _, err := c.Next(text[:min(piece, len(text))])
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = text[n:]
+		}
+		if got := string(c.Trailers); got != "A: 1\r\nB:2\r\n" || !c.Ended() {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
 func TestChunksWithoutReturnsAreRefused(t *testing.T) {
 	whole := "5;a\r\nhello\r\n0\r\nX: y\r\n\r\n"
 	for i := range whole {

@@ -366,3 +366,6 @@ func (m *Message) nominated(name string) {
 		}
 	}
 }
+
+// KindOf classifies a field by its name.
+func KindOf(name string) Kind { return kindOf([]byte(name)) }

@@ -18,7 +18,7 @@ func (s Kinds) Has(k Kind) bool { return s&(1<<k) != 0 }
 // order, case and spacing.
 type Rewrite struct {
 	Drop   Kinds  // fields left out
-	Edits  []Edit // remove every field of a name; append one if there is a value
+	Edits  []Edit // remove every field of a name; append one if there is a value; the last of a name counts
 	Target string // replaces a request's target when not empty
 	Add    []byte // whole lines, appended behind the others
 }
@@ -45,7 +45,7 @@ func (m *Message) Append(dst []byte, r *Rewrite) []byte {
 	}
 	dst = append(dst, m.Raw[from:len(m.Raw)-2]...)
 	for i := range r.Edits {
-		if e := &r.Edits[i]; e.Value != "" && e.valid() {
+		if e := &r.Edits[i]; e.Value != "" && e.valid() && !edited(r.Edits[i+1:], e.Name) {
 			dst = appendField(dst, e.Name, e.Value)
 		}
 	}

@@ -14,6 +14,7 @@ func TestAppend(t *testing.T) {
 		{"drop", Rewrite{Drop: Of(Connection, KeepAlive, Nominated)}, "GET http://a/x?y HTTP/1.1\nHOST:  a \nX-B:1\nX-b: 3\n\n"},
 		{"add", Rewrite{Add: []byte("A: 1\r\nB: 2\r\n")}, "GET http://a/x?y HTTP/1.1\nHOST:  a \nX-B:1\nConnection: keep-alive, X-Mine\nx-mine: 2\nX-b: 3\nKeep-Alive: timeout=5\nA: 1\nB: 2\n\n"},
 		{"edit", Rewrite{Edits: []Edit{{"x-b", "9"}, {"X-MINE", ""}, {"New", "v"}}}, "GET http://a/x?y HTTP/1.1\nHOST:  a \nConnection: keep-alive, X-Mine\nKeep-Alive: timeout=5\nx-b: 9\nNew: v\n\n"},
+		{"the last edit counts", Rewrite{Edits: []Edit{{"A", "1"}, {"Host", "b"}, {"a", "2"}}}, "GET http://a/x?y HTTP/1.1\nX-B:1\nConnection: keep-alive, X-Mine\nx-mine: 2\nX-b: 3\nKeep-Alive: timeout=5\nHost: b\na: 2\n\n"},
 		{"hostile edits", Rewrite{Edits: []Edit{{"X-B", "9\r\nEvil: 1"}, {"X b", "1"}, {"Content-Length", "7"}, {"Transfer-Encoding", "chunked"}, {"", "1"}, {"Connection", ""}}}, string(text)},
 		{"all", Rewrite{Target: "/", Drop: Of(Connection, KeepAlive, Nominated), Edits: []Edit{{"X-B", "9"}}, Add: []byte("A: 1\r\n")}, "GET / HTTP/1.1\nHOST:  a \nX-B: 9\nA: 1\n\n"},
 	} {

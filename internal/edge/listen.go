@@ -1,0 +1,139 @@
+package edge
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/throughline/throughline/internal/wire"
+)
+
+// accept takes connections until the listener is closed. Out of descriptors or
+// memory it waits a little, and goes on.
+func (s *Server) accept(ln net.Listener, conf *tls.Config) {
+	pause := time.Duration(0)
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || s.draining.Load() {
+				return
+			}
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			s.counters.acceptErrors.Add(1)
+			s.cfg.Logger.Error("accept", "listen", ln.Addr().String(), "error", err.Error(), "pause", pause)
+			time.Sleep(pause)
+			continue
+		}
+		pause = 0
+		s.admit(c.(*net.TCPConn), conf)
+	}
+}
+
+// admit bounds the number of connections. Over the bound one is closed at once:
+// waiting in the kernel's queue would look like a dead site, and cost the memory
+// that the bound is to save.
+func (s *Server) admit(c *net.TCPConn, conf *tls.Config) {
+	if s.counters.connections.Add(1) > int64(s.cfg.MaxConns) {
+		s.counters.connections.Add(-1)
+		s.counters.overLimit.Add(1)
+		_ = c.Close()
+		return
+	}
+	sock, err := wire.NewSocket(c, s.sweeper)
+	if err != nil {
+		s.counters.connections.Add(-1)
+		_ = c.Close()
+		return
+	}
+	sock.Stall = s.cfg.StallTimeout
+	sock.Closed = func() { s.counters.connections.Add(-1) }
+	v := &visit{s: s, sock: sock}
+	if ap, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
+		v.who.peer = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+	} else {
+		v.who.peer = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+	}
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		_ = sock.Close()
+		return
+	}
+	s.visits[v] = struct{}{}
+	s.running.Add(1)
+	s.mu.Unlock()
+	go s.visit(v, conf)
+}
+
+func (s *Server) visit(v *visit, conf *tls.Config) {
+	defer s.running.Done()
+	defer func() {
+		s.mu.Lock()
+		delete(s.visits, v)
+		s.mu.Unlock()
+	}()
+	if conf != nil && !v.handshake(conf) {
+		_ = v.sock.Close()
+		return
+	}
+	if v.who.alpn == "h2" {
+		s.streams.put(v.tls) // net/http closes it
+		return
+	}
+	defer func() {
+		_ = v.sock.Close()
+		v.in.Drop()
+	}()
+	v.serve()
+}
+
+// handshake speaks TLS, within the time that a head may take.
+func (v *visit) handshake(conf *tls.Config) bool {
+	v.sock.DueRead(v.s.cfg.HeadTimeout)
+	v.tls = tls.Server(v.sock, conf)
+	if err := v.tls.Handshake(); err != nil {
+		v.s.counters.handshakes.Add(1)
+		v.s.cfg.Logger.Debug("handshake failed", "peer", v.who.peer.String(), "error", err.Error())
+		return false
+	}
+	v.sock.DueRead(0)
+	state := v.tls.ConnectionState()
+	v.who.tls, v.who.sni, v.who.alpn = true, state.ServerName, state.NegotiatedProtocol
+	return true
+}
+
+// handoff is a listener that gives net/http the connections that speak HTTP/2.
+type handoff struct {
+	conns chan net.Conn
+	once  sync.Once
+	done  chan struct{}
+}
+
+func newHandoff() *handoff { return &handoff{conns: make(chan net.Conn), done: make(chan struct{})} }
+
+func (h *handoff) put(c net.Conn) {
+	select {
+	case h.conns <- c:
+	case <-h.done:
+		_ = c.Close()
+	}
+}
+
+func (h *handoff) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (h *handoff) Close() error {
+	h.once.Do(func() { close(h.done) })
+	return nil
+}
+
+func (h *handoff) Addr() net.Addr { return &net.TCPAddr{} }

@@ -1,0 +1,310 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/throughline/throughline/internal/wire"
+)
+
+// visit is a visitor's connection that speaks HTTP/1.1: one request after the
+// other, in one goroutine. It is a front to the exchange it runs.
+type visit struct {
+	s    *Server
+	sock *wire.Socket
+	tls  *tls.Conn // nil in the clear
+	who  visitor
+	in   wire.Input
+	req  wire.Message
+	ex   exchange
+	busy atomic.Bool // an exchange runs
+	// upgraded says that the connection has switched protocols.
+	upgraded atomic.Bool
+
+	raw    []byte // a head that leaves as it came, and the body behind it
+	out    []byte // what is gathered to leave in one write
+	later  []byte // what came behind a body that the pump read
+	broken bool   // no more can be written
+}
+
+// serve takes requests until the connection ends.
+func (v *visit) serve() {
+	v.ex.s, v.ex.f, v.ex.req = v.s, v, &v.req
+	v.sock.Gone = func() { v.ex.abort(clientLeft) }
+	v.in.Bound = v.s.cfg.MaxHead
+	first := true
+	for !v.broken && v.next(first) {
+		first = false
+	}
+}
+
+// next serves one request. It tells whether the connection serves another.
+func (v *visit) next(first bool) (goOn bool) {
+	n, ok := v.head(first)
+	if !ok {
+		return false
+	}
+	e := &v.ex
+	e.ahead = v.in.Bytes()[n:]
+	e.last = v.req.Close || v.req.Minor == 0 && !v.req.KeepAlive || v.s.draining.Load()
+	v.sock.DueRead(0)
+	e.serve(&v.who)
+	v.busy.Store(false)
+	v.in.Take(n + e.used)
+	if e.last || v.broken {
+		v.partWays()
+		return false
+	}
+	v.in.Put(v.later)
+	v.later = v.later[:0]
+	if cap(v.out) > maxKept {
+		v.out = nil
+	}
+	return true
+}
+
+// maxKept is the largest buffer that a connection keeps for its next exchange.
+const maxKept = 32 << 10
+
+// head reads a request's head. It answers false when there is none, and then has
+// said why to whom it may concern.
+func (v *visit) head(first bool) (n int, ok bool) {
+	lim := wire.Limits{Bytes: v.s.cfg.MaxHead, Fields: maxFields}
+	if first {
+		v.sock.DueRead(v.s.cfg.HeadTimeout)
+	} else {
+		v.sock.DueRead(v.s.cfg.IdleTimeout)
+	}
+	waiting := first
+	for {
+		if v.in.Len() > 0 {
+			if !v.busy.Load() {
+				v.busy.Store(true)
+			}
+			n, err := v.req.ParseRequest(v.in.Bytes(), lim)
+			if err != nil {
+				v.refuse(err)
+				return 0, false
+			}
+			if n > 0 {
+				return n, true
+			}
+			if !waiting {
+				waiting = true
+				v.sock.DueRead(v.s.cfg.HeadTimeout)
+			}
+		} else {
+			v.req.Forget()
+			if v.s.draining.Load() {
+				return 0, false
+			}
+		}
+		if err := v.fill(); err != nil {
+			if v.in.Len() > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+				v.s.counters.slowHeads.Add(1)
+			}
+			return 0, false
+		}
+	}
+}
+
+// maxFields bounds a request's fields.
+const maxFields = 200
+
+func (v *visit) fill() error {
+	if v.tls != nil {
+		return v.in.Fill(v.tls)
+	}
+	if v.in.Len() == 0 {
+		return v.sock.ReadLazily(&v.in)
+	}
+	return v.in.Fill(v.sock)
+}
+
+// refuse answers a head that is no request. Nobody else hears of it.
+func (v *visit) refuse(err error) {
+	v.s.counters.malformed.Add(1)
+	status := 400
+	var f wire.Fault
+	if errors.As(err, &f) {
+		status = f.Status()
+	}
+	v.s.cfg.Logger.Debug("request refused", "peer", v.who.peer.String(), "error", err.Error())
+	v.req.Forget()
+	v.req.Method, v.req.Minor = "GET", 1
+	v.ex.reset()
+	v.ex.up.begin(&v.req, nil)
+	v.ex.last = true
+	v.ex.plain(status)
+	v.ex.up.end()
+	v.partWays()
+}
+
+// partWays ends a connection so that what was sent last is not lost to a reset:
+// our half first, then the visitor's, for a while.
+func (v *visit) partWays() {
+	if v.broken || v.closeWrite() != nil {
+		return
+	}
+	v.sock.DueRead(linger)
+	b := buffers.Get().(*[]byte)
+	defer buffers.Put(b)
+	for left := maxDrain; left > 0; {
+		n, err := v.sock.Read(*b)
+		if err != nil {
+			return
+		}
+		left -= n
+	}
+}
+
+// abort ends what is going on; safe to call from any goroutine.
+func (v *visit) abort() {
+	v.ex.abort(cutOff)
+	v.sock.Abort()
+}
+
+// The front's methods.
+
+func (v *visit) context() context.Context { return v.s.cut }
+
+func (v *visit) read(p []byte) (int, error) {
+	if v.tls != nil {
+		return v.tls.Read(p)
+	}
+	return v.sock.Read(p)
+}
+
+func (v *visit) unread(p []byte) { v.later = append(v.later, p...) }
+
+func (v *visit) dueRead(after time.Duration) { v.sock.DueRead(after) }
+
+func (v *visit) watch() {
+	if v.ex.up.open() {
+		return // the pump reads, and sees it
+	}
+	v.sock.Watch()
+}
+
+func (v *visit) unwatch() { v.sock.Unwatch() }
+
+func (v *visit) interim(m *wire.Message) error {
+	v.out = m.Append(v.out[:0], &wire.Rewrite{Drop: interimHops})
+	return v.flush()
+}
+
+// interimHops may not stand in a 1xx, which frames nothing.
+var interimHops = wire.Of(wire.Connection, wire.KeepAlive, wire.TransferEncoding, wire.ContentLength, wire.Nominated, wire.ProxyConnection)
+
+// begin gathers the head. The connection's own fields pass when they say what is
+// true: a visitor can't tell that it is not the origin who says it.
+func (v *visit) begin(m *wire.Message, r *wire.Rewrite, last bool) (framed bool) {
+	framed = true
+	if v.req.Minor == 0 && m.Chunked {
+		framed, last = false, true
+		v.ex.last = true
+		r.Drop |= wire.Of(wire.TransferEncoding, wire.Trailer)
+	}
+	switch {
+	case m.Status == http.StatusSwitchingProtocols:
+	case last && !m.Close:
+		r.Drop |= hops
+		r.Add = append(r.Add[:len(r.Add):len(r.Add)], "Connection: close\r\n"...)
+	case last:
+		r.Drop |= hops &^ wire.Of(wire.Connection)
+	case m.Close, m.Has(wire.Nominated), m.Has(wire.Upgrade), m.Has(wire.TE), v.req.Minor == 0 && !m.KeepAlive:
+		r.Drop |= hops
+		if v.req.Minor == 0 {
+			r.Add = append(r.Add, "Connection: keep-alive\r\n"...)
+		}
+	}
+	if m.Unchanged(r) {
+		v.raw = m.Raw
+	} else {
+		v.out = m.Append(v.out[:0], r)
+	}
+	return framed
+}
+
+// hops belong to the origin's connection.
+var hops = wire.Of(wire.Connection, wire.KeepAlive, wire.Nominated, wire.Upgrade, wire.TE)
+
+// gather is up to what length a piece leaves in one write with what is before it.
+const gather = 32 << 10
+
+func (v *visit) write(p []byte) error {
+	if v.raw != nil {
+		if n := len(v.raw); len(p) > 0 && cap(v.raw) >= n+len(p) && unsafe.SliceData(v.raw[n:n+1]) == unsafe.SliceData(p) {
+			v.raw = v.raw[:n+len(p)] // it stands behind its head already
+			return nil
+		}
+		v.out = append(v.out[:0], v.raw...)
+		v.raw = nil
+	}
+	if len(v.out)+len(p) <= gather {
+		v.out = append(v.out, p...)
+		return nil
+	}
+	if err := v.flush(); err != nil {
+		return err
+	}
+	return v.send(p)
+}
+
+func (v *visit) flush() error {
+	p := v.out
+	if v.raw != nil {
+		p, v.raw = v.raw, nil
+	}
+	v.out = v.out[:0]
+	if len(p) == 0 {
+		return nil
+	}
+	return v.send(p)
+}
+
+func (v *visit) send(p []byte) error {
+	if v.broken {
+		return net.ErrClosed
+	}
+	var err error
+	if v.tls != nil {
+		_, err = v.tls.Write(p)
+	} else {
+		_, err = v.sock.Write(p)
+	}
+	if err != nil {
+		v.broken = true
+	}
+	return err
+}
+
+func (v *visit) finish([]byte) error { return v.flush() }
+
+// cut resets the connection, so that a body that ends with it isn't taken for
+// whole.
+func (v *visit) cut() {
+	_ = v.flush()
+	v.broken = true
+	_ = v.sock.SetLinger(0)
+	v.sock.Abort()
+}
+
+func (v *visit) closeWrite() error {
+	if v.tls != nil {
+		return v.tls.CloseWrite()
+	}
+	return v.sock.CloseWrite()
+}
+
+func (v *visit) early() []byte {
+	v.upgraded.Store(true)
+	return v.ex.ahead
+}

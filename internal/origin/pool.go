@@ -1,0 +1,229 @@
+package origin
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/throughline/throughline/internal/wire"
+)
+
+// Pool is the pooled connections of one origin. Safe for concurrent use.
+// Invariants, under mu: idle holds connections nobody uses, the longest idle
+// first, each with an empty buffer; prune runs while there are any.
+type Pool struct {
+	o       Options
+	sweeper *wire.Sweeper
+	addr    string
+	tls     *tls.Config // nil: in the clear
+
+	mu     sync.Mutex
+	idle   []*Conn
+	timer  *time.Timer
+	closed bool
+}
+
+// Addr is the origin's host and port.
+func (p *Pool) Addr() string { return p.addr }
+
+// HeaderTimeout is how long a response head may take.
+func (p *Pool) HeaderTimeout() time.Duration { return p.o.HeaderTimeout }
+
+// Limits bound a response head.
+func (p *Pool) Limits() wire.Limits { return wire.Limits{Bytes: int(p.o.MaxHead), Fields: 1000} }
+
+// Conn is one connection to an origin, in use by one exchange.
+type Conn struct {
+	Sock *wire.Socket
+	In   wire.Input // what was read of it and not yet used
+	pool *Pool
+	tls  *tls.Conn // nil in the clear
+	used bool      // it served an exchange before
+	put  time.Time // when it became idle
+}
+
+// Used tells whether the connection served an exchange before, so that a failure
+// may be its age's.
+func (c *Conn) Used() bool { return c.used }
+
+// Get takes an idle connection, or opens one.
+func (p *Pool) Get(ctx context.Context) (*Conn, error) {
+	p.mu.Lock()
+	if n := len(p.idle); n > 0 {
+		c := p.idle[n-1] // the one used last lives most likely
+		p.idle[n-1] = nil
+		p.idle = p.idle[:n-1]
+		p.mu.Unlock()
+		return c, nil
+	}
+	p.mu.Unlock()
+	return p.Dial(ctx)
+}
+
+// Dial opens a connection.
+func (p *Pool) Dial(ctx context.Context) (*Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*p.o.DialTimeout)
+	defer cancel()
+	d := net.Dialer{Timeout: p.o.DialTimeout, KeepAlive: 30 * time.Second}
+	nc, err := d.DialContext(ctx, "tcp", p.addr)
+	if err != nil {
+		return nil, err
+	}
+	sock, err := wire.NewSocket(nc.(*net.TCPConn), p.sweeper)
+	if err != nil {
+		_ = nc.Close()
+		return nil, err
+	}
+	sock.Stall = p.o.StallTimeout
+	c := &Conn{Sock: sock, pool: p}
+	c.In.Bound = int(p.o.MaxHead)
+	if p.tls == nil {
+		return c, nil
+	}
+	c.tls = tls.Client(sock, p.tls)
+	// The Sweeper's deadline, since the Socket's own calls know no other.
+	sock.DueRead(p.o.DialTimeout)
+	stop := context.AfterFunc(ctx, sock.Abort)
+	err = c.tls.HandshakeContext(context.Background())
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("tls handshake: %w", err)
+	}
+	sock.DueRead(0)
+	return c, nil
+}
+
+// Put gives the connection back after an exchange that used up exactly what it
+// asked for.
+func (c *Conn) Put() {
+	p := c.pool
+	if c.In.Len() > 0 {
+		c.Close()
+		return
+	}
+	c.In.Release()
+	c.Sock.DueRead(0)
+	c.used, c.put = true, time.Now()
+	p.mu.Lock()
+	if p.closed || len(p.idle) >= p.o.MaxIdle {
+		p.mu.Unlock()
+		c.Close()
+		return
+	}
+	p.idle = append(p.idle, c)
+	if p.timer == nil {
+		p.timer = time.AfterFunc(p.o.IdleTimeout, p.prune)
+	}
+	p.mu.Unlock()
+}
+
+// Close closes the connection instead of giving it back.
+func (c *Conn) Close() {
+	c.In.Drop()
+	_ = c.Sock.Close()
+}
+
+// prune closes what has been idle for too long.
+func (p *Pool) prune() {
+	p.mu.Lock()
+	n, limit := 0, time.Now().Add(-p.o.IdleTimeout)
+	for n < len(p.idle) && p.idle[n].put.Before(limit) {
+		n++
+	}
+	old := append([]*Conn(nil), p.idle[:n]...)
+	rest := copy(p.idle, p.idle[n:])
+	clear(p.idle[rest:])
+	p.idle = p.idle[:rest]
+	if rest > 0 {
+		p.timer.Reset(max(time.Until(p.idle[0].put.Add(p.o.IdleTimeout)), time.Millisecond))
+	} else {
+		p.timer = nil
+	}
+	p.mu.Unlock()
+	for _, c := range old {
+		c.Close()
+	}
+}
+
+func (p *Pool) close() {
+	p.mu.Lock()
+	p.closed = true
+	idle := p.idle
+	p.idle = nil
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.mu.Unlock()
+	for _, c := range idle {
+		c.Close()
+	}
+}
+
+// Idle is how many connections wait for use.
+func (p *Pool) Idle() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle)
+}
+
+// Exchange sends a request whole and reads the first bytes of the answer into
+// In. A connection that has ended since it was used, or on which something came
+// unasked, answers wire.ErrStale or wire.ErrPoisoned with nothing sent.
+func (c *Conn) Exchange(request []byte) (sent bool, err error) {
+	if c.tls == nil {
+		return c.Sock.Exchange(request, &c.In, c.used)
+	}
+	if err := c.Fresh(); err != nil {
+		return false, err
+	}
+	if _, err := c.tls.Write(request); err != nil {
+		return true, err
+	}
+	return true, c.Fill()
+}
+
+// Fresh looks at a connection that was used before, without waiting.
+func (c *Conn) Fresh() error {
+	if !c.used {
+		return nil
+	}
+	return c.Sock.Quiet()
+}
+
+// Fill reads more into In.
+func (c *Conn) Fill() error {
+	if c.tls != nil {
+		return c.In.Fill(c.tls)
+	}
+	return c.In.Fill(c.Sock)
+}
+
+// Read reads past In, which must be empty.
+func (c *Conn) Read(p []byte) (int, error) {
+	if c.tls != nil {
+		return c.tls.Read(p)
+	}
+	return c.Sock.Read(p)
+}
+
+// Write sends more of a request.
+func (c *Conn) Write(p []byte) (int, error) {
+	if c.tls != nil {
+		return c.tls.Write(p)
+	}
+	return c.Sock.Write(p)
+}
+
+// CloseWrite ends our half.
+func (c *Conn) CloseWrite() error {
+	if c.tls != nil {
+		return c.tls.CloseWrite()
+	}
+	return c.Sock.CloseWrite()
+}

@@ -1,0 +1,146 @@
+package wire
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Errors of Socket.Exchange that say: this connection was no good before the
+// request left, take another.
+var (
+	ErrStale    = errors.New("wire: the connection has ended")
+	ErrPoisoned = errors.New("wire: bytes came before they were asked for")
+)
+
+// Socket is a TCP connection whose reads and writes go to the kernel directly
+// and use the runtime's poller for waiting only (the system calls don't block,
+// so the scheduler need not be told). It is a net.Conn for crypto/tls too.
+// Invariants: one goroutine reads and one writes at a time; deadlines are set by
+// DueRead and Stall and kept by the Sweeper.
+type Socket struct {
+	*net.TCPConn
+	sweeper  *Sweeper
+	readDue  atomic.Int64
+	writeDue atomic.Int64
+	watchDue atomic.Int64
+	ended    atomic.Bool // a look saw the other side's end
+	late     atomic.Bool
+	// Stall bounds every wait of a Write for the other side to take more; 0: none.
+	// Set before the first Write.
+	Stall time.Duration
+	// Gone is called by the Sweeper, on a watched connection, when the other side
+	// has ended it. It must not wait. Set before the first Watch.
+	Gone func()
+	// Closed is called once, when the connection is closed here.
+	Closed func()
+	closed atomic.Bool
+	raw    syscall.RawConn
+	rd, wr direction
+}
+
+// direction is the state of one side's calls, kept to save allocations.
+type direction struct {
+	buf  []byte
+	n    int
+	err  error
+	call func(fd uintptr) bool
+	// waited says that the other side did not take everything at once.
+	waited bool
+	// Of an exchange: what is sent first, and how far it is.
+	send  []byte
+	sent  int
+	stage stage
+	lend  *Input // of a lazy read: whose buffer is taken when there is something
+}
+
+type stage uint8
+
+const (
+	plain stage = iota
+	probing
+	sending
+	waiting
+)
+
+// NewSocket takes over a connection.
+func NewSocket(c *net.TCPConn, w *Sweeper) (*Socket, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	s := &Socket{TCPConn: c, sweeper: w, raw: raw}
+	s.rd.call, s.wr.call = s.readStep, s.writeStep
+	w.add(s)
+	return s, nil
+}
+
+// DueRead bounds all reads from now on; 0 takes the bound away.
+func (s *Socket) DueRead(after time.Duration) { s.readDue.Store(s.sweeper.in(after)) }
+
+// A watched connection is looked at this often, and one whose other side has
+// ended its half gets this long: it may have sent its last and still listen.
+const (
+	lookEvery = 1000 // milliseconds
+	halfGrace = 2000
+)
+
+// Watch looks now and then whether the other side is still there, while nobody
+// reads: until Unwatch.
+func (s *Socket) Watch() {
+	s.ended.Store(false)
+	s.watchDue.Store(s.sweeper.now.Load() + lookEvery)
+}
+
+// Unwatch ends watching; a call of Gone may be under way.
+func (s *Socket) Unwatch() { s.watchDue.Store(0) }
+
+// look is the Sweeper's.
+func (s *Socket) look(due, now int64) {
+	next := now + lookEvery
+	switch err := s.Quiet(); {
+	case err == nil, err == ErrPoisoned: // the latter is the next request
+	case s.ended.Swap(true):
+		if s.watchDue.CompareAndSwap(due, 0) {
+			s.Gone()
+		}
+		return
+	default:
+		next = now + halfGrace
+	}
+	s.watchDue.CompareAndSwap(due, next)
+}
+
+// Late tells whether the Sweeper ended the connection.
+func (s *Socket) Late() bool { return s.late.Load() }
+
+// Abort wakes whoever waits for the connection, which is over. Safe to call from
+// any goroutine, also after Close.
+func (s *Socket) Abort() {
+	_ = s.CloseRead()
+	_ = s.CloseWrite()
+}
+
+// Close closes the connection.
+func (s *Socket) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	s.sweeper.remove(s)
+	err := s.TCPConn.Close()
+	if s.Closed != nil {
+		s.Closed()
+	}
+	return err
+}
+
+// reason is what an end or a failure really was.
+func (s *Socket) reason(err error) error {
+	if s.late.Load() {
+		return os.ErrDeadlineExceeded
+	}
+	return err
+}

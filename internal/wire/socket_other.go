@@ -1,0 +1,44 @@
+//go:build !linux
+
+package wire
+
+// Elsewhere than on Linux a Socket reads and writes as the standard library does.
+
+// Read implements io.Reader.
+func (s *Socket) Read(p []byte) (int, error) {
+	n, err := s.TCPConn.Read(p)
+	if err != nil {
+		err = s.reason(err)
+	}
+	return n, err
+}
+
+// Write implements io.Writer.
+func (s *Socket) Write(p []byte) (int, error) {
+	s.writeDue.Store(s.sweeper.in(s.Stall))
+	n, err := s.TCPConn.Write(p)
+	s.writeDue.Store(0)
+	if err != nil {
+		err = s.reason(err)
+	}
+	return n, err
+}
+
+// ReadLazily reads into in.
+func (s *Socket) ReadLazily(in *Input) error { return in.Fill(s) }
+
+// Exchange sends a request whole and reads the first bytes of what comes back.
+// Whether the connection has ended shows only then.
+func (s *Socket) Exchange(request []byte, in *Input, _ bool) (sent bool, err error) {
+	if _, err := s.Write(request); err != nil {
+		return true, err
+	}
+	return true, in.Fill(s)
+}
+
+// Quiet can't tell here.
+func (s *Socket) Quiet() error { return nil }
+
+// The steps belong to Linux.
+func (s *Socket) readStep(uintptr) bool  { return true }
+func (s *Socket) writeStep(uintptr) bool { return true }
