@@ -173,6 +173,7 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 	if t := a.set.TLS; t != nil {
 		cfg.Listeners = append(cfg.Listeners, edge.Listener{Addr: t.Listen, CertFile: t.Cert, KeyFile: t.Key})
 	}
+	a.set.limits.apply(&cfg)
 	var err error
 	a.edge, err = edge.New(cfg, a.engine)
 	return err

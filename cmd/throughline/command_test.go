@@ -30,6 +30,15 @@ func TestAFaultyConfigurationSaysEverythingAtOnce(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
 	}
+	write(t, path, "limits: {connections: 0, head: 1KiB, stall_timeout: 1ms}\nsites:\n  - {name: a, hosts: [x], origin: 'http://x', origin_tls: {ca: none.pem}}\n"+
+		"  - {name: b, hosts: [y], origin: 'https://x', origin_tls: {server_name: 'x:443'}}\n")
+	out, _ = tool(t, "", "serve", "--config", path, "--check")
+	for _, want := range []string{"limits.connections: 0 is", "limits.head:", "limits.stall_timeout:", "sites[0].origin_tls: does nothing",
+		"sites[0].origin_tls.ca: can't be read", "sites[1].origin_tls.server_name:"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
 	write(t, path, "sites: []\nlisen: :80\nhub: {port: 1}\n")
 	if out, _ := tool(t, "", "serve", "--config", path, "--check"); !strings.Contains(out, ":2:1: lisen:") || !strings.Contains(out, "hub.port") {
 		t.Errorf("unknown fields: %s", out)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +26,7 @@ type Config struct {
 	Region         string        `yaml:"region"`
 	TrustedProxies []string      `yaml:"trusted_proxies"`
 	Sites          []SiteConfig  `yaml:"sites"`
+	Limits         LimitsConfig  `yaml:"limits"`
 	Journal        JournalConfig `yaml:"journal"`
 	Retention      string        `yaml:"retention"`
 	Log            LogConfig     `yaml:"log"`
@@ -48,16 +48,6 @@ type HubConfig struct {
 	Key    string   `yaml:"key"`
 }
 
-// SiteConfig is one site.
-type SiteConfig struct {
-	Name     string   `yaml:"name"`
-	Hosts    []string `yaml:"hosts"`
-	Origin   string   `yaml:"origin"`
-	Mode     string   `yaml:"mode"`
-	Failure  string   `yaml:"failure"`
-	Deadline string   `yaml:"deadline"`
-}
-
 // JournalConfig bounds the journal.
 type JournalConfig struct {
 	MaxBytes string `yaml:"max_bytes"`
@@ -73,6 +63,7 @@ type LogConfig struct {
 type settings struct {
 	Config
 	sites     []*site.Site
+	limits    limits
 	trusted   []netip.Prefix
 	retention time.Duration
 	drain     time.Duration
@@ -91,6 +82,7 @@ func defaultConfig() Config {
 		Data:      "./data",
 		Geo:       ".cache/geo",
 		Region:    "US",
+		Limits:    defaultLimits(),
 		Journal:   JournalConfig{MaxBytes: "8GiB", Sync: "1s"},
 		Retention: "90d",
 		Log:       LogConfig{Level: "info"},
@@ -117,6 +109,11 @@ func loadConfig(path string) (Config, []fault) {
 		base := filepath.Dir(path)
 		for _, p := range []*string{&c.Data, &c.Policy, &c.Geo, &c.Hub.Cert, &c.Hub.Key} {
 			*p = relativeTo(base, *p)
+		}
+		for _, st := range c.Sites {
+			if st.OriginTLS != nil {
+				st.OriginTLS.CA = relativeTo(base, st.OriginTLS.CA)
+			}
 		}
 		if c.TLS != nil {
 			c.TLS.Cert, c.TLS.Key = relativeTo(base, c.TLS.Cert), relativeTo(base, c.TLS.Key)
@@ -170,6 +167,7 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 		s.trusted = append(s.trusted, pre)
 	}
 	s.sites = checkSites(c.Sites, bad)
+	s.limits = c.Limits.check(bad)
 	s.retention = checkDuration("retention", c.Retention, 24*time.Hour, bad)
 	s.drain = checkDuration("drain", c.Drain, 0, bad)
 	if n, err := parseBytes(c.Journal.MaxBytes); err != nil || n < 16<<20 {
@@ -188,56 +186,6 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 		bad("log.level", fmt.Sprintf("%q is no level", c.Log.Level), "debug, info, warn or error")
 	}
 	return s, faults
-}
-
-func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site.Site {
-	if len(list) == 0 {
-		bad("sites", "no site is configured", "at least one: name, hosts and origin")
-	}
-	var out []*site.Site
-	names, hosts := map[string]bool{}, map[string]string{}
-	for i, sc := range list {
-		field := func(f string) string { return fmt.Sprintf("sites[%d].%s", i, f) }
-		st := &site.Site{Name: sc.Name, Hosts: sc.Hosts, Origin: sc.Origin, Mode: site.PassThrough,
-			Failure: site.FailOpen, Deadline: 15 * time.Millisecond, Switch: &site.Switch{}}
-		if sc.Name == "" || names[sc.Name] {
-			bad(field("name"), fmt.Sprintf("%q is empty or used twice", sc.Name), "a name of its own")
-		}
-		names[sc.Name] = true
-		if len(sc.Hosts) == 0 {
-			bad(field("hosts"), "is empty", `host names, "*.example.com", or "*" for all others`)
-		}
-		for j, h := range sc.Hosts {
-			h = strings.ToLower(h)
-			if other, taken := hosts[h]; taken {
-				bad(fmt.Sprintf("sites[%d].hosts[%d]", i, j), fmt.Sprintf("%q already belongs to site %q", h, other), "each host in one site")
-			}
-			hosts[h] = sc.Name
-			sc.Hosts[j] = h
-		}
-		if u, err := url.Parse(sc.Origin); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil {
-			bad(field("origin"), fmt.Sprintf("%q is no origin", sc.Origin), "http://host:port or https://host, without a path")
-		}
-		switch m := site.Mode(sc.Mode); m {
-		case "":
-		case site.PassThrough, site.Active, site.Bypass:
-			st.Mode = m
-		default:
-			bad(field("mode"), fmt.Sprintf("%q is no mode", sc.Mode), "pass-through, active or bypass")
-		}
-		switch f := site.Failure(sc.Failure); f {
-		case "":
-		case site.FailOpen, site.FailClosed:
-			st.Failure = f
-		default:
-			bad(field("failure"), fmt.Sprintf("%q is no failure policy", sc.Failure), "open or closed")
-		}
-		if sc.Deadline != "" {
-			st.Deadline = checkDuration(field("deadline"), sc.Deadline, time.Millisecond, bad)
-		}
-		out = append(out, st)
-	}
-	return out
 }
 
 func checkDuration(field, v string, least time.Duration, bad func(field, wrong, right string)) time.Duration {
@@ -266,6 +214,8 @@ func parseBytes(v string) (int64, error) {
 		return 0, errors.New("not a size")
 	}
 	switch unit {
+	case "KiB":
+		return n << 10, nil
 	case "MiB":
 		return n << 20, nil
 	case "GiB":

@@ -85,6 +85,9 @@ sites:
   - name: site
     hosts: ["*"]           # exact names, "*.example.com", or "*" for all others
     origin: {{origin}}
+    # origin_tls:          # for an https origin; it is always verified
+    #   ca: origin-ca.pem  # roots in place of the system's
+    #   server_name: origin.example.com   # asked for and verified, where it is not the name above
     mode: pass-through     # pass-through: see and rate; active: also act; bypass: only relay
     failure: open          # a sync route without a verdict: open relays, closed answers 503
     deadline: 15ms         # how long a sync verdict may take
@@ -92,6 +95,16 @@ sites:
 # Load balancers and CDNs in front of Throughline. Only their X-Forwarded-For and
 # Forwarded headers are believed.
 trusted_proxies: []
+
+limits:                    # what visitors and origins may take
+  connections: 32768       # open at once; more are closed
+  head: 64KiB              # of a request
+  head_timeout: 10s        # until a request's head is complete
+  idle_timeout: 75s        # between requests
+  stall_timeout: 5m        # a body must move on, either way
+  request_timeout: 0s      # a whole exchange; 0s: unbounded, for downloads and streams
+  connect_timeout: 5s      # to the origin
+  origin_timeout: 60s      # until the origin's response begins
 
 policy: policy             # folder of Specs, labels, signatures, workflows, actions
 data: data                 # all state: journal, warehouse, users, keys

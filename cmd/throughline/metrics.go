@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+
+	"github.com/throughline/throughline/internal/telemetry"
+)
+
+// connectMetrics hands everybody's counters to Prometheus.
+func (a *app) connectMetrics() {
+	m := a.metrics
+	m.Counter("throughline_requests_total", "Requests relayed or answered.", func() int64 { return a.edge.Counters().Requests })
+	m.Counter("throughline_requests_answered_total", "Requests the engine answered instead of the origin.", func() int64 { return a.edge.Counters().Answered })
+	m.Counter("throughline_requests_bypassed_total", "Requests relayed under a bypass.", func() int64 { return a.edge.Counters().Bypassed })
+	m.CounterVec("throughline_origin_errors_total", "Failed requests to an origin.", "kind", func() map[string]int64 { return a.edge.Counters().OriginErrors })
+	m.Gauge("throughline_requests_active", "Exchanges in flight.", func() float64 { return float64(a.edge.Counters().Active) })
+	m.Gauge("throughline_connections", "Visitors' connections open now.", func() float64 { return float64(a.edge.Counters().Connections) })
+	m.CounterVec("throughline_refused_total", "Connections and requests that were not relayed.", "reason", func() map[string]int64 {
+		c := a.edge.Counters()
+		return map[string]int64{"over_limit": c.OverLimit, "unknown_host": c.Refused, "malformed": c.Malformed, "slow_head": c.SlowHeads,
+			"handshake": c.Handshakes, "accept": c.AcceptErrors}
+	})
+	m.CounterVec("throughline_bodies_let_go_total", "Held bodies that were judged in part.", "reason", func() map[string]int64 {
+		c := a.edge.Counters()
+		return map[string]int64{"oversize": c.Oversize, "slow": c.Slow}
+	})
+	m.Counter("throughline_clients_gone_total", "Visitors who left before their response had ended.", func() int64 { return a.edge.Counters().ClientGone })
+	m.Counter("throughline_bad_reroutes_total", "Reroutes to an origin that the site does not have.", func() int64 { return a.edge.Counters().BadReroutes })
+	m.Counter("throughline_matched_total", "Requests that a Spec matched.", func() int64 { return a.engine.Stats().Matched })
+	m.Counter("throughline_deadline_missed_total", "Sync verdicts that came too late.", func() int64 { return a.engine.Stats().Missed })
+	m.Counter("throughline_panics_total", "Panics survived.", func() int64 {
+		return a.engine.Stats().Panics + a.edge.Counters().DeciderPanics + a.edge.Counters().Faults
+	})
+	m.CounterVec("throughline_actions_total", "Actions enforced.", "action", func() map[string]int64 { return a.engine.Stats().Enforced })
+	m.CounterVec("throughline_shed_total", "Observations not recorded.", "reason", a.shed.Counts)
+	m.Gauge("throughline_journal_bytes", "Size of the journal.", func() float64 { return float64(a.journal.Stats().Bytes) })
+	m.Gauge("throughline_live_sessions", "Sessions the judge holds.", func() float64 {
+		n := int64(0)
+		for _, p := range a.parts {
+			n += p.Stats().Judge.Sessions
+		}
+		return float64(n)
+	})
+	m.Gauge("throughline_queue_length", "Observations waiting for the judge.", func() float64 {
+		n := 0
+		for _, p := range a.parts {
+			s := p.Stats()
+			n += s.SyncQueue + s.AsyncQueue
+		}
+		return float64(n)
+	})
+	m.Counter("throughline_events_total", "Events searchable since the start.", func() int64 {
+		var n int64
+		for _, in := range a.ingests {
+			n += in.Stats(context.Background()).Events
+		}
+		return n
+	})
+	for name, l := range map[string]*telemetry.Latency{"visible": &a.visible, "decision": &a.decision} {
+		m.Gauge("throughline_"+name+"_p95_seconds", "95th percentile over five minutes.", func() float64 {
+			_, q := l.Quantiles(now(), 0.95)
+			return q[0].Seconds()
+		})
+	}
+}
