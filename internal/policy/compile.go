@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,7 @@ import (
 const (
 	maxFiles = 500
 	maxFile  = 1 << 20
+	maxTotal = 16 << 20
 )
 
 // Load reads a folder's *.yaml and *.yml files, in order of their paths, and
@@ -37,6 +39,7 @@ func Load(dir string) (*Snapshot, []Fault) {
 	}
 	defer func() { _ = root.Close() }()
 	var list []Fault
+	total := 0
 	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -58,6 +61,9 @@ func Load(dir string) (*Snapshot, []Fault) {
 			list = append(list, Fault{Pos: Pos{path, 1, 1}, Wrong: "can't be read: " + err.Error(), Right: "a readable file inside the folder"})
 			return nil
 		}
+		if total += len(text); total > maxTotal {
+			return fmt.Errorf("holds more than %d MiB of policy files", maxTotal>>20)
+		}
 		bundle[path] = text
 		return nil
 	})
@@ -67,7 +73,9 @@ func Load(dir string) (*Snapshot, []Fault) {
 	if len(bundle) == 0 && len(list) == 0 {
 		list = append(list, Fault{Pos: Pos{dir, 1, 1}, Wrong: "holds no *.yaml file", Right: "at least one document of kind spec"})
 	}
-	snap, more := Compile(bundle)
+	c := newCompiler(bundle)
+	c.names.lost = len(list) > 0 // a file not read may define anything
+	snap, more := c.compile()
 	if list = append(list, more...); len(list) > 0 {
 		return nil, list
 	}
@@ -96,14 +104,25 @@ func readFile(root *os.Root, path string) (string, error) {
 // Compile turns files (path to text) into a Snapshot, or says everything that is
 // wrong. It is a pure function of the bundle.
 func Compile(bundle map[string]string) (*Snapshot, []Fault) {
-	c := &compiler{f: &faults{}, snap: &Snapshot{
-		Revision: revision(bundle), Bundle: bundle,
+	return newCompiler(bundle).compile()
+}
+
+func newCompiler(bundle map[string]string) *compiler {
+	return &compiler{f: &faults{}, names: newNames(), lines: map[string][]string{}, snap: &Snapshot{
+		Revision: revision(bundle), Bundle: maps.Clone(bundle),
 		Actions: map[string]*Action{}, Lists: map[string]*List{},
 		Rating:  RatingRules{Suspicious: 30, Malicious: 70},
 		Session: SessionRules{Timeout: 30 * time.Minute, MaxAge: 24 * time.Hour},
-	}, names: map[string]Pos{}}
-	for _, path := range paths(bundle) {
-		for _, doc := range documents(path, bundle[path], c.f) {
+	}}
+}
+
+func (c *compiler) compile() (*Snapshot, []Fault) {
+	for _, path := range paths(c.snap.Bundle) {
+		docs, whole := documents(path, c.snap.Bundle[path], c.f)
+		if !whole {
+			c.names.maybe(c.snap.Bundle[path])
+		}
+		for _, doc := range docs {
 			c.document(doc)
 		}
 	}
@@ -140,7 +159,8 @@ func revision(bundle map[string]string) string {
 type compiler struct {
 	f      *faults
 	snap   *Snapshot
-	names  map[string]Pos // kind and name, for duplicates
+	names  *names
+	lines  map[string][]string // of files with a rule that is wrong
 	whens  []pendingRule
 	refs   []pendingRef
 	rating bool
@@ -159,13 +179,17 @@ type pendingRef struct {
 }
 
 func (c *compiler) document(m mapping) {
-	kind, ok := m.need("kind", "spec, label, signature, workflow, action, list, rating or session")
+	kind, ok := m.get("kind")
 	if !ok {
-		m.lacks(nil)
+		if kind.node == nil {
+			m.kindless()
+		}
+		c.names.unclear(m)
 		return
 	}
 	k, ok := kind.oneOf("spec", "label", "signature", "workflow", "action", "list", "rating", "session")
 	if !ok {
+		c.names.unclear(m)
 		return
 	}
 	switch k {
@@ -191,28 +215,28 @@ func (c *compiler) document(m mapping) {
 
 // unique reports a name that another document of the kind already has.
 func (c *compiler) unique(v value, kind, name string) {
-	if first, twice := c.names[kind+" "+name]; twice {
+	if first, twice := c.names.define(kind, name, v.pos); twice {
 		v.bad(fmt.Sprintf("%s %s is already defined at %s", kind, quote(name), first), "give it a name of its own")
-		return
 	}
-	c.names[kind+" "+name] = v.pos
 }
 
-// identifier reads a name made of a-z, 0-9, _ and -.
+// identifier reads a name made of a-z, 0-9, _ and -. One that is wrong is
+// defined all the same, so that the documents that use it are not wrong too.
 func (c *compiler) identifier(m *mapping, key, kind string) string {
 	v, ok := m.need(key, "a name such as my_"+kind)
-	if !ok {
-		return ""
+	s := ""
+	if ok {
+		s, ok = v.text()
 	}
-	s, ok := v.text()
-	if !ok {
-		return ""
-	}
-	if !isIdentifier(s) {
+	switch {
+	case !ok:
+		c.names.nameless[kind] = true
+	case !isIdentifier(s):
 		v.bad(quote(s)+" is no name", "use a-z, 0-9, _ and -, at most 64 of them")
-		return ""
+		c.names.define(kind, s, v.pos)
+	default:
+		c.unique(v, kind, s)
 	}
-	c.unique(v, kind, s)
 	return s
 }
 
@@ -283,18 +307,31 @@ func (c *compiler) when(v value, set func(*expr.Program)) {
 
 // rules compiles every `when` now that all lists and labels are known.
 func (c *compiler) rules() {
-	opt := expr.Options{Lists: map[string]map[string]bool{}, Labels: map[string]bool{},
-		Element: func(id string) (bool, bool) {
-			d, ok := element.Lookup(id)
-			return d.Entity, ok
-		}, Numeric: numeric}
-	for n, l := range c.snap.Lists {
-		opt.Lists[n] = l.Values
+	opt := expr.Options{Element: func(id string) (bool, bool) {
+		d, ok := element.Lookup(id)
+		return d.Entity, ok
+	}, Numeric: numeric}
+	if !c.names.open("label") {
+		opt.Labels = map[string]bool{}
+		for _, id := range append(c.names.known("label"), c.names.uncertain()...) {
+			opt.Labels[id] = true
+		}
 	}
-	for _, id := range c.known("label") {
-		opt.Labels[id] = true
+	if !c.names.open("list") {
+		opt.Lists = map[string]map[string]bool{}
+		for _, n := range append(c.names.known("list"), c.names.uncertain()...) {
+			opt.Lists[n] = nil
+		}
+	}
+	for n, l := range c.snap.Lists {
+		if opt.Lists != nil {
+			opt.Lists[n] = l.Values
+		}
 	}
 	for _, w := range c.whens {
+		if c.f.full() { // each fault looks for a like name among all
+			return
+		}
 		src, ok := w.at.text()
 		if !ok {
 			continue
@@ -303,13 +340,28 @@ func (c *compiler) rules() {
 		var e *expr.Error
 		switch {
 		case errors.As(err, &e):
-			w.at.bad(fmt.Sprintf("at %d:%d of the rule: %s", e.Line, e.Col, e.Wrong), e.Right)
+			c.badRule(w.at, src, e)
 		case err != nil:
 			w.at.bad(err.Error(), "a CEL condition")
 		default:
 			w.set(p)
 		}
 	}
+}
+
+// badRule says what is wrong with a rule, at its place in the file where that is
+// known for sure.
+func (c *compiler) badRule(at value, src string, e *expr.Error) {
+	file := at.pos.File
+	if c.lines[file] == nil {
+		c.lines[file] = strings.Split(strings.TrimPrefix(c.snap.Bundle[file], "\ufeff"), "\n")
+	}
+	if pos, ok := locate(c.lines[file], at, src, e.Line, e.Col); ok {
+		at.pos = pos
+		at.bad(e.Wrong, e.Right)
+		return
+	}
+	at.bad(fmt.Sprintf("at %d:%d of the rule: %s", e.Line, e.Col, e.Wrong), e.Right)
 }
 
 // numeric tells whether an element's canonical value is a number.
@@ -326,10 +378,13 @@ func numeric(id string) bool {
 func (c *compiler) references() {
 	known := map[string][]string{}
 	for _, kind := range []string{"label", "signature", "action"} {
-		known[kind] = c.known(kind)
+		known[kind] = c.names.known(kind)
 	}
 	for _, r := range c.refs {
-		if _, ok := c.names[r.kind+" "+r.name]; ok || c.f.full() {
+		if c.f.full() {
+			return
+		}
+		if c.names.has(r.kind, r.name) {
 			continue
 		}
 		right := "define a document of kind " + r.kind + " with that name"
@@ -338,18 +393,6 @@ func (c *compiler) references() {
 		}
 		r.at.bad(fmt.Sprintf("%s %s is not defined", r.kind, quote(r.name)), right)
 	}
-}
-
-// known lists the names defined for a kind, sorted.
-func (c *compiler) known(kind string) []string {
-	var out []string
-	for k := range c.names {
-		if name, ok := strings.CutPrefix(k, kind+" "); ok {
-			out = append(out, name)
-		}
-	}
-	sort.Strings(out)
-	return out
 }
 
 // windows is the union of what all rules need, in document order.

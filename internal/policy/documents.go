@@ -92,17 +92,18 @@ func (c *compiler) signature(m *mapping) {
 	s.Title = title(m)
 	s.All = c.refsOf(m, "all", "label")
 	s.Any = c.refsOf(m, "any", "label")
-	if _, all := m.vals["all"]; !all && m.vals["any"].node == nil {
-		m.bad("names no label", "give it all: or any: with label IDs")
+	if m.vals["all"].node == nil && m.vals["any"].node == nil {
+		m.lack(m.value, "names no label", "give it all: or any: with label IDs", "all", "any")
 	}
 	if len(s.Any) > 0 {
 		s.AtLeast = 1
 	}
 	if v, ok := m.get("at_least"); ok {
-		if len(s.Any) == 0 {
-			v.bad("stands without any", "list the labels it counts under any:")
-		} else {
+		switch {
+		case len(s.Any) > 0:
 			s.AtLeast, _ = v.integer(1, len(s.Any))
+		case m.vals["any"].node == nil:
+			m.lack(v, "stands without any", "list the labels it counts under any:", "any")
 		}
 	}
 	if v, ok := m.need("rating", "suspicious or malicious"); ok {
@@ -132,12 +133,14 @@ func (c *compiler) refsOf(m *mapping, key, kind string) []string {
 		return nil
 	}
 	var out []string
+	seen := map[string]bool{}
 	for _, item := range v.items("names of documents of kind " + kind) {
 		if s, ok := item.text(); ok {
-			if slices.Contains(out, s) {
+			if seen[s] {
 				item.bad(quote(s)+" stands here twice", "each name once")
 				continue
 			}
+			seen[s] = true
 			out = append(out, s)
 			c.refs = append(c.refs, pendingRef{item, kind, s})
 		}
@@ -214,7 +217,7 @@ func nearType(key string) bool {
 func (c *compiler) block(m *mapping, a *Action) {
 	a.Status, a.ContentType = 403, "text/plain; charset=utf-8"
 	if v, ok := m.get("status"); ok {
-		a.Status, _ = v.integer(200, 599)
+		a.Status = blockStatus(v)
 	}
 	if v, ok := m.get("content_type"); ok {
 		var fine bool
@@ -225,13 +228,24 @@ func (c *compiler) block(m *mapping, a *Action) {
 	}
 	if v, ok := m.get("body"); ok {
 		a.Body, _ = v.text()
-		if a.Status == 204 || a.Status == 304 {
-			v.bad(fmt.Sprintf("is never sent with status %d", a.Status), "leave it out, or a status such as 403")
-		}
 		if len(a.Body) > 256<<10 {
 			v.bad("is longer than 256 KiB", "a short page")
 		}
 	}
+}
+
+// blockStatus reads a status that answers instead of the origin: others have no
+// body, send elsewhere or are no answer at all.
+func blockStatus(v value) int {
+	n, ok := v.integer(200, 599)
+	if ok && n != 200 && n < 400 {
+		right := "200, or 400 to 599"
+		if n >= 300 {
+			right += "; to send elsewhere, type: redirect"
+		}
+		v.bad(fmt.Sprintf("%d does not block", n), right)
+	}
+	return n
 }
 
 func (c *compiler) redirect(m *mapping, a *Action) {
@@ -247,17 +261,27 @@ func (c *compiler) redirect(m *mapping, a *Action) {
 	if a.Location, ok = headerValue(v); !ok {
 		return
 	}
+	const right = "a path such as /help, or an https URL"
 	u, err := url.Parse(a.Location)
-	local := strings.HasPrefix(a.Location, "/") && !strings.HasPrefix(a.Location, "//") && !strings.HasPrefix(a.Location, "/\\")
-	if err != nil || !local && (u.Scheme != "https" || u.Host == "") {
-		v.bad(quote(a.Location)+" is no place to redirect to", "a path such as /help, or an https URL")
+	local := strings.HasPrefix(a.Location, "/") && !strings.HasPrefix(a.Location, "//")
+	switch {
+	case strings.ContainsFunc(a.Location, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }):
+		v.bad(quote(a.Location)+" holds what a URL does not", "percent-encode spaces, backslashes and letters beyond ASCII")
+	case err != nil || !local && (u.Scheme != "https" || u.Hostname() == ""):
+		v.bad(quote(a.Location)+" is no place to redirect to", right)
+	case u.User != nil: // everyone would read the password, or be misled by the name
+		v.bad("names a user before the host", right+", without user and password")
 	}
 }
 
 func (c *compiler) tag(m *mapping, a *Action) {
 	if v, ok := m.need("header", "a header name, e.g. X-Risk"); ok {
-		if a.Header, ok = v.text(); ok && (!isToken(a.Header) || forbiddenTag(a.Header)) {
-			v.bad(quote(a.Header)+" can't be a tag", "a header of your own, e.g. X-Risk; never one that frames or routes the message")
+		a.Header, ok = v.text()
+		switch {
+		case ok && !isToken(a.Header):
+			v.bad(quote(a.Header)+" is no header name", "a header of your own, e.g. X-Risk")
+		case ok && forbiddenTag(a.Header):
+			v.bad(quote(a.Header)+" can't be a tag", "a header of your own, e.g. X-Risk; never one that frames, routes or authenticates the message, or that browsers and proxies set")
 		}
 	}
 	if v, ok := m.need("value", "e.g. \"{rating}\""); ok {
@@ -277,15 +301,24 @@ func placeholders() []string {
 	return []string{"{rating}", "{points}", "{labels}", "{session_id}", "{event_id}", "{spec_id}"}
 }
 
-// forbiddenTag names headers that frame, route or authorise a message.
+// forbiddenTag names headers that frame, route or authenticate a message, or that
+// browsers and proxies set: an origin takes them for something else. Some origins
+// read _ as -.
 func forbiddenTag(name string) bool {
-	switch strings.ToLower(name) {
-	case "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer",
-		"upgrade", "proxy-connection", "proxy-authorization", "proxy-authenticate", "content-type", "content-encoding",
-		"cookie", "authorization", "expect", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host":
-		return true
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	for _, family := range []string{"accept", "access-control-", "cf-", "content-", "fastly-", "if-", "proxy-", "sec-", "x-amz-", "x-amzn-",
+		"x-b3-", "x-envoy-", "x-forwarded", "x-http-method", "x-original-"} {
+		if strings.HasPrefix(name, family) {
+			return true
+		}
 	}
-	return false
+	return slices.Contains([]string{
+		"host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings", "expect", "max-forwards", "range",
+		"authorization", "www-authenticate", "authentication-info", "cookie", "set-cookie",
+		"forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cdn-loop",
+		"x-host", "x-method-override", "x-rewrite-url", "x-request-id", "x-correlation-id", "traceparent", "tracestate",
+		"date", "age", "cache-control", "pragma", "origin", "referer", "user-agent", "location",
+	}, name)
 }
 
 func headerValue(v value) (string, bool) {

@@ -6,10 +6,9 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+	"unicode"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"github.com/throughline/throughline/internal/expr"
 )
@@ -19,9 +18,27 @@ func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.
 // String renders file:line:col: field: what is wrong; what would be right.
 func (f Fault) String() string {
 	if f.Field == "" {
-		return fmt.Sprintf("%s: %s; %s", f.Pos, f.Wrong, f.Right)
+		return oneLine(fmt.Sprintf("%s: %s; %s", f.Pos, f.Wrong, f.Right))
 	}
-	return fmt.Sprintf("%s: %s: %s; %s", f.Pos, f.Field, f.Wrong, f.Right)
+	return oneLine(fmt.Sprintf("%s: %s: %s; %s", f.Pos, f.Field, f.Wrong, f.Right))
+}
+
+// oneLine writes out what would break a line or steer a terminal: the names of
+// files and fields are anyone's.
+func oneLine(s string) string {
+	visible := func(r rune) bool { return unicode.IsGraphic(r) && r != '\u2028' && r != '\u2029' }
+	if !strings.ContainsFunc(s, func(r rune) bool { return !visible(r) }) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if visible(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
 }
 
 // maxFaults bounds what one Compile says.
@@ -67,139 +84,19 @@ func (v value) bad(wrong, right string) { v.f.add(v.pos, v.field, wrong, right) 
 // the end is unknown.
 type mapping struct {
 	value
-	keys    []string
-	vals    map[string]value
-	taken   map[string]bool
-	missing []lack
+	keys   []string
+	vals   map[string]value
+	taken  map[string]bool
+	lacks  []lack
+	opaque bool // holds fields that can't be read, so that none is missing for sure
 }
 
-// lack is a field that must be there and is not. It is said at the end, since a
-// misspelt field explains it already.
-type lack struct{ key, right string }
-
-// The YAML parser's time grows with the square of what nests, so that is bounded
-// before it sees the text; a policy needs six levels.
-const (
-	maxDepth = 40   // brackets open at once
-	maxMarks = 1000 // of - ? : & ! in one line, each of which may nest
-)
-
-// documents splits a file into its documents.
-func documents(file, text string, f *faults) []mapping {
-	text = strings.TrimPrefix(text, "\ufeff")
-	switch line, deep := nesting(text); {
-	case len(text) > maxFile:
-		f.add(Pos{file, 1, 1}, "", fmt.Sprintf("has %d bytes", len(text)), "at most 1 MiB; split it")
-		return nil
-	case !utf8.ValidString(text):
-		f.add(Pos{file, 1 + strings.Count(text[:invalidAt(text)], "\n"), 1}, "", "is not UTF-8", "save the file as UTF-8")
-		return nil
-	case deep:
-		f.add(Pos{file, line, 1}, "", "nests too deep", fmt.Sprintf("at most %d brackets open at once, and %d of - ? : & ! in a line", maxDepth, maxMarks))
-		return nil
-	}
-	parsed, fault := parse(file, text)
-	if fault != nil {
-		f.add(fault.Pos, "", fault.Wrong, fault.Right)
-		return nil
-	}
-	var out []mapping
-	for _, d := range parsed.Docs {
-		switch d.Body.(type) {
-		case nil, *ast.NullNode, *ast.CommentGroupNode, *ast.DirectiveNode:
-			continue
-		}
-		if m, ok := (value{node: d.Body, pos: place(file, d.Body), f: f}).mapping("fields, the first of them kind: spec, label or another"); ok {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// parse answers a fault also for what the YAML parser itself stumbles over.
-func parse(file, text string) (parsed *ast.File, fault *Fault) {
-	defer func() {
-		if v := recover(); v != nil {
-			parsed, fault = nil, &Fault{Pos: Pos{file, 1, 1}, Wrong: fmt.Sprintf("not YAML: %v", v), Right: "well-formed YAML"}
-		}
-	}()
-	parsed, err := parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey())
-	if err != nil {
-		line, col, what := yamlError(err)
-		return nil, &Fault{Pos: Pos{file, line, col}, Wrong: "not YAML: " + what, Right: mend(what)}
-	}
-	return parsed, nil
-}
-
-// nesting finds the line that may nest too deep. It does not know texts from
-// structure, and its bounds leave room for that.
-func nesting(text string) (line int, deep bool) {
-	line = 1
-	brackets, marks := 0, 0
-	for i := range len(text) {
-		switch text[i] {
-		case '\n':
-			line++
-			marks = 0
-		case '[', '{':
-			brackets++
-		case ']', '}':
-			brackets = max(0, brackets-1)
-		case '-', '?', '&', '!', ':':
-			if i+1 == len(text) || text[i+1] == ' ' || text[i+1] == '\t' {
-				marks++
-			}
-		}
-		if brackets > maxDepth || marks > maxMarks {
-			return line, true
-		}
-	}
-	return line, false
-}
-
-func invalidAt(text string) int {
-	for i, r := range text {
-		if r == utf8.RuneError && !strings.HasPrefix(text[i:], "\ufffd") {
-			return i
-		}
-	}
-	return 0
-}
-
-// mend says how the usual slips of YAML are put right.
-func mend(what string) string {
-	switch {
-	case strings.Contains(what, "'\t'"):
-		return "spaces, never tabs, before a field"
-	case strings.Contains(what, "end token"), strings.Contains(what, "must be specified"), strings.Contains(what, "flow map"):
-		return `a closing bracket or comma; quotes around a text with brackets, e.g. "/orders/{id}"`
-	case strings.Contains(what, "mapping value is not allowed"):
-		return "field: value on a line of its own, indented like its neighbours; quotes around a text that holds a colon"
-	case strings.Contains(what, "end character"), strings.Contains(what, "quoted"):
-		return "a closing quote"
-	case strings.Contains(what, "indentation"), strings.Contains(what, "non-map"):
-		return "the same indentation for fields that belong together"
-	}
-	return "well-formed YAML, field: value; quotes around a text of special characters"
-}
-
-func yamlError(err error) (line, col int, what string) {
-	line, col = 1, 1
-	what, _, _ = strings.Cut(err.Error(), "\n")
-	if rest, ok := strings.CutPrefix(what, "["); ok {
-		if at, msg, ok := strings.Cut(rest, "] "); ok {
-			if l, c, ok := strings.Cut(at, ":"); ok {
-				if n, err := strconv.Atoi(l); err == nil {
-					line = n
-				}
-				if n, err := strconv.Atoi(c); err == nil {
-					col = n
-				}
-			}
-			what = msg
-		}
-	}
-	return line, col, what
+// lack is what is wrong because fields are not there. It is said at the end,
+// since a misspelt field explains it already.
+type lack struct {
+	keys         []string
+	at           value
+	wrong, right string
 }
 
 // place is where a node begins; of fields on lines of their own, the first.
@@ -255,18 +152,16 @@ func (v value) mapping(right string) (mapping, bool) {
 			key = k.GetToken().Value
 		default:
 			m.f.add(pos, v.field, "has a field without a plain name", "write field: value lines, without anchors, tags or <<")
+			m.opaque = true
 			continue
 		}
-		field := key
-		if v.field != "" {
-			field = v.field + "." + key
-		}
+		field := within(v.field, key)
 		if _, twice := m.vals[key]; twice {
-			m.f.add(pos, clip(field), "stands here twice", "keep one of them")
+			m.f.add(pos, field, "stands here twice", "keep one of them")
 			continue
 		}
 		m.keys = append(m.keys, key)
-		m.vals[key] = value{node: kv.Value, pos: pos, field: clip(field), f: v.f}
+		m.vals[key] = value{node: kv.Value, pos: pos, field: field, f: v.f}
 	}
 	return m, true
 }
@@ -289,10 +184,25 @@ func (m *mapping) get(key string) (value, bool) {
 func (m *mapping) need(key, right string) (value, bool) {
 	if _, ok := m.vals[key]; !ok {
 		m.taken[key] = true
-		m.missing = append(m.missing, lack{key, right})
+		at := m.value
+		at.field = within(m.field, key)
+		m.lack(at, "is missing", right, key)
 		return value{}, false
 	}
 	return m.get(key)
+}
+
+// lack notes what is wrong unless a field that is misspelt is one of keys.
+func (m *mapping) lack(at value, wrong, right string, keys ...string) {
+	m.lacks = append(m.lacks, lack{keys, at, wrong, right})
+}
+
+// within is the path of a field.
+func within(path, key string) string {
+	if path == "" {
+		return clip(key)
+	}
+	return clip(path + "." + key)
 }
 
 // done reports the fields nobody took, and those that are missing unless one of
@@ -321,21 +231,25 @@ func (m *mapping) done() {
 		}
 		m.vals[k].bad("is no field here", right)
 	}
-	m.lacks(meant)
+	for _, l := range m.lacks {
+		if !m.opaque && !slices.ContainsFunc(l.keys, func(k string) bool { return meant[k] }) {
+			l.at.bad(l.wrong, l.right)
+		}
+	}
 }
 
-// lacks reports the missing fields, but for those meant by another.
-func (m *mapping) lacks(meant map[string]bool) {
-	for _, l := range m.missing {
-		if meant[l.key] {
-			continue
-		}
-		field := l.key
-		if m.field != "" {
-			field = m.field + "." + l.key
-		}
-		m.f.add(m.pos, field, "is missing", l.right)
+// kindless says that a document has no kind, or what was meant to be it.
+func (m *mapping) kindless() {
+	if m.opaque {
+		return
 	}
+	for _, k := range m.keys {
+		if _, ok := near(k, []string{"kind"}); ok {
+			m.vals[k].bad("is no field here", "did you mean kind?")
+			return
+		}
+	}
+	m.bad("has no kind", "kind: spec, label, signature, workflow, action, list, rating or session")
 }
 
 // text reads a scalar as text: quoted or plain, numbers and booleans included.
@@ -345,7 +259,7 @@ func (v value) text() (string, bool) {
 		return n.Value, true
 	case *ast.LiteralNode:
 		return n.Value.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		return n.GetToken().Value, true
 	case *ast.NullNode:
 		v.bad("is empty", "write one text or number")
@@ -355,6 +269,15 @@ func (v value) text() (string, bool) {
 		v.bad("is not a single text", "write one text or number; quotes around a text that begins with a bracket")
 	}
 	return "", false
+}
+
+// scalar tells whether text reads the value without a fault.
+func (v value) scalar() bool {
+	switch v.node.(type) {
+	case *ast.StringNode, *ast.LiteralNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return true
+	}
+	return false
 }
 
 func (v value) integer(low, high int) (int, bool) {

@@ -71,7 +71,7 @@ func specSchema() schema {
 		property{"type", true, "What kind of event it is.", enum(eventTypes()...)},
 		property{"match", true, "Which requests.", match},
 		property{"processing", false, "sync waits for a verdict, so that actions can be enforced; default async.", enum("async", "sync")},
-		property{"failure", false, "What happens without a verdict; default: the site's.", enum("open", "closed")},
+		property{"failure", false, "On a sync spec, what happens without a verdict; default: the site's.", enum("open", "closed")},
 		property{"oversize", false, "What happens to a body over max_body on a sync spec; default stream.", enum("stream", "refuse")},
 		property{"max_body", false, "How much of each body is read: bytes, KiB or MiB up to 1MiB; default 64KiB.",
 			schema{"type": []string{"integer", "string"}, "minimum": 1, "maximum": maxMaxBody, "pattern": "^[0-9]+ *(KiB|MiB)?$"}},
@@ -152,13 +152,13 @@ func actionSchemas() []schema {
 	line := schema{"type": []string{"string", "number", "boolean"}, "pattern": "^[^\\u0000-\\u0008\\u000A-\\u001F\\u007F]*$"}
 	return []schema{
 		action(journey.ActionBlock, "Answers instead of the origin.",
-			property{"status", false, "Default 403.", whole(200, 599)},
+			property{"status", false, "200, or 400 to 599; default 403.", schema{"anyOf": []schema{{"const": 200}, whole(400, 599)}}},
 			property{"content_type", false, "Default text/plain; charset=utf-8.", line},
 			property{"body", false, "What the visitor reads, up to 256 KiB.", scalarSchema()}),
 		action(journey.ActionRedirect, "Sends the visitor elsewhere.",
 			property{"status", false, "Default 302.", schema{"enum": []any{302, 303, 307, "302", "303", "307"}}},
-			property{"location", true, "A path of the site, or an https URL.", schema{"type": "string", "pattern": `^(/([^/\\].*)?|https://[^/]+.*)$`}}),
-		action(journey.ActionTag, "Adds a header to the request toward the origin.",
+			property{"location", true, "A path of the site, or an https URL.", schema{"type": "string", "pattern": `^(/|/[!-.0-\[\]-~][!-\[\]-~]*|https://[!-.0-?A-\[\]-~]+(/[!-\[\]-~]*)?)$`}}),
+		action(journey.ActionTag, "Adds a header to the request toward the origin, in place of what a visitor sends under that name.",
 			property{"header", true, "A header of your own, e.g. X-Risk.", schema{"type": "string", "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"}},
 			property{"value", true, "One line; {rating}, {points}, {labels}, {session_id}, {event_id} and {spec_id} are filled in.", line}),
 	}

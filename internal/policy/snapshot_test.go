@@ -92,7 +92,7 @@ func TestFiveFaultsAreFiveLines(t *testing.T) {
 	want := `a.yaml:3:1: tipe: is no field here; did you mean type? known: failure, id, kind, match, max_body, name, outcome, oversize, processing, request, response, type
 a.yaml:4:9: match.path: "login" is no path pattern; begin with / and leave the query out, e.g. /orders/{id}/refund
 a.yaml:5:11: request.form.email: "emial" is no element; did you mean email? or an element of the catalogue, e.g. email, username or url_path
-b.yaml:5:1: when: at 1:15 of the rule: = compares nothing; ==
+b.yaml:5:21: when: = compares nothing; ==
 b.yaml:10:1: do: action "refuse" is not defined; define a document of kind action with that name
 `
 	if got := lines(list); got != want || snap != nil {

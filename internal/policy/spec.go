@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"mime"
 	"slices"
 	"sort"
@@ -41,27 +42,35 @@ func (c *compiler) spec(m *mapping) {
 	if v, ok := m.need("type", "an event type, e.g. page_view"); ok {
 		s.Type, _ = eventType(v)
 	}
+	pathKnown := false
 	if v, ok := m.need("match", "at least method or path"); ok {
-		c.match(v, &s.Match)
+		pathKnown = c.match(v, &s.Match)
 	}
+	async := true
 	if v, ok := m.get("processing"); ok {
-		p, _ := v.oneOf("async", "sync")
-		s.Sync = p == "sync"
+		p, ok := v.oneOf("async", "sync")
+		s.Sync, async = p == "sync", ok && p == "async"
+	} else if v.node != nil { // a fault already
+		async = false
 	}
 	if v, ok := m.get("failure"); ok {
-		s.Failure, _ = v.oneOf("open", "closed")
+		if s.Failure, ok = v.oneOf("open", "closed"); ok && async {
+			onlySync(m, v)
+		}
 	}
 	if v, ok := m.get("oversize"); ok {
-		s.Oversize, _ = v.oneOf("stream", "refuse")
+		if s.Oversize, ok = v.oneOf("stream", "refuse"); ok && async {
+			onlySync(m, v)
+		}
 	}
 	if v, ok := m.get("max_body"); ok {
 		s.MaxBody = size(v)
 	}
 	if v, ok := m.get("request"); ok {
-		s.Request = c.mappings(v, s.Match.Path, false)
+		s.Request = c.mappings(v, s.Match.Path, pathKnown, false)
 	}
 	if v, ok := m.get("response"); ok {
-		s.Response = c.mappings(v, s.Match.Path, true)
+		s.Response = c.mappings(v, s.Match.Path, pathKnown, true)
 	}
 	if v, ok := m.get("outcome"); ok {
 		items := v.items("rules such as {is: success, status: 200}")
@@ -72,6 +81,11 @@ func (c *compiler) spec(m *mapping) {
 		}
 	}
 	c.snap.Specs = append(c.snap.Specs, s)
+}
+
+// onlySync refuses protection that an async route would not give.
+func onlySync(m *mapping, v value) {
+	m.lack(v, "does nothing on an async spec", "processing: sync beside it, or leave it out", "processing")
 }
 
 func slug(name string) string {
@@ -106,11 +120,13 @@ func size(v value) int {
 	return n * unit
 }
 
-func (c *compiler) match(v value, out *Match) {
+// match reads a condition; ok is false when its path is not known for sure.
+func (c *compiler) match(v value, out *Match) (ok bool) {
 	m, ok := v.mapping("e.g. {method: POST, path: /login}")
 	if !ok {
-		return
+		return false
 	}
+	before := len(c.f.list)
 	if values, ok := v.node.(*ast.MappingNode); ok && len(values.Values) == 0 {
 		v.bad("is empty and would match everything", "name at least method or path")
 	}
@@ -149,6 +165,7 @@ func (c *compiler) match(v value, out *Match) {
 	})
 	out.Query = conditions(&m, "query", func(value, string) {})
 	m.done()
+	return len(c.f.list) == before
 }
 
 func mediaType(v value) string {
@@ -220,7 +237,7 @@ func pathPattern(v value) []Segment {
 	return out
 }
 
-func (c *compiler) mappings(v value, path []Segment, response bool) []Mapping {
+func (c *compiler) mappings(v value, path []Segment, pathKnown, response bool) []Mapping {
 	m, ok := v.mapping("sources with their elements, e.g. {form.email: email}")
 	if !ok {
 		return nil
@@ -231,7 +248,11 @@ func (c *compiler) mappings(v value, path []Segment, response bool) []Mapping {
 		if !ok {
 			continue
 		}
-		src, ok := source(at, key, path, response)
+		src, ok := source(at, key, response)
+		if ok && src.Source == SourcePath && key != "path" && pathKnown && !slices.ContainsFunc(path, func(p Segment) bool { return p.Name == src.Name }) {
+			at.bad("match.path names no segment "+quote(src.Name), "a {name} of match.path, or path for all of it")
+			continue
+		}
 		if !ok {
 			continue
 		}
@@ -255,13 +276,22 @@ func (c *compiler) mappings(v value, path []Segment, response bool) []Mapping {
 			if !ok {
 				continue
 			}
-			if _, known := element.Lookup(id); !known {
+			def, known := element.Lookup(id)
+			if !known {
 				right := "an element of the catalogue, e.g. email, username or url_path"
 				if n, ok := near(id, elementIDs()); ok {
 					right = "did you mean " + n + "? or " + right
 				}
 				target.bad(quote(id)+" is no element", right)
 				continue
+			}
+			if def.Kind == element.Address {
+				target.bad(quote(id)+" is made of its parts", "its parts, e.g. "+strings.TrimSuffix(id, "address")+"street")
+				continue
+			}
+			if instead, whole := credentials(src, response); whole && (def.Kind != element.Secret || instead != "") {
+				at.bad(quote(key)+" holds secrets as a whole", cmp.Or(instead, "leave it out, or an element kept only as a keyed hash, e.g. payment_from"))
+				break
 			}
 			one.Element = id
 			out = append(out, one)
@@ -279,7 +309,7 @@ func elementIDs() []string {
 }
 
 // source reads "query.q", "json $.a.b", "status" and so on.
-func source(v value, s string, path []Segment, response bool) (Mapping, bool) {
+func source(v value, s string, response bool) (Mapping, bool) {
 	right := "one of path, path.name, query.x, header.X, cookie.x, form.x, json $.a.b, conn.ip"
 	if response {
 		right = "one of status, header.X, set-cookie.x, json $.a.b"
@@ -309,7 +339,7 @@ func source(v value, s string, path []Segment, response bool) (Mapping, bool) {
 			return Mapping{}, false
 		}
 	case SourcePath:
-		if dotted && (name == "" || !slices.ContainsFunc(path, func(p Segment) bool { return p.Name == name })) {
+		if dotted && name == "" {
 			v.bad("match.path names no segment "+quote(name), "a {name} of match.path, or path for all of it")
 			return Mapping{}, false
 		}
@@ -325,6 +355,24 @@ func source(v value, s string, path []Segment, response bool) (Mapping, bool) {
 		}
 	}
 	return m, true
+}
+
+// credentials tells whether a source is a header that is nothing but secrets, and
+// what to read instead, if there is anything.
+func credentials(m Mapping, response bool) (instead string, whole bool) {
+	if m.Source != SourceHeader {
+		return "", false
+	}
+	switch strings.ToLower(m.Name) {
+	case "cookie", "set-cookie":
+		if response {
+			return "one cookie of them: set-cookie.NAME", true
+		}
+		return "one cookie of them: cookie.NAME", true
+	case "authorization", "proxy-authorization":
+		return "", true
+	}
+	return "", false
 }
 
 func side(response bool) string {
