@@ -133,7 +133,7 @@ func newStand(t testing.TB, change ...func(*Config)) *stand {
 		Policy:         func() Policy { return Policy{Revision: "abc", Files: map[string]string{"spec.yaml": "kind: spec"}} },
 		SessionTimeout: func() time.Duration { return 30 * time.Minute },
 		Assets: fstest.MapFS{
-			"index.html":         {Data: []byte(`<script nonce="__CSP_NONCE__" src="/assets/app-1234.js"></script>`)},
+			"index.html":         {Data: []byte(`<script src="/assets/app-1234.js"></script>`)},
 			"assets/app-1234.js": {Data: []byte("export {}")},
 			"favicon.svg":        {Data: []byte("<svg/>")},
 		},

@@ -122,7 +122,7 @@ export class Journey implements Story {
     for (const g of s.signatures) rating = worse(rating, g.rating);
     let change: Turn | undefined;
     if (rating !== s.rating) {
-      const reason = signatures[0] ? `signature ${signatures[0].id}` : `points ${s.points} reached ${threshold[rating]}`;
+      const reason = signatures[0] ? `signature ${signatures[0].id}` : `${s.points} points reached ${threshold[rating]}`;
       change = { time: iso(at), event_id: eventID, event_name: step.name, from: s.rating, to: rating, reason };
       this.turns.push(change);
     }

@@ -39,5 +39,18 @@ export async function signIn(page: Page, base: string, user: string, password: s
   await page.waitForURL((u) => !u.pathname.startsWith('/signin'));
 }
 
+/**
+ * Lists everything a page's content policy refuses, whatever the console says of
+ * it. Each page has its own list, so read it before going on to another.
+ */
+export async function refusals(page: Page): Promise<() => Promise<string[]>> {
+  await page.addInitScript(() => {
+    const list: string[] = [];
+    Object.assign(window, { refused: list });
+    document.addEventListener('securitypolicyviolation', (e) => list.push(`${e.effectiveDirective}: ${e.blockedURI || e.sample}`));
+  });
+  return () => page.evaluate(() => (window as unknown as { refused: string[] }).refused);
+}
+
 /** How many pixels the page is wider than its window; 0 or less is right. */
 export const overflow = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

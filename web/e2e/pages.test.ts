@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { faults, launch, overflow, signIn } from './browser.ts';
+import { faults, launch, overflow, refusals, signIn } from './browser.ts';
 
 // The pages in a real browser against a running Hub that has seen all three
 // ratings: TL_HUB_URL, TL_USER, TL_PASSWORD.
@@ -51,6 +51,74 @@ it('leads back to the page that was asked for', async () => {
   await signIn(page, base, user, password, '/sessions?rating=malicious&from=7d');
   const url = new URL(page.url());
   expect(url.pathname + url.search).toBe('/sessions?rating=malicious&from=7d');
+  await page.context().close();
+});
+
+it('needs no exception from a strict content policy, on any page', async () => {
+  const page = await browser.newPage({ colorScheme: 'dark' });
+  const list = faults(page, base);
+  const refused = await refusals(page);
+  const policies = new Map<string, string>();
+  page.on('response', (r) => {
+    if (r.request().resourceType() === 'document') policies.set(new URL(r.url()).pathname, r.headers()['content-security-policy'] ?? 'none');
+  });
+  const clean = async () => expect([page.url(), await refused()]).toEqual([page.url(), []]);
+
+  await page.goto(`${base}/signin`);
+  await page.getByLabel('Name').waitFor();
+  await clean();
+  await page.goto(`${base}/setup?token=x`);
+  await page.getByText('Already set up').waitFor();
+  await clean();
+  await signIn(page, base, user, password);
+  await rows(page).first().waitFor();
+  await page.getByRole('button', { name: /^Time:/ }).click();
+  await page.getByText('Last 7 days').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Columns' }).click();
+  await page.getByRole('menu').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Your account' }).click();
+  await page.getByRole('menuitem', { name: 'Change password' }).click();
+  await page.getByRole('dialog').waitFor();
+  await clean();
+
+  const [worst] = (await sessions(page, 'rating=malicious&from=7d&limit=1')).sessions;
+  const detail = await api<{ entities: { id: string }[]; turns: { event_id: string }[] }>(page, `/api/v1/sessions/${worst?.id}`);
+  await page.goto(`${base}/sessions/${worst?.id}`);
+  const chart = page.getByTestId('risk-chart').locator('canvas');
+  await chart.waitFor();
+  const box = await chart.boundingBox();
+  // Over every part of the chart, so that its tips are drawn.
+  for (let x = 90; box && x < box.width; x += 24) for (let y = 30; y < box.height; y += 12) await page.mouse.move(box.x + x, box.y + y);
+  await page.locator('[data-event] button').first().click();
+  await page.getByText('Joined by').waitFor();
+  await page.getByRole('combobox', { name: 'Type' }).click();
+  await page.getByRole('option').first().waitFor();
+  await clean();
+  for (const [path, shows] of [
+    [`/events/${detail.turns[0]?.event_id}`, 'Handling'], [`/entities/${detail.entities[0]?.id}`, 'Recent sessions'],
+    ['/status', 'Response to visible'], ['/no/such/page', 'There is no such page'],
+  ] as const) {
+    await page.goto(base + path);
+    await page.getByText(shows).first().waitFor();
+    await clean();
+  }
+  expect(list, 'what the browser complained of').toEqual([]);
+  expect(policies.size).toBeGreaterThan(6);
+  for (const [path, policy] of policies) {
+    expect(policy, path).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self';/);
+    expect(policy, path).not.toMatch(/unsafe|nonce|data:|blob:|\*/);
+  }
+
+  // The watch itself works: what the policy must refuse is refused and seen.
+  await page.evaluate(() => {
+    document.body.insertAdjacentHTML('beforeend', '<p style="color: red">inline</p>');
+    document.head.append(Object.assign(document.createElement('script'), { textContent: 'window.ran = true' }));
+    document.body.append(Object.assign(document.createElement('img'), { src: 'data:image/gif;base64,R0lGODlhAQABAAAAACw=' }));
+  });
+  await expect.poll(async () => (await refused()).map((r) => r.split(':')[0]).sort()).toEqual(['img-src', 'script-src-elem', 'style-src-attr']);
+  expect(await page.evaluate(() => 'ran' in window)).toBe(false);
   await page.context().close();
 });
 

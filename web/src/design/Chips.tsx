@@ -30,7 +30,8 @@ function labelHint(l: LabelGroup): string {
   return `${l.title}: ${l.severity}${times}${shadow}`;
 }
 
-export function LabelChip({ label, linked = false }: { label: LabelGroup; linked?: boolean }) {
+/** Cut short where room is scarce; `whole` lets a long title take a second line. */
+export function LabelChip({ label, linked = false, whole = false }: { label: LabelGroup; linked?: boolean; whole?: boolean }) {
   const inside = (
     <>
       <SeverityMark severity={label.severity} />
@@ -39,7 +40,7 @@ export function LabelChip({ label, linked = false }: { label: LabelGroup; linked
       <span className="unseen">({label.severity})</span>
     </>
   );
-  const look = { className: `${css.chip} ${label.shadow ? css.shadow : ''}`, 'data-severity': label.severity, title: labelHint(label) };
+  const look = { className: [css.chip, label.shadow && css.shadow, whole && css.whole].filter(Boolean).join(' '), 'data-severity': label.severity, title: labelHint(label) };
   if (!linked) return <span {...look}>{inside}</span>;
   return (
     <Link to="/sessions" search={{ label: label.id }} {...look}>

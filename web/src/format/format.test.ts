@@ -56,6 +56,7 @@ describe('numbers', () => {
     expect(millis(0.042)).toBe('42 µs');
     expect(millis(3.25)).toBe('3.3 ms');
     expect(millis(367)).toBe('367 ms');
+    expect(millis(2388)).toBe('2.4 s');
     expect(velocity(2.345)).toBe('2.3/min');
   });
 });
@@ -71,6 +72,8 @@ describe('place and device', () => {
     ['Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1', 'Safari 17, iPhone'],
     ['python-requests/2.31.0', 'python-requests 2.31.0'],
     ['Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)', 'Googlebot'],
+    ['Chrome 141 on Android', 'Chrome 141, Android'],
+    ['Safari 18 on iOS', 'Safari 18, iOS'],
     ['', 'Unknown'],
   ])('%s', (ua, want) => expect(device(ua)).toBe(want));
 });

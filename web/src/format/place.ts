@@ -9,6 +9,8 @@ export function countryName(code: string): string {
 /** Browser and system in a few words: "Chrome 126, Windows". */
 export function device(ua: string): string {
   if (!ua) return 'Unknown';
+  // The Hub names what it knows already: "Chrome 141 on Android".
+  if (!ua.includes('/')) return ua.replace(' on ', ', ');
   const tool = /^(curl|python-requests|Go-http-client|okhttp|axios|node-fetch|Wget|Java|Apache-HttpClient|aiohttp|Scrapy)[/ ]?([\d.]*)/i.exec(ua);
   if (tool) return [tool[1], tool[2]].filter(Boolean).join(' ');
   const bot = /([A-Za-z-]*(?:bot|crawler|spider)[A-Za-z-]*)/i.exec(ua);

@@ -23,5 +23,11 @@ describe('likely', () => {
     expect(first('+49 30 123456')).toBe('phone');
     expect(first('ann')).toBe('email');
   });
+  it('offers no element that cannot hold the text', () => {
+    const all = (t: string) => likely(t, defs).map((d) => d.id);
+    expect(all('ann@example.com')).toEqual(['email', 'billing_email', 'username']);
+    expect(all('203.0.113.9')).toEqual(['ip']);
+    expect(all('4711').length).toBe(6);
+  });
   it('offers entities only', () => expect(likely('x', defs).map((d) => d.id)).not.toContain('city'));
 });

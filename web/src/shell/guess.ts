@@ -21,7 +21,13 @@ const shapes: [RegExp, RegExp][] = [
   [/^Mozilla\//, /user_agent/],
 ];
 
-/** Entity elements, those first whose values look like the text. */
+// Some texts can be a value of these alone.
+const only: [RegExp, RegExp][] = [
+  [/^[^\s@]+@[^\s@]+\.[^\s@]+$/, /mail|username|account|customer/],
+  [/^(\d{1,3}\.){3}\d{1,3}$/, /(^|_)ip(_|$)/],
+];
+
+/** Entity elements that may hold the text, those first whose values look like the text. */
 export function likely(text: string, elements: readonly ElementDef[]): ElementDef[] {
   const t = text.trim();
   const wanted = shapes.filter(([shape]) => shape.test(t)).map(([, id]) => id);
@@ -29,5 +35,6 @@ export function likely(text: string, elements: readonly ElementDef[]): ElementDe
     const i = wanted.findIndex((w) => w.test(e.id));
     return i >= 0 ? i : e.id === 'username' || e.id === 'email' ? 50 : 100;
   };
-  return elements.filter((e) => e.entity).sort((a, b) => score(a) - score(b) || a.name.localeCompare(b.name));
+  const fits = (e: ElementDef) => only.every(([shape, ids]) => !shape.test(t) || ids.test(e.id));
+  return elements.filter((e) => e.entity && fits(e)).sort((a, b) => score(a) - score(b) || a.name.localeCompare(b.name));
 }

@@ -12,6 +12,7 @@ import { EntityValue } from '../entity/EntityValue';
 import { LabelList } from './Findings';
 import css from './EventDetail.module.css';
 import { typeName } from './eventTypes';
+import { because, plain, reason } from './story';
 
 /** One Event whole: what was found, what was said, how it was handled. */
 export function EventDetail({ event: e, page = false }: { event: Event; page?: boolean }) {
@@ -20,7 +21,7 @@ export function EventDetail({ event: e, page = false }: { event: Event; page?: b
       {e.rating_change && (
         <p className={css.change} data-rating={e.rating_change.to}>
           <RatingBadge rating={asRating(e.rating_change.from)} plain /> → <RatingBadge rating={asRating(e.rating_change.to)} plain />
-          <span>{e.rating_change.reason}</span>
+          <span>{plain(reason(e.rating_change.reason, e, e.id))}</span>
         </p>
       )}
       {(e.labels.length > 0 || e.signatures.length > 0 || e.actions.length > 0) && (
@@ -46,7 +47,7 @@ export function EventDetail({ event: e, page = false }: { event: Event; page?: b
                   <span>
                     {a.shadow ? 'in shadow' : a.enforced ? 'taken' : 'not taken'}
                     {a.workflow ? `, by workflow ${a.workflow}` : ''}
-                    {a.reason ? `: ${a.reason}` : ''}
+                    {a.reason ? `: ${because(a.reason, e.signatures)}` : ''}
                   </span>
                 </div>
               ))}

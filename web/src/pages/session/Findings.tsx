@@ -1,28 +1,34 @@
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { useMemo } from 'react';
+import { elementsQuery } from '../../api/queries';
 import type { Label, Signature } from '../../api/types';
 import { LabelChip, SignatureChip } from '../../design/Chips';
 import { groupLabels } from '../../design/labels';
 import { None, When } from '../../design/parts';
 import { RatingBadge } from '../../design/RatingMark';
 import { asRating } from '../../design/rating';
+import { inWords, valueInWords } from './evidence';
 import css from './Findings.module.css';
 
 /** Labels by severity, each with the values its rule saw. */
 export function LabelList({ labels }: { labels: readonly Label[] }) {
+  const elements = useQuery(elementsQuery).data;
+  const names = useMemo(() => new Map(elements?.map((e) => [e.id, e.name])), [elements]);
   return (
     <ul className={css.list}>
       {groupLabels(labels).map((l) => (
         <li key={`${l.id}/${l.shadow}`}>
           <div className={css.head}>
-            <LabelChip label={l} linked />
+            <LabelChip label={l} linked whole />
             <span className={css.points}>{l.shadow ? 'shadow' : l.points > 0 ? `+${l.points}` : l.points}</span>
           </div>
           {l.evidence.length > 0 && (
             <dl className={css.evidence}>
               {l.evidence.map((e, i) => (
                 <div key={i}>
-                  <dt><code>{e.what}</code></dt>
-                  <dd><code>{e.value}</code></dd>
+                  <dt title={e.what}>{inWords(e.what, names) ?? <code>{e.what}</code>}</dt>
+                  <dd><code>{valueInWords(e.value)}</code></dd>
                 </div>
               ))}
             </dl>

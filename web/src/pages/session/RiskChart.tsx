@@ -142,7 +142,8 @@ function option(s: SessionDetail, width: number) {
         type: 'scatter', name: 'Action', z: 5, symbol: 'diamond', symbolSize: 11, itemStyle: { color: value('text') },
         label: { ...font, show: true, position: 'right', formatter: (p: { data: { mark: Mark } }) => p.data.mark.text, color: value('text-2') },
         labelLayout: { hideOverlap: true, moveOverlap: 'shiftX' },
-        data: marks.map((mark) => ({ value: [mark.time, -0.45], mark })),
+        // Late ones have their words on the other side, or the edge would cut them.
+        data: marks.map((mark) => ({ value: [mark.time, -0.45], mark, ...(mark.time > start + (last - start) * 0.7 && { label: { position: 'left' } }) })),
       },
     ],
   };

@@ -16,7 +16,7 @@ import { SessionCards } from '../sessions/SessionCards';
 import { ChartPanel } from './ChartPanel';
 import { LabelList, SignatureList } from './Findings';
 import { LinkedEntities } from './LinkedEntities';
-import { story } from './story';
+import { because, story } from './story';
 import { Timeline } from './Timeline';
 import { useLiveSession } from './useLiveSession';
 import css from './SessionPage.module.css';
@@ -83,7 +83,7 @@ function Told({ session: s }: { session: SessionDetail }) {
                       {a.shadow ? 'shadow, ' : a.enforced ? '' : 'not taken, '}
                       {a.time ? <When at={a.time} /> : null}
                     </small>
-                    {a.reason && <p>{a.reason}</p>}
+                    {(a.workflow ?? a.reason) && <p>{[a.workflow && `Workflow ${a.workflow}`, a.reason && because(a.reason, s.signatures)].filter(Boolean).join(': ')}</p>}
                   </li>
                 ))}
               </ul>
@@ -135,7 +135,7 @@ function Spotlight({ session: s }: { session: SessionDetail }) {
           <Fact name="Duration">{duration(s.duration_ms)}</Fact>
           <Fact name="Events">{count(s.events)}</Fact>
           <Fact name="Velocity">{velocity(s.velocity)}</Fact>
-          <Fact name="Account">{s.account || <None>not signed in</None>}</Fact>
+          <Fact name="Account" wide>{s.account || <None>not signed in</None>}</Fact>
           <Fact name="Place"><Place country={s.country} city={s.city} /></Fact>
           <Fact name="IP"><code>{s.ip || '–'}</code></Fact>
           <Fact name="Device"><span title={s.user_agent}>{device(s.user_agent)}</span></Fact>

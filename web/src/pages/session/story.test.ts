@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Label, SessionDetail } from '../../api/types';
-import { plain, reason, story } from './story.ts';
+import { because, plain, reason, story } from './story.ts';
 
 const label = (id: string, title: string, points = 40, event_id = '7', shadow = false): Label =>
   ({ id, title, severity: 'high', points, event_id, time: '2026-11-21T05:01:00Z', shadow, evidence: [] });
@@ -26,8 +26,8 @@ describe('the story', () => {
       actions: [{ name: 'block_attack', type: 'block' as const, enforced: true, count: 12 }],
     };
     expect(plain(story(s))).toBe(
-      'Turned suspicious 42 s in, with Login through API: points 35 reached 30 by Many accounts and Leaked password. ' +
-        'Then turned malicious 1 min in, with Login through API: signature Credential stuffing (Many accounts and Leaked password), points 90 reached 70 by Many accounts and Leaked password. ' +
+      'Turned suspicious 42 s in, with Login through API: 35 points (limit 30) by Many accounts and Leaked password. ' +
+        'Then turned malicious 1 min in, with Login through API: signature Credential stuffing (Many accounts and Leaked password), 90 points (limit 70) by Many accounts and Leaked password. ' +
         'Blocked 12 times by block_attack.',
     );
     expect(story(s).find((p) => p.kind === 'event')).toEqual({ kind: 'event', text: 'Login through API', id: '7' });
@@ -50,11 +50,22 @@ describe('the story', () => {
 
   it('names the labels that made the points, however it is put', () => {
     const s = { signatures: [], labels: [label('many', 'Many accounts'), label('dry', 'Dry run', 90, '7', true), label('old', 'Earlier', 20, '6')] };
-    expect(plain(reason('40 points reached 30', s, '7'))).toBe('40 points reached 30 by Many accounts');
+    expect(plain(reason('40 points reached 30', s, '7'))).toBe('40 points (limit 30) by Many accounts');
   });
 
   it('keeps words it does not know as they are', () => {
     expect(plain(reason('by hand: known tester', base))).toBe('by hand: known tester');
     expect(plain(reason('signature gone', base))).toBe('signature gone');
+    const lapsed = { labels: [], signatures: [{ id: 'stuffing', title: 'Credential stuffing', rating: 'malicious' as const, labels: ['many'], time: 1 }] };
+    expect(plain(reason('signature stuffing no longer holds, and 20 points are below 30', lapsed))).toBe('signature Credential stuffing no longer holds, and 20 points are below 30');
+  });
+
+  it('names the workflow that acted, and the signature that called for it', () => {
+    const s = { ...base, actions: [{ name: 'refuse', type: 'block' as const, enforced: true, count: 3, workflow: 'Refuse stuffed logins' }] };
+    expect(plain(story(s))).toMatch(/Blocked 3 times by workflow Refuse stuffed logins\.$/);
+    const signatures = [{ id: 'stuffing', title: 'Credential stuffing', rating: 'malicious' as const, labels: [], time: 1 }];
+    expect(because('signature stuffing', signatures)).toBe('signature Credential stuffing');
+    expect(because('signature card_testing', signatures)).toBe('signature card testing');
+    expect(because('the session is suspicious', signatures)).toBe('the session is suspicious');
   });
 });

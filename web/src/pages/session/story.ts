@@ -1,4 +1,4 @@
-import type { Action, Rating, SessionDetail } from '../../api/types';
+import type { Action, Rating, SessionDetail, Signature } from '../../api/types';
 import { groupLabels } from '../../design/labels.ts';
 import { asRating, ratingWord, severityRank } from '../../design/rating.ts';
 import { many } from '../../format/number.ts';
@@ -55,21 +55,38 @@ export function reason(r: string, s: Pick<Told, 'signatures' | 'labels'>, eventI
     if (out.length > 0) out.push(text(', '));
     const [kind, ...rest] = clause.split(' ');
     const rest1 = rest[0] ?? '';
+    const after = rest.slice(1).join(' ');
     const signature = kind === 'signature' ? s.signatures.find((g) => g.id === rest1) : undefined;
     const label = kind === 'label' ? s.labels.find((l) => l.id === rest1) : undefined;
     if (signature) {
       out.push(text('signature '), name(signature.title));
+      // "signature stuffing no longer holds": what made it is no reason then.
+      if (after) {
+        out.push(text(` ${after}`));
+        continue;
+      }
       const titles = signature.labels.map((id) => s.labels.find((l) => l.id === id)?.title ?? id);
       if (titles.length > 0) out.push(text(' ('), ...joined(titles), text(')'));
     } else if (label) {
       out.push(text('label '), name(label.title));
     } else {
-      out.push(text(clause));
+      out.push(text(points(clause)));
       const here = groupLabels(s.labels.filter((l) => l.event_id === eventID && !l.shadow && l.points > 0));
       if (/\bpoints\b/.test(clause) && here.length > 0) out.push(text(' by '), ...joined(here.slice(0, 3).map((l) => l.title)));
     }
   }
   return out;
+}
+
+/** "45 points reached 30" says too little about the 30. */
+function points(clause: string): string {
+  const m = /^(?:points (\d+)|(\d+) points) reached (\d+)$/.exec(clause);
+  return m ? `${m[1] ?? m[2]} points (limit ${m[3]})` : clause;
+}
+
+/** Why an action was taken, with the signature's title instead of its ID. */
+export function because(r: string, signatures: readonly Signature[]): string {
+  return r.replace(/\bsignature ([a-z0-9_]+)/g, (_, id: string) => `signature ${signatures.find((g) => g.id === id)?.title ?? id.replaceAll('_', ' ')}`);
 }
 
 function joined(titles: string[]): Part[] {
@@ -83,9 +100,11 @@ function done(actions: readonly Action[]): Part[] {
   const times = (n: number) => (n === 1 ? 'once' : n === 2 ? 'twice' : `${n} times`);
   return actions.flatMap((a) => {
     const n = a.count ?? 1;
-    if (a.shadow) return [text(`Would have been ${would[a.type]} ${times(n)} by `), name(a.name), text(' (shadow). ')];
+    // The workflow has a title that was written to be read.
+    const by = a.workflow ? [text('by workflow '), name(a.workflow)] : [text('by '), name(a.name)];
+    if (a.shadow) return [text(`Would have been ${would[a.type]} ${times(n)} `), ...by, text(' (shadow). ')];
     if (!a.enforced) return [name(a.name), text(` was decided ${times(n)} but not taken${a.reason ? ` (${a.reason})` : ''}. `)];
-    return [text(`${did[a.type]} ${times(n)} by `), name(a.name), text('. ')];
+    return [text(`${did[a.type]} ${times(n)} `), ...by, text('. ')];
   });
 }
 
