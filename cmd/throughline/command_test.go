@@ -45,6 +45,16 @@ func TestAFaultyConfigurationSaysEverythingAtOnce(t *testing.T) {
 	}
 }
 
+// A draft is tried against the scripts that the running policy passes.
+func TestScriptsCanTryADraft(t *testing.T) {
+	draft := filepath.Join(t.TempDir(), "draft.yaml")
+	write(t, draft, "kind: spec\nname: Nothing\ntype: other\nmatch: {path: /nothing}\n")
+	mustTool(t, "", "policy", "test", "examples/shop")
+	if out, err := tool(t, "", "policy", "test", "--policy", filepath.Dir(draft), "examples/shop"); err == nil || !strings.Contains(out, "failed") {
+		t.Errorf("a policy that sees nothing passes: %v\n%s", err, out)
+	}
+}
+
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	for _, args := range [][]string{{}, {"serve"}, {"demo"}, {"policy"}, {"policy", "check"}, {"policy", "test"}, {"policy", "schema"}, {"user"},
 		{"user", "add"}, {"user", "passwd"}, {"user", "list"}, {"token"}, {"token", "create"}, {"init"}, {"backup"}, {"restore"}, {"version"}} {

@@ -62,14 +62,16 @@ func checkPolicy(dir string) error {
 
 func policyTest() *cobra.Command {
 	var rewrite, asJSON bool
+	var try string
 	c := &cobra.Command{
 		Use: "test DIR", Short: "Run the *.journey scripts of a folder",
 		Long: "Runs every *.journey script below DIR: requests with times, and what must come\n" +
 			"of them. No script at all is a failure. docs/journeys.md explains the format.",
-		Example: "  throughline policy test examples/shop\n  throughline policy test --rewrite ./policy",
-		Args:    cobra.ExactArgs(1),
+		Example: "  throughline policy test examples/shop\n  throughline policy test --rewrite ./policy\n" +
+			"  throughline policy test --policy ./draft examples/shop",
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			report, err := replay.Run(args[0], replay.Options{Rewrite: rewrite})
+			report, err := replay.Run(args[0], replay.Options{Rewrite: rewrite, Policy: try})
 			if err != nil {
 				return err
 			}
@@ -87,6 +89,8 @@ func policyTest() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&rewrite, "rewrite", false, "regenerate what the scripts expect")
+	c.Flags().StringVar(&try, "policy", "", "folder of another policy to try in place of the scripts' own")
+	c.MarkFlagsMutuallyExclusive("rewrite", "policy")
 	jsonFlag(c, &asJSON)
 	return c
 }
