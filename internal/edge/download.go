@@ -143,7 +143,7 @@ func (e *exchange) pour(first []byte) error {
 		if d.framing == byLength && d.left < int64(len(p)) {
 			p = p[:d.left] // what follows is not read: it stays behind to be noticed
 		}
-		e.conn.Sock.DueRead(e.s.cfg.StallTimeout)
+		e.conn.DueRead(e.s.cfg.StallTimeout)
 		n, err := e.conn.Read(p)
 		if n > 0 {
 			if err := e.pass(p[:n]); err != nil {
@@ -255,13 +255,13 @@ func (e *exchange) holdResponse(first []byte) (held []byte, answered bool, err e
 
 // readAhead reads until the body has ended, is too long, or the time is up.
 func (e *exchange) readAhead(first []byte) (held []byte, slow bool, err error) {
-	d, sock := &e.down, e.conn.Sock
+	d, c := &e.down, e.conn
 	held = append(make([]byte, 0, max(4096, 2*len(first))), first...)
 	b := buffers.Get().(*[]byte)
 	defer buffers.Put(b)
-	sock.DueRead(0)
-	_ = sock.SetReadDeadline(time.Now().Add(e.s.cfg.HoldTimeout))
-	defer func() { _ = sock.SetReadDeadline(time.Time{}) }()
+	c.DueRead(0)
+	c.PauseAt(time.Now().Add(e.s.cfg.HoldTimeout))
+	defer c.PauseAt(time.Time{})
 	for !d.ended && !d.over {
 		p := *b
 		if d.framing == byLength && d.left < int64(len(p)) {
@@ -274,7 +274,7 @@ func (e *exchange) readAhead(first []byte) (held []byte, slow bool, err error) {
 		case bad != nil:
 			return nil, false, bad
 		case err == nil:
-		case errors.Is(err, os.ErrDeadlineExceeded) && !sock.Late():
+		case errors.Is(err, os.ErrDeadlineExceeded) && !c.Late():
 			return held, true, nil
 		case err == io.EOF && d.framing == byClose:
 			d.ended = true

@@ -262,7 +262,7 @@ func (e *exchange) abort(why int32) {
 	}
 	e.mu.Lock()
 	if e.conn != nil {
-		e.conn.Sock.Abort()
+		e.conn.Abort()
 	}
 	e.mu.Unlock()
 }
@@ -273,7 +273,7 @@ func (e *exchange) adopt(c *origin.Conn) {
 	e.conn = c
 	e.mu.Unlock()
 	if e.aborted.Load() != 0 {
-		c.Sock.Abort()
+		c.Abort()
 	}
 }
 

@@ -44,7 +44,7 @@ func (e *exchange) send(v *visitor) error {
 		e.adopt(c)
 		var sent bool
 		if inline {
-			c.Sock.DueRead(e.pool.HeaderTimeout())
+			c.DueRead(e.pool.HeaderTimeout())
 			sent, err = c.Exchange(e.out)
 		} else {
 			sent, err = e.stream(c, body, whole)
@@ -86,7 +86,7 @@ func (e *exchange) stream(c *origin.Conn, body []byte, whole bool) (sent bool, e
 		}
 	}
 	if whole {
-		c.Sock.DueRead(e.pool.HeaderTimeout())
+		c.DueRead(e.pool.HeaderTimeout())
 	} else {
 		e.up.pass(e, c)
 	}

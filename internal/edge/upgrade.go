@@ -40,7 +40,7 @@ func (e *exchange) upgrade(head int) error {
 		return nil
 	}
 	// A quiet connection is no stalled one.
-	e.conn.Sock.DueRead(0)
+	e.conn.DueRead(0)
 	f.dueRead(0)
 	ended := make(chan error, 2)
 	early := f.early()
@@ -56,7 +56,7 @@ func (e *exchange) upgrade(head int) error {
 		<-ended
 		return nil
 	}
-	e.conn.Sock.Abort() // the other direction ends with them
+	e.conn.Abort() // the other direction ends with them
 	f.cut()
 	<-ended
 	return nil

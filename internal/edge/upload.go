@@ -190,7 +190,7 @@ func (u *upload) took(e *exchange, p []byte, err error) (goOn bool) {
 	switch {
 	case failed:
 		if to != nil {
-			to.Sock.Abort() // who waits for the origin's answer learns it from err
+			to.Abort() // who waits for the origin's answer learns it from err
 		}
 		u.wake.Broadcast()
 		return false
@@ -204,7 +204,7 @@ func (u *upload) took(e *exchange, p []byte, err error) (goOn bool) {
 	}
 	if ended {
 		if to != nil {
-			to.Sock.DueRead(e.pool.HeaderTimeout())
+			to.DueRead(e.pool.HeaderTimeout())
 		}
 		u.wake.Broadcast()
 	}

@@ -27,7 +27,7 @@ func call(t *testing.T, p *Pool, path string) (status int, head, body string, er
 	if err != nil {
 		return 0, "", "", err
 	}
-	c.Sock.DueRead(p.HeaderTimeout())
+	c.DueRead(p.HeaderTimeout())
 	if _, err := c.Exchange([]byte("GET " + path + " HTTP/1.1\r\nHost: visitor.example\r\n\r\n")); err != nil {
 		c.Close()
 		return 0, "", "", err

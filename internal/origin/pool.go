@@ -37,8 +37,8 @@ func (p *Pool) Limits() wire.Limits { return wire.Limits{Bytes: int(p.o.MaxHead)
 
 // Conn is one connection to an origin, in use by one exchange.
 type Conn struct {
-	Sock *wire.Socket
 	In   wire.Input // what was read of it and not yet used
+	sock *wire.Socket
 	pool *Pool
 	tls  *tls.Conn // nil in the clear
 	used bool      // it served an exchange before
@@ -48,6 +48,21 @@ type Conn struct {
 // Used tells whether the connection served an exchange before, so that a failure
 // may be its age's.
 func (c *Conn) Used() bool { return c.used }
+
+// DueRead bounds all reads from now on; 0 takes the bound away. When it is over
+// the connection is too.
+func (c *Conn) DueRead(after time.Duration) { c.sock.DueRead(after) }
+
+// PauseAt lets reads fail at a time with os.ErrDeadlineExceeded, and go on when
+// it is moved; the zero time takes it away.
+func (c *Conn) PauseAt(at time.Time) { _ = c.sock.SetReadDeadline(at) }
+
+// Late tells whether DueRead's bound, or the one on writes, ended the connection.
+func (c *Conn) Late() bool { return c.sock.Late() }
+
+// Abort wakes whoever waits for the connection, which is over. Safe to call from
+// any goroutine.
+func (c *Conn) Abort() { c.sock.Abort() }
 
 // Get takes an idle connection, or opens one.
 func (p *Pool) Get(ctx context.Context) (*Conn, error) {
@@ -78,7 +93,7 @@ func (p *Pool) Dial(ctx context.Context) (*Conn, error) {
 		return nil, err
 	}
 	sock.Stall = p.o.StallTimeout
-	c := &Conn{Sock: sock, pool: p}
+	c := &Conn{sock: sock, pool: p}
 	c.In.Bound = int(p.o.MaxHead)
 	if p.tls == nil {
 		return c, nil
@@ -108,7 +123,7 @@ func (c *Conn) Put() {
 		return
 	}
 	c.In.Release()
-	c.Sock.DueRead(0)
+	c.sock.DueRead(0)
 	c.used, c.put = true, time.Now()
 	p.mu.Lock()
 	if p.closed || len(p.idle) >= p.o.MaxIdle {
@@ -126,7 +141,7 @@ func (c *Conn) Put() {
 // Close closes the connection instead of giving it back.
 func (c *Conn) Close() {
 	c.In.Drop()
-	_ = c.Sock.Close()
+	_ = c.sock.Close()
 }
 
 // prune closes what has been idle for too long.
@@ -177,7 +192,7 @@ func (p *Pool) Idle() int {
 // unasked, answers wire.ErrStale or wire.ErrPoisoned with nothing sent.
 func (c *Conn) Exchange(request []byte) (sent bool, err error) {
 	if c.tls == nil {
-		return c.Sock.Exchange(request, &c.In, c.used)
+		return c.sock.Exchange(request, &c.In, c.used)
 	}
 	if err := c.Fresh(); err != nil {
 		return false, err
@@ -193,7 +208,7 @@ func (c *Conn) Fresh() error {
 	if !c.used {
 		return nil
 	}
-	return c.Sock.Quiet()
+	return c.sock.Quiet()
 }
 
 // Fill reads more into In.
@@ -201,7 +216,7 @@ func (c *Conn) Fill() error {
 	if c.tls != nil {
 		return c.In.Fill(c.tls)
 	}
-	return c.In.Fill(c.Sock)
+	return c.In.Fill(c.sock)
 }
 
 // Read reads past In, which must be empty.
@@ -209,7 +224,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if c.tls != nil {
 		return c.tls.Read(p)
 	}
-	return c.Sock.Read(p)
+	return c.sock.Read(p)
 }
 
 // Write sends more of a request.
@@ -217,7 +232,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if c.tls != nil {
 		return c.tls.Write(p)
 	}
-	return c.Sock.Write(p)
+	return c.sock.Write(p)
 }
 
 // CloseWrite ends our half.
@@ -225,5 +240,5 @@ func (c *Conn) CloseWrite() error {
 	if c.tls != nil {
 		return c.tls.CloseWrite()
 	}
-	return c.Sock.CloseWrite()
+	return c.sock.CloseWrite()
 }
