@@ -115,10 +115,10 @@ func (e *exchange) respond(head int) error {
 		e.down.begin(e.req.Method, &e.resp, 0)
 		e.atEnd = atEnd
 	}
-	r := wire.Rewrite{Edits: e.edits, Drop: never}
+	e.rw = wire.Rewrite{Edits: e.edits, Drop: never}
 	e.last = e.last || e.down.framing == byClose || e.up.open()
 	e.begun = true
-	e.down.framed = e.f.begin(&e.resp, &r, e.last)
+	e.down.framed = e.f.begin(&e.resp, &e.rw, e.last)
 	e.down.chunks.Keep = !e.down.framed
 	e.finish(e.pour(first))
 	return nil

@@ -45,8 +45,9 @@ type exchange struct {
 
 	reusable bool // the origin's connection is used again
 
-	out []byte // the request as it leaves
-	add []byte // the lines we add to a head
+	out []byte       // the request as it leaves
+	add []byte       // the lines we add to a head
+	rw  wire.Rewrite // of the response's head
 
 	aborted atomic.Int32 // why it is called off; 0: it is not
 	mu      sync.Mutex
