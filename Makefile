@@ -57,6 +57,7 @@ check: web/dist/index.html ## gofmt, go vet, staticcheck, tsc, eslint
 .PHONY: test-go
 test-go: web/dist/index.html geo ## Go tests with the race detector, journey scripts among them
 	go test -race -timeout 9m ./internal/... ./web
+	go test -run Allocates ./internal/edge # pools work only without the detector
 
 .PHONY: test-ui
 test-ui: web/node_modules/.installed ## unit tests of the web app

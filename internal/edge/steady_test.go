@@ -122,19 +122,6 @@ func (a *asker) ask(t testing.TB) {
 	}
 }
 
-// The way of a request that nobody matches allocates nothing, once its
-// connections stand.
-func TestSteadyStateAllocatesNothing(t *testing.T) {
-	s := start(t, fixed(t, 1500), nobody{}, nil)
-	a := newAsker(t, s.addr)
-	for range 100 {
-		a.ask(t)
-	}
-	if n := testing.AllocsPerRun(2000, func() { a.ask(t) }); n >= 1 {
-		t.Errorf("%v allocations a request", n)
-	}
-}
-
 func BenchmarkRelay(b *testing.B) {
 	origin := fixed(b, 1500)
 	b.Run("peer=direct", func(b *testing.B) { ask(b, strings.TrimPrefix(origin, "http://")) })
