@@ -27,8 +27,12 @@ type IngestOptions struct {
 	Partition   int
 	BatchEvents int           // 2,000
 	BatchWait   time.Duration // 100 ms from the first entry of a batch
-	Retry       time.Duration // 100 ms after the first failure, doubled up to 5 s
-	Logger      *slog.Logger
+	// BatchEvery is the least time between batches that are not full, since each
+	// has its price whatever its size; 300 ms. After a pause an Event waits for
+	// BatchWait alone.
+	BatchEvery time.Duration
+	Retry      time.Duration // 100 ms after the first failure, doubled up to 5 s
+	Logger     *slog.Logger
 	// OnApplied is told what has just become searchable; it must not block.
 	OnApplied func(events []journey.Event, sessions []journey.Session, at time.Time)
 }
@@ -46,7 +50,8 @@ type Ingest struct {
 	faulted  atomic.Int64
 	errors   atomic.Int64
 	lastErr  atomic.Pointer[string]
-	refused  bool // the store refused the last batch; only Run's goroutine asks
+	refused  bool      // the store refused the last batch; only Run's goroutine asks
+	began    time.Time // when the last batch was complete; only Run's goroutine asks
 }
 
 // NewIngest prepares the ingest of one partition; Run does it.
@@ -56,6 +61,9 @@ func NewIngest(source Source, store Store, opts IngestOptions) *Ingest {
 	}
 	if opts.BatchWait <= 0 {
 		opts.BatchWait = 100 * time.Millisecond
+	}
+	if opts.BatchEvery <= 0 {
+		opts.BatchEvery = 300 * time.Millisecond
 	}
 	if opts.Retry <= 0 {
 		opts.Retry = 100 * time.Millisecond
@@ -162,7 +170,12 @@ func (i *Ingest) collect(ctx context.Context, r journal.Reader) ([]journal.Recor
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, i.opts.BatchWait)
+	end := time.Now().Add(i.opts.BatchWait)
+	if next := i.began.Add(i.opts.BatchEvery); next.After(end) {
+		end = next
+	}
+	defer func() { i.began = time.Now() }()
+	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	events := count(out)
 	// Entries may hold no Event or several; both are bounded.
