@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"fmt"
 	"mime"
 	"slices"
 	"sort"
@@ -17,6 +18,7 @@ import (
 const (
 	defaultMaxBody = 64 << 10
 	maxMaxBody     = 1 << 20
+	maxPath        = 2048
 )
 
 func (c *compiler) spec(m *mapping) {
@@ -200,6 +202,10 @@ func conditions(m *mapping, key string, check func(v value, name string)) map[st
 func pathPattern(v value) []Segment {
 	s, ok := v.text()
 	if !ok {
+		return nil
+	}
+	if len(s) > maxPath {
+		v.bad(fmt.Sprintf("is longer than %d bytes", maxPath), "a shorter pattern, with ** for the rest")
 		return nil
 	}
 	if !strings.HasPrefix(s, "/") || strings.ContainsAny(s, "?# \t\n") {

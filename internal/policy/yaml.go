@@ -63,17 +63,17 @@ func bounds(text string) (line int, wrong, right string) {
 	brackets, marks, empty, blank := 0, 0, 0, true
 	for i := range len(text) {
 		switch text[i] {
-		case '\n', '\r': // each alone ends a line too
-			if blank {
+		case '\n', '\r':
+			if text[i] == '\r' && strings.HasPrefix(text[i+1:], "\n") {
+				continue
+			}
+			line++
+			if marks = 0; blank {
 				empty++
 			} else {
 				empty, blank = 0, true
 			}
-			marks = 0
-			if text[i] == '\n' {
-				line++
-			}
-			if empty > 2*maxEmpty { // \r\n counts twice
+			if empty > maxEmpty {
 				return line, "has too many empty lines in a row", fmt.Sprintf("at most %d", maxEmpty)
 			}
 			continue
