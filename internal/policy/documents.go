@@ -72,8 +72,7 @@ func rollout(m *mapping) Rollout {
 			sub.done()
 		}
 	} else if ok {
-		s, _ := v.oneOf("live", "shadow")
-		if s == "shadow" {
+		if s, ok := v.oneOfOr("{percent: 20}", "live", "shadow"); ok && s == "shadow" {
 			r.Mode = Shadow
 		}
 	}
