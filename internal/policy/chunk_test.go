@@ -60,7 +60,7 @@ func difference(got, want string) string {
 	return fmt.Sprintf("%d lines, want %d", len(a), len(b))
 }
 
-func texts(t testing.TB) map[string]string {
+func texts(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	for _, pattern := range []string{"testdata/*.yaml", "testdata/bad/*.yaml", "../../examples/shop/policy/*.yaml"} {
@@ -99,24 +99,4 @@ func TestChunksAreTheWhole(t *testing.T) {
 			}
 		}
 	}
-}
-
-// FuzzChunks looks for a text that reads otherwise in pieces. They may be
-// stricter: the library takes a key that stands on several lines.
-func FuzzChunks(f *testing.F) {
-	for _, text := range texts(f) {
-		for _, doc := range strings.Split(text, "\n---\n") {
-			f.Add(doc)
-		}
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		if _, wrong, _ := bounds(text); wrong != "" || strings.ContainsAny(text, "&*!?") { // what those mark is refused
-			return
-		}
-		want := tree(parse("", text, 1<<30))
-		got := tree(parse("", text, 1))
-		if got != want && got != "a fault" && want != "a fault" {
-			t.Errorf("%q\n%s", text, difference(got, want))
-		}
-	})
 }
