@@ -306,10 +306,13 @@ func (c *compiler) mappings(v value, path []Segment, pathKnown, response bool) [
 	return out
 }
 
+// elementIDs are the elements that a source may fill.
 func elementIDs() []string {
 	var out []string
 	for _, d := range element.Catalogue() {
-		out = append(out, d.ID)
+		if d.Kind != element.Address {
+			out = append(out, d.ID)
+		}
 	}
 	return out
 }
