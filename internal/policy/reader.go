@@ -286,7 +286,10 @@ func (v value) scalar() bool {
 }
 
 func (v value) integer(low, high int) (int, bool) {
-	right := fmt.Sprintf("write a number from %d to %d", low, high)
+	return v.integerOf(low, high, fmt.Sprintf("write a number from %d to %d", low, high))
+}
+
+func (v value) integerOf(low, high int, right string) (int, bool) {
 	if n, ok := v.node.(*ast.IntegerNode); ok {
 		i, ok := number(n.GetToken().Value)
 		switch {

@@ -175,12 +175,14 @@ func split(tokens token.Tokens) []token.Tokens {
 // mend says how the usual slips of YAML are put right.
 func mend(what string) string {
 	switch {
-	case strings.Contains(what, "'\t'"):
+	case strings.Contains(what, "'\t'"), strings.Contains(what, "tab character"):
 		return "spaces, never tabs, before a field"
 	case strings.Contains(what, "end token"), strings.Contains(what, "must be specified"), strings.Contains(what, "flow map"):
 		return `a closing bracket or comma; quotes around a text with brackets, e.g. "/orders/{id}"`
 	case strings.Contains(what, "mapping value is not allowed"):
 		return "field: value on a line of its own, indented like its neighbours; quotes around a text that holds a colon"
+	case strings.Contains(what, "scalar value type"), strings.Contains(what, "reserved character"):
+		return "quotes around a text that begins with *, &, !, @ or `"
 	case strings.Contains(what, "end character"), strings.Contains(what, "quoted"):
 		return "a closing quote"
 	case strings.Contains(what, "indentation"), strings.Contains(what, "non-map"):
