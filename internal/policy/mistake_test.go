@@ -58,7 +58,7 @@ func TestOneMistakeIsOneFault(t *testing.T) {
 			"a quote":        {regexp.MustCompile(`(?m)^value: ".*(")$`), func(string) string { return "" }},
 		} {
 			for i, m := range what.at.FindAllStringSubmatchIndex(text, -1) {
-				if name == "a field's name" && file != "every_field.yaml" && i%5 != 0 {
+				if name == "a field's name" && file != "every_field.yaml" && i%12 != 0 {
 					continue // they are much alike
 				}
 				bad := text[:m[2]] + what.by(text[m[2]:m[3]]) + text[m[3]:]
@@ -72,7 +72,7 @@ func TestOneMistakeIsOneFault(t *testing.T) {
 			}
 		}
 	}
-	if mistakes < 150 {
+	if mistakes < 120 {
 		t.Errorf("only %d mistakes", mistakes)
 	}
 }
