@@ -49,14 +49,15 @@ tools: ## install what the tests need (Chromium), saying so
 
 .PHONY: check
 check: web/dist/index.html ## gofmt, go vet, staticcheck, tsc, eslint
-	@test -z "$$(gofmt -l cmd internal web/*.go)" || { echo "gofmt these:"; gofmt -l cmd internal web/*.go; exit 1; }
-	go vet ./cmd/... ./internal/... ./web
-	go tool staticcheck ./cmd/... ./internal/... ./web
+	@test -z "$$(gofmt -l cmd internal bench web/*.go)" || { echo "gofmt these:"; gofmt -l cmd internal bench web/*.go; exit 1; }
+	go vet ./cmd/... ./internal/... ./web ./bench/...
+	go tool staticcheck ./cmd/... ./internal/... ./web ./bench/...
 	cd web && npm run --silent typecheck && npm run --silent lint
 
 .PHONY: test-go
 test-go: web/dist/index.html geo ## Go tests with the race detector, journey scripts among them
 	go test -race -timeout 9m ./internal/... ./web
+	go test -run Allocates ./internal/edge # pools work only without the detector
 
 .PHONY: test-ui
 test-ui: web/node_modules/.installed ## unit tests of the web app
@@ -78,6 +79,10 @@ bench-judge: ## cost of one judged Event, as key=value lines
 .PHONY: bench-capture
 bench-capture: ## cost of matching and extracting, as key=value lines
 	@script/bench ./internal/capture .
+
+.PHONY: bench-wire
+bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk)
+	@go run ./bench/wire
 
 .PHONY: rewrite
 rewrite: ## regenerate golden files and journey scripts, to be read in the diff

@@ -115,10 +115,10 @@ func (e *exchange) respond(head int) error {
 		e.down.begin(e.req.Method, &e.resp, 0)
 		e.atEnd = atEnd
 	}
-	r := wire.Rewrite{Edits: e.edits, Drop: never}
-	e.last = e.last || e.down.framing == byClose || e.up.open()
+	e.rw = wire.Rewrite{Edits: e.edits, Drop: never}
+	e.last = e.last || e.down.framing == byClose || e.up.open() || e.s.draining.Load()
 	e.begun = true
-	e.down.framed = e.f.begin(&e.resp, &r, e.last)
+	e.down.framed = e.f.begin(&e.resp, &e.rw, e.last)
 	e.down.chunks.Keep = !e.down.framed
 	e.finish(e.pour(first))
 	return nil
@@ -204,7 +204,7 @@ func (e *exchange) finish(failed error) {
 		e.x.Err = "origin cut off"
 		e.cut()
 	default:
-		e.reusable = !d.extra && d.framing != byClose && !e.resp.Close && (e.resp.Minor == 1 || e.resp.KeepAlive) && !e.up.open()
+		e.reusable = !d.extra && d.framing != byClose && !e.resp.Close && (e.resp.Minor == 1 || e.resp.KeepAlive) && e.up.sent()
 	}
 }
 
@@ -246,7 +246,7 @@ func (e *exchange) holdResponse(first []byte) (held []byte, answered bool, err e
 	}
 	e.edits = append(e.edits, dec.Edits...)
 	if dec.Replace != nil && whole && hasBody(e.req.Method, e.resp.Status) {
-		e.reusable = !extra && d.framing != byClose && !e.resp.Close
+		e.reusable = !extra && d.framing != byClose && !e.resp.Close && (e.resp.Minor == 1 || e.resp.KeepAlive) && e.up.sent()
 		e.replace(dec.Replace)
 		return nil, true, nil
 	}

@@ -45,8 +45,9 @@ type exchange struct {
 
 	reusable bool // the origin's connection is used again
 
-	out []byte // the request as it leaves
-	add []byte // the lines we add to a head
+	out []byte       // the request as it leaves
+	add []byte       // the lines we add to a head
+	rw  wire.Rewrite // of the response's head
 
 	aborted atomic.Int32 // why it is called off; 0: it is not
 	mu      sync.Mutex
@@ -77,7 +78,7 @@ func (e *exchange) serve(v *visitor) {
 	st := e.s.index.Find(e.req.Host)
 	e.up.begin(e.req, e.ahead)
 	defer e.leave()
-	if st == nil || e.req.Host == "" || e.req.Method == http.MethodConnect {
+	if st == nil || e.req.Method == http.MethodConnect {
 		e.s.counters.refused.Add(1)
 		status := http.StatusMisdirectedRequest
 		if e.req.Method == http.MethodConnect && st != nil {
@@ -288,8 +289,7 @@ func (e *exchange) release() *origin.Conn {
 // end asks for the last time, whatever happened before, a panic included.
 func (e *exchange) end() {
 	if v := recover(); v != nil {
-		e.s.counters.faults.Add(1)
-		e.s.cfg.Logger.Error("exchange broke", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		e.s.fault(v)
 		e.x.Err = "fault"
 		e.cut()
 	}
@@ -310,6 +310,12 @@ func (e *exchange) end() {
 	default:
 		c.Close()
 	}
+}
+
+// fault counts a panic of our own, which costs what it happened in and no more.
+func (s *Server) fault(v any) {
+	s.counters.faults.Add(1)
+	s.cfg.Logger.Error("exchange broke", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 }
 
 // cut ends the response where it is, so that nobody takes it for whole.

@@ -128,7 +128,7 @@ type rig struct {
 func loopback() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }
 
 // start runs a Server for a test; change adjusts its configuration.
-func start(t *testing.T, origin string, d Decider, change func(*Config)) *rig {
+func start(t testing.TB, origin string, d Decider, change func(*Config)) *rig {
 	t.Helper()
 	st := &site.Site{Name: "shop", Hosts: []string{"*"}, Origin: origin, Mode: site.Active, Failure: site.FailOpen, Switch: &site.Switch{}}
 	cfg := Config{Listeners: []Listener{{Addr: "127.0.0.1:0"}}, Sites: []*site.Site{st}}

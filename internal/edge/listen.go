@@ -71,6 +71,10 @@ func (s *Server) admit(c *net.TCPConn, conf *tls.Config) {
 func (s *Server) visit(v *visit, conf *tls.Config) {
 	defer s.running.Done()
 	defer func() {
+		if r := recover(); r != nil {
+			s.fault(r)
+			_ = v.sock.Close()
+		}
 		s.mu.Lock()
 		delete(s.visits, v)
 		s.mu.Unlock()

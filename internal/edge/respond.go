@@ -30,7 +30,7 @@ func (e *exchange) own(status int, fields []wire.Field, content []byte) {
 	}
 	e.begun = true
 	bad := e.up.first() != nil || e.up.failure() != nil
-	if e.up.open() && !e.up.short(e) || bad {
+	if e.up.open() && !e.up.short(e) || bad || e.s.draining.Load() {
 		e.last = true
 	}
 	head := e.ownHead(status, fields, content)

@@ -214,9 +214,9 @@ func (e *exchange) forwarded(v *visitor, r *wire.Rewrite) {
 			b = wire.AppendField(b, "Forwarded", joined(m, wire.Forwarded)+", for="+node)
 		}
 	}
-	if !host {
+	if name := hostOf(m); !host && name != "" {
 		b = append(b, "X-Forwarded-Host: "...)
-		b = append(b, hostOf(m)...)
+		b = append(b, name...)
 		b = append(b, '\r', '\n')
 	}
 	if !proto {

@@ -51,7 +51,8 @@ func (e *exchange) upgrade(head int) error {
 		}
 		ended <- err
 	}()
-	go func() { ended <- pipe(writeFunc(f), e.conn, f.closeWrite) }()
+	c := e.conn
+	go func() { ended <- pipe(writeFunc(f), c, f.closeWrite) }()
 	if <-ended == nil {
 		<-ended
 		return nil

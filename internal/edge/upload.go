@@ -130,6 +130,12 @@ func (u *upload) start(e *exchange, dest *origin.Conn) {
 
 func (u *upload) run(e *exchange) {
 	defer close(u.pump)
+	defer func() {
+		if v := recover(); v != nil {
+			e.s.fault(v)
+			u.broke(errBroken)
+		}
+	}()
 	b := buffers.Get().(*[]byte)
 	defer buffers.Put(b)
 	for {
@@ -145,6 +151,21 @@ func (u *upload) run(e *exchange) {
 			return
 		}
 	}
+}
+
+// errBroken stands for a fault of our own.
+var errBroken = errors.New("edge: the body could not be relayed")
+
+// broke ends a body that can't go on; who waits for it or for the origin wakes.
+func (u *upload) broke(err error) {
+	u.mu.Lock()
+	u.err = err
+	to := u.to
+	u.mu.Unlock()
+	if to != nil {
+		to.Abort()
+	}
+	u.wake.Broadcast()
 }
 
 // wanted tells whether the body still goes somewhere. What is thrown away has
@@ -269,6 +290,20 @@ func (u *upload) pass(e *exchange, c *origin.Conn) {
 	u.to = c
 	u.wake.Broadcast()
 	u.mu.Unlock()
+}
+
+// sent tells whether all of the body has reached the origin, and nobody writes to
+// it any more.
+func (u *upload) sent() bool {
+	if u.pump == nil {
+		return u.ended
+	}
+	select {
+	case <-u.pump:
+		return u.ended && u.err == nil && !u.refuse
+	default:
+		return false
+	}
 }
 
 // failure is why the body ended early, nil if it did not.

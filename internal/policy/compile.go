@@ -234,6 +234,7 @@ func (c *compiler) identifier(m *mapping, key, kind string) string {
 	case !isIdentifier(s):
 		v.bad(quote(s)+" is no name", "use a-z, 0-9, _ and -, at most 64 of them")
 		c.names.define(kind, s, v.pos)
+		c.names.likely[slug(s)] = true // what was meant
 	default:
 		c.unique(v, kind, s)
 	}

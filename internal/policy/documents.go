@@ -72,8 +72,7 @@ func rollout(m *mapping) Rollout {
 			sub.done()
 		}
 	} else if ok {
-		s, _ := v.oneOf("live", "shadow")
-		if s == "shadow" {
+		if s, ok := v.oneOfOr("{percent: 20}", "live", "shadow"); ok && s == "shadow" {
 			r.Mode = Shadow
 		}
 	}
@@ -237,9 +236,9 @@ func (c *compiler) block(m *mapping, a *Action) {
 // blockStatus reads a status that answers instead of the origin: others have no
 // body, send elsewhere or are no answer at all.
 func blockStatus(v value) int {
-	n, ok := v.integer(200, 599)
+	right := "200, or 400 to 599"
+	n, ok := v.integerOf(200, 599, right)
 	if ok && n != 200 && n < 400 {
-		right := "200, or 400 to 599"
 		if n >= 300 {
 			right += "; to send elsewhere, type: redirect"
 		}
@@ -366,13 +365,14 @@ func (c *compiler) sessionRules(m *mapping) {
 	}
 	c.sess = true
 	s := &c.snap.Session
+	before := len(c.f.list)
 	if v, ok := m.get("timeout"); ok {
 		s.Timeout = duration(v, time.Minute, 24*time.Hour)
 	}
 	if v, ok := m.get("max_age"); ok {
 		s.MaxAge = duration(v, time.Minute, 30*24*time.Hour)
 	}
-	if s.MaxAge < s.Timeout {
+	if s.MaxAge < s.Timeout && len(c.f.list) == before {
 		m.bad("max_age ("+short(s.MaxAge)+") is below timeout ("+short(s.Timeout)+")", "e.g. timeout: 30m and max_age: 24h")
 	}
 	if v, ok := m.get("cookies"); ok {

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 
 	"github.com/throughline/throughline/internal/expr"
 )
@@ -256,6 +257,10 @@ func (m *mapping) kindless() {
 func (v value) text() (string, bool) {
 	switch n := v.node.(type) {
 	case *ast.StringNode:
+		if t := n.GetToken(); t.Type == token.StringType && strings.Contains(strings.TrimSpace(t.Origin), "\t") {
+			v.bad("holds a tab", "spaces, or quotes around the text") // the library would drop it
+			return "", false
+		}
 		return n.Value, true
 	case *ast.LiteralNode:
 		return n.Value.Value, true
@@ -281,16 +286,21 @@ func (v value) scalar() bool {
 }
 
 func (v value) integer(low, high int) (int, bool) {
-	right := fmt.Sprintf("write a number from %d to %d", low, high)
+	return v.integerOf(low, high, fmt.Sprintf("write a number from %d to %d", low, high))
+}
+
+func (v value) integerOf(low, high int, right string) (int, bool) {
 	if n, ok := v.node.(*ast.IntegerNode); ok {
-		i, err := strconv.Atoi(n.GetToken().Value)
-		if err == nil && i >= low && i <= high {
+		i, ok := number(n.GetToken().Value)
+		switch {
+		case !ok: // YAML's octal 010, 0x8, 0b1, 1_000
+			v.bad(quote(n.GetToken().Value)+" is not plainly written", right+", without leading zeros or underscores")
+		case i < low || i > high:
+			v.bad(fmt.Sprintf("%d is out of range", i), right)
+		default:
 			return i, true
 		}
-		if err == nil {
-			v.bad(fmt.Sprintf("%d is out of range", i), right)
-			return 0, false
-		}
+		return 0, false
 	}
 	if s, ok := v.node.(*ast.StringNode); ok {
 		if _, err := strconv.Atoi(s.Value); err == nil {
@@ -299,6 +309,14 @@ func (v value) integer(low, high int) (int, bool) {
 	}
 	v.bad("is no whole number", right)
 	return 0, false
+}
+
+// number reads a whole number that means the same to everyone: YAML takes 010
+// for eight.
+func number(s string) (int, bool) {
+	n, err := strconv.Atoi(s)
+	digits := strings.TrimLeft(s, "+-")
+	return n, err == nil && (digits == "0" || digits[0] != '0')
 }
 
 func (v value) boolean() bool {
@@ -333,12 +351,18 @@ func (v value) items(right string) []value {
 }
 
 // oneOf reads a text of a closed set.
-func (v value) oneOf(words ...string) (string, bool) {
+func (v value) oneOf(words ...string) (string, bool) { return v.oneOfOr("", words...) }
+
+// oneOfOr is oneOf where something that is no text may stand too.
+func (v value) oneOfOr(other string, words ...string) (string, bool) {
 	s, ok := v.text()
 	if !ok || slices.Contains(words, s) {
 		return s, ok
 	}
 	right := "one of " + strings.Join(words, ", ")
+	if other != "" {
+		right += " or " + other
+	}
 	if n, ok := near(s, words); ok {
 		right = "did you mean " + n + "? " + right
 	}

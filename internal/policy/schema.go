@@ -52,7 +52,7 @@ func specSchema() schema {
 	match := object("Which requests; all parts given must hold.",
 		property{"host", false, "Exact names, or *.example.com; without port.", oneOrMore(schema{"type": "string", "pattern": "^[^/: ]+$"})},
 		property{"method", false, "HTTP methods.", oneOrMore(enum("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))},
-		property{"path", false, "A pattern: literals, {name}, * for one segment, ** for the rest.", schema{"type": "string", "pattern": "^/[^?# ]*$"}},
+		property{"path", false, "A pattern: literals, {name}, * for one segment, ** for the rest.", schema{"type": "string", "pattern": "^/[^?# ]*$", "maxLength": maxPath}},
 		property{"content_type", false, "Media types of the request body, without parameters.", oneOrMore(media)},
 		property{"accept", false, "A media type that the Accept header names.", media},
 		property{"header", false, "Header names with exact values, or * for any.", pairs},

@@ -165,6 +165,9 @@ func TestSchemaRefusesSlips(t *testing.T) {
 		"kind: spec\nname: a\ntype: search\nmatch: {path: /a}\noutcome: {is: success, status: 4xx}",
 		"kind: action\nname: a\ntype: redirect\nlocation: //evil.example", "kind: action\nname: a\ntype: block\nlocation: /a",
 		"kind: action\nname: a\ntype: tag\nheader: X-A\nvalue: \"a\\r\\nb\"",
+		"kind: action\nname: a\ntype: block\nstatus: 204", "kind: action\nname: a\ntype: block\nstatus: 302", "kind: action\nname: a\ntype: block\nstatus: 600",
+		"kind: action\nname: a\ntype: redirect\nlocation: https://ann@help.example/", "kind: action\nname: a\ntype: redirect\nlocation: /a b",
+		"kind: action\nname: a\ntype: redirect\nlocation: /\\evil.example", "kind: action\nname: a\ntype: redirect\nlocation: https:///a",
 		"kind: signature\nid: a\ntitle: A\nrating: malicious", "kind: signature\nid: a\ntitle: A\nrating: malicious\nall: x\nat_least: 2",
 		"kind: workflow\nname: a\ntrigger: {}\ndo: b", "kind: session\ntimeout: 30 minutes", "kind: rating\nsuspicious: 0",
 	} {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"fmt"
 	"mime"
 	"slices"
 	"sort"
@@ -17,6 +18,7 @@ import (
 const (
 	defaultMaxBody = 64 << 10
 	maxMaxBody     = 1 << 20
+	maxPath        = 2048
 )
 
 func (c *compiler) spec(m *mapping) {
@@ -106,14 +108,14 @@ func size(v value) int {
 	if !ok {
 		return defaultMaxBody
 	}
-	number, unit := s, 1
+	digits, unit := s, 1
 	if rest, ok := strings.CutSuffix(s, "KiB"); ok {
-		number, unit = rest, 1<<10
+		digits, unit = rest, 1<<10
 	} else if rest, ok := strings.CutSuffix(s, "MiB"); ok {
-		number, unit = rest, 1<<20
+		digits, unit = rest, 1<<20
 	}
-	n, err := strconv.Atoi(strings.TrimSpace(number))
-	if err != nil || n < 1 || n > maxMaxBody/unit {
+	n, ok := number(strings.TrimSpace(digits))
+	if !ok || n < 1 || n > maxMaxBody/unit {
 		v.bad(quote(s)+" is no size from 1 to 1MiB", "bytes, KiB or MiB, e.g. 64KiB")
 		return defaultMaxBody
 	}
@@ -200,6 +202,10 @@ func conditions(m *mapping, key string, check func(v value, name string)) map[st
 func pathPattern(v value) []Segment {
 	s, ok := v.text()
 	if !ok {
+		return nil
+	}
+	if len(s) > maxPath {
+		v.bad(fmt.Sprintf("is longer than %d bytes", maxPath), "a shorter pattern, with ** for the rest")
 		return nil
 	}
 	if !strings.HasPrefix(s, "/") || strings.ContainsAny(s, "?# \t\n") {
@@ -300,10 +306,13 @@ func (c *compiler) mappings(v value, path []Segment, pathKnown, response bool) [
 	return out
 }
 
+// elementIDs are the elements that a source may fill.
 func elementIDs() []string {
 	var out []string
 	for _, d := range element.Catalogue() {
-		out = append(out, d.ID)
+		if d.Kind != element.Address {
+			out = append(out, d.ID)
+		}
 	}
 	return out
 }
@@ -452,7 +461,11 @@ func (c *compiler) outcome(v value, last bool) (OutcomeRule, bool) {
 				s.bad(quote(sub.keys[0])+" is no JSON path", "e.g. {$.ok: true}")
 			}
 			r.JSONPath = keys
-			r.JSONEquals, _ = sub.vals[sub.keys[0]].text()
+			want := sub.vals[sub.keys[0]]
+			r.JSONEquals, _ = want.text()
+			if _, truth := want.node.(*ast.BoolNode); truth {
+				r.JSONEquals = strings.ToLower(r.JSONEquals) // YAML takes True too, JSON does not
+			}
 		} else if ok {
 			s.bad("does not hold exactly one condition", "e.g. {$.ok: true}")
 		}
@@ -473,9 +486,9 @@ func statuses(v value) ([2]int, bool) {
 	if !ranged {
 		high = low
 	}
-	a, err1 := strconv.Atoi(low)
-	b, err2 := strconv.Atoi(high)
-	if err1 != nil || err2 != nil || a < 100 || b > 599 || a > b {
+	a, ok1 := number(low)
+	b, ok2 := number(high)
+	if !ok1 || !ok2 || a < 100 || b > 599 || a > b {
 		v.bad(quote(s)+" is no status", "a status such as 401 or a range such as 200-299")
 		return [2]int{}, false
 	}

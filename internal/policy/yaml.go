@@ -63,17 +63,17 @@ func bounds(text string) (line int, wrong, right string) {
 	brackets, marks, empty, blank := 0, 0, 0, true
 	for i := range len(text) {
 		switch text[i] {
-		case '\n', '\r': // each alone ends a line too
-			if blank {
+		case '\n', '\r':
+			if text[i] == '\r' && strings.HasPrefix(text[i+1:], "\n") {
+				continue
+			}
+			line++
+			if marks = 0; blank {
 				empty++
 			} else {
 				empty, blank = 0, true
 			}
-			marks = 0
-			if text[i] == '\n' {
-				line++
-			}
-			if empty > 2*maxEmpty { // \r\n counts twice
+			if empty > maxEmpty {
 				return line, "has too many empty lines in a row", fmt.Sprintf("at most %d", maxEmpty)
 			}
 			continue
@@ -175,12 +175,14 @@ func split(tokens token.Tokens) []token.Tokens {
 // mend says how the usual slips of YAML are put right.
 func mend(what string) string {
 	switch {
-	case strings.Contains(what, "'\t'"):
+	case strings.Contains(what, "'\t'"), strings.Contains(what, "tab character"):
 		return "spaces, never tabs, before a field"
 	case strings.Contains(what, "end token"), strings.Contains(what, "must be specified"), strings.Contains(what, "flow map"):
 		return `a closing bracket or comma; quotes around a text with brackets, e.g. "/orders/{id}"`
 	case strings.Contains(what, "mapping value is not allowed"):
 		return "field: value on a line of its own, indented like its neighbours; quotes around a text that holds a colon"
+	case strings.Contains(what, "scalar value type"), strings.Contains(what, "reserved character"):
+		return "quotes around a text that begins with *, &, !, @ or `"
 	case strings.Contains(what, "end character"), strings.Contains(what, "quoted"):
 		return "a closing quote"
 	case strings.Contains(what, "indentation"), strings.Contains(what, "non-map"):

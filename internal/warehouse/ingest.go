@@ -27,8 +27,13 @@ type IngestOptions struct {
 	Partition   int
 	BatchEvents int           // 2,000
 	BatchWait   time.Duration // 100 ms from the first entry of a batch
-	Retry       time.Duration // 100 ms after the first failure, doubled up to 5 s
-	Logger      *slog.Logger
+	// BatchEvery is the least time between batches that are not full, since each
+	// has its price whatever its size; 200 ms. It grows, up to three times, while
+	// applying takes more than a thirtieth of it. After a pause an Event waits
+	// for BatchWait alone.
+	BatchEvery time.Duration
+	Retry      time.Duration // 100 ms after the first failure, doubled up to 5 s
+	Logger     *slog.Logger
 	// OnApplied is told what has just become searchable; it must not block.
 	OnApplied func(events []journey.Event, sessions []journey.Session, at time.Time)
 }
@@ -46,7 +51,9 @@ type Ingest struct {
 	faulted  atomic.Int64
 	errors   atomic.Int64
 	lastErr  atomic.Pointer[string]
-	refused  bool // the store refused the last batch; only Run's goroutine asks
+	refused  bool          // the store refused the last batch; only Run's goroutine asks
+	began    time.Time     // when the last batch was complete; only Run's goroutine asks
+	cost     time.Duration // of applying it
 }
 
 // NewIngest prepares the ingest of one partition; Run does it.
@@ -56,6 +63,9 @@ func NewIngest(source Source, store Store, opts IngestOptions) *Ingest {
 	}
 	if opts.BatchWait <= 0 {
 		opts.BatchWait = 100 * time.Millisecond
+	}
+	if opts.BatchEvery <= 0 {
+		opts.BatchEvery = 200 * time.Millisecond
 	}
 	if opts.Retry <= 0 {
 		opts.Retry = 100 * time.Millisecond
@@ -137,11 +147,12 @@ func (i *Ingest) follow(ctx context.Context) (progress bool, err error) {
 		}
 		to := records[len(records)-1].Sequence
 		batch, faulted := fold(records)
+		start := time.Now()
 		if err := i.store.Apply(ctx, i.opts.Partition, at+1, to, batch); err != nil {
 			i.refused = true
 			return progress, err
 		}
-		i.refused = false
+		i.refused, i.cost = false, time.Since(start)
 		at, progress = to, true
 		i.position.Store(to)
 		i.batches.Add(1)
@@ -155,6 +166,14 @@ func (i *Ingest) follow(ctx context.Context) (progress bool, err error) {
 	}
 }
 
+// share is what applying may take of the time.
+const share = 30
+
+// distance keeps batches apart.
+func (i *Ingest) distance() time.Duration {
+	return min(max(i.opts.BatchEvery, share*i.cost), 3*i.opts.BatchEvery)
+}
+
 // collect waits for a first entry, then takes what comes until the batch is
 // full or its time is over.
 func (i *Ingest) collect(ctx context.Context, r journal.Reader) ([]journal.Record, error) {
@@ -162,7 +181,12 @@ func (i *Ingest) collect(ctx context.Context, r journal.Reader) ([]journal.Recor
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, i.opts.BatchWait)
+	end := time.Now().Add(i.opts.BatchWait)
+	if next := i.began.Add(i.distance()); next.After(end) {
+		end = next
+	}
+	defer func() { i.began = time.Now() }()
+	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	events := count(out)
 	// Entries may hold no Event or several; both are bounded.

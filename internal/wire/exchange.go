@@ -67,6 +67,9 @@ type Conn struct {
 	TLS    bool
 	SNI    string
 	ALPN   string
+	// Worker says that the peer is a worker at a CDN, so that TLS and all that a
+	// connection shows are the CDN's, not the visitor's.
+	Worker bool
 }
 
 // Body is a bounded copy of a message body.
@@ -96,6 +99,12 @@ type Exchange struct {
 	Err string
 	// Note is the Decider's own memory of this exchange between phases.
 	Note any
+	// SpecID is what a worker with a good key says is the visitor's Spec ID: a
+	// hint, kept by the visitor. "" if there is none.
+	SpecID string
+	// Activities is how many Events the Decider makes of the exchange. A worker
+	// with a good key is told.
+	Activities int
 }
 
 // Phase is the point in an exchange at which the Decider is asked.

@@ -133,6 +133,9 @@ func kindOf(name []byte) Kind {
 		if is(name, "forwarded") {
 			return Forwarded
 		}
+		if is(name, "signature") {
+			return Signature
+		}
 	case 10:
 		switch lower(name[0]) {
 		case 'c':
@@ -163,6 +166,9 @@ func kindOf(name []byte) Kind {
 	case 15:
 		if is(name, "x-forwarded-for") {
 			return ForwardedFor
+		}
+		if is(name, "signature-input") {
+			return Signature
 		}
 	case 16:
 		switch lower(name[0]) {
@@ -201,6 +207,9 @@ func kindOf(name []byte) Kind {
 		if is(name, "proxy-authorization") {
 			return ProxyAuth
 		}
+	}
+	if len(name) > 7 && lower(name[0]) == 'x' && is(name[:7], "x-spec-") {
+		return Contract
 	}
 	return Plain
 }

@@ -21,6 +21,8 @@ const (
 	ForwardedHost
 	ForwardedPort
 	EndToEnd // may never be nominated as hop-by-hop: a request would mean something else without it
+	Contract // x-spec-*: what a worker at a CDN says to us
+	Signature
 	Connection
 	KeepAlive
 	ProxyConnection

@@ -21,6 +21,14 @@ type Rewrite struct {
 	Edits  []Edit // remove every field of a name; append one if there is a value; the last of a name counts
 	Target string // replaces a request's target when not empty
 	Add    []byte // whole lines, appended behind the others
+	Swap   []Swap // values that are replaced where they stand
+}
+
+// Swap replaces the value of the field at a place of Fields; without a value the
+// line is left out.
+type Swap struct {
+	At    int
+	Value string
 }
 
 // Append appends the head, changed as r says, to dst. Edits whose name is no
@@ -33,14 +41,19 @@ func (m *Message) Append(dst []byte, r *Rewrite) []byte {
 		dst = append(dst, r.Target...)
 		from = len(m.Method) + 1 + len(m.Target)
 	}
-	if Kinds(m.has)&r.Drop != 0 || len(r.Edits) > 0 {
+	if Kinds(m.has)&r.Drop != 0 || len(r.Edits) > 0 || len(r.Swap) > 0 {
 		for i := range m.lines {
 			l := &m.lines[i]
-			if !r.Drop.Has(l.kind) && !edited(r.Edits, m.Fields[i].Name) {
+			out := r.Drop.Has(l.kind) || edited(r.Edits, m.Fields[i].Name)
+			swap, swapped := r.swap(i)
+			if !out && !swapped {
 				continue
 			}
 			dst = append(dst, m.Raw[from:l.start]...)
 			from = int(l.end)
+			if !out && swap != "" {
+				dst = AppendField(dst, m.Fields[i].Name, swap)
+			}
 		}
 	}
 	dst = append(dst, m.Raw[from:len(m.Raw)-2]...)
@@ -55,7 +68,16 @@ func (m *Message) Append(dst []byte, r *Rewrite) []byte {
 
 // Unchanged tells whether Append would give Raw again.
 func (m *Message) Unchanged(r *Rewrite) bool {
-	return Kinds(m.has)&r.Drop == 0 && len(r.Edits) == 0 && len(r.Add) == 0 && (r.Target == "" || r.Target == m.Target)
+	return Kinds(m.has)&r.Drop == 0 && len(r.Edits) == 0 && len(r.Add) == 0 && len(r.Swap) == 0 && (r.Target == "" || r.Target == m.Target)
+}
+
+func (r *Rewrite) swap(at int) (value string, ok bool) {
+	for i := range r.Swap {
+		if r.Swap[i].At == at {
+			return r.Swap[i].Value, true
+		}
+	}
+	return "", false
 }
 
 func edited(edits []Edit, name string) bool {

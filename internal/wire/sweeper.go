@@ -14,6 +14,7 @@ import (
 type Sweeper struct {
 	start   time.Time
 	now     atomic.Int64 // milliseconds since start, as of the last sweep
+	pause   atomic.Int64 // milliseconds until the next
 	mu      sync.Mutex
 	set     map[*Socket]struct{}
 	running bool // while there are sockets
@@ -28,7 +29,9 @@ const (
 
 // NewSweeper makes a Sweeper. It runs while there are sockets.
 func NewSweeper() *Sweeper {
-	return &Sweeper{start: time.Now(), set: map[*Socket]struct{}{}}
+	w := &Sweeper{start: time.Now(), set: map[*Socket]struct{}{}}
+	w.pause.Store(minSweep.Milliseconds())
+	return w
 }
 
 func (w *Sweeper) run() {
@@ -44,7 +47,9 @@ func (w *Sweeper) run() {
 			return
 		}
 		w.mu.Unlock()
-		timer.Reset(max(minSweep, time.Duration(n)*perSocket))
+		pause := max(minSweep, time.Duration(n)*perSocket)
+		w.pause.Store(pause.Milliseconds())
+		timer.Reset(pause)
 	}
 }
 
@@ -74,12 +79,12 @@ func (w *Sweeper) tick() int64 {
 	return now
 }
 
-// in is the time after d, never 0.
+// in is the time after d, never earlier: now may be a pause old.
 func (w *Sweeper) in(d time.Duration) int64 {
 	if d <= 0 {
 		return 0
 	}
-	return max(1, w.now.Load()+d.Milliseconds()+1)
+	return w.now.Load() + w.pause.Load() + d.Milliseconds() + 1
 }
 
 func (w *Sweeper) add(s *Socket) {

@@ -103,8 +103,11 @@ const status = createRoute({
   component: lazyRouteComponent(() => import('./pages/status/StatusPage'), 'StatusPage'),
 });
 
+// Below the shell, so that one who is signed in keeps the way to the pages there are.
+const other = createRoute({ getParentRoute: () => shell, path: '$', component: NotFound });
+
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, setUp, shell.addChildren([home, sessions, session, event, entity, status])]),
+  routeTree: root.addChildren([signIn, setUp, shell.addChildren([home, sessions, session, event, entity, status, other])]),
   context: { queryClient },
   defaultPreload: 'intent',
   defaultPendingComponent: () => <Loading lines={8} />,

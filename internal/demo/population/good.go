@@ -144,13 +144,15 @@ func (p *run) customer(v *visitor, what Scenario, who people.Person) {
 // neighbours are the good customers that careless rules catch: an office behind
 // one address, a family with one card, a traveller.
 func (p *run) neighbours(ctx context.Context, wave int) {
-	r := p.rand(fmt.Sprintf("neighbours %d", wave))
-	country := []string{"US", "GB", "DE"}[wave%3]
+	// Who works or lives together does so for good: at one address, in one country.
+	office, household := wave%((families-officers)/6), wave%((tourists-families)/3)
+	r := p.rand(fmt.Sprintf("office %d", office))
+	country := []string{"US", "GB", "DE"}[office%3]
 	nat := address(r, home, country)
 	all := browsers()
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for i := range 6 {
-		who := p.customers[officers+(wave*6+i)%(families-officers)]
+		who := p.customers[officers+office*6+i]
 		s := seat{scenario: Office, id: fmt.Sprintf("%s-%d-%d", Office, wave, i), agent: all[i], ip: nat, country: country}
 		p.play(ctx, 10+float64(i)*14, s, func(v *visitor) {
 			v.home()
@@ -165,10 +167,12 @@ func (p *run) neighbours(ctx context.Context, wave int) {
 		})
 	}
 
+	r = p.rand(fmt.Sprintf("household %d", household))
+	country = []string{"US", "GB", "DE"}[household%3]
 	houseIP := address(r, home, country)
 	parent := people.New(r, country, "0")
 	for i := range 3 {
-		who := p.customers[families+(wave*3+i)%(tourists-families)]
+		who := p.customers[families+household*3+i]
 		who.Address, who.Card, who.Phone = parent.Address, parent.Card, parent.Phone
 		s := seat{scenario: Family, id: fmt.Sprintf("%s-%d-%d", Family, wave, i), agent: all[6+i], ip: houseIP, country: country}
 		p.play(ctx, 25+float64(i)*30, s, func(v *visitor) {

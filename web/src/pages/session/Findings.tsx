@@ -15,6 +15,7 @@ import css from './Findings.module.css';
 export function LabelList({ labels }: { labels: readonly Label[] }) {
   const elements = useQuery(elementsQuery).data;
   const names = useMemo(() => new Map(elements?.map((e) => [e.id, e.name])), [elements]);
+  const titles = useMemo(() => new Map(labels.map((l) => [l.id, l.title])), [labels]);
   return (
     <ul className={css.list}>
       {groupLabels(labels).map((l) => (
@@ -27,7 +28,7 @@ export function LabelList({ labels }: { labels: readonly Label[] }) {
             <dl className={css.evidence}>
               {l.evidence.map((e, i) => (
                 <div key={i}>
-                  <dt title={e.what}>{inWords(e.what, names) ?? <code>{e.what}</code>}</dt>
+                  <dt title={e.what}>{inWords(e.what, names, titles) ?? <code>{e.what}</code>}</dt>
                   <dd><code>{valueInWords(e.value)}</code></dd>
                 </div>
               ))}

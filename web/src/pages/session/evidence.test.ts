@@ -15,7 +15,7 @@ describe('evidence in words', () => {
     ['entity("email").sum("transaction_amount", "transaction", "success", "24h")', 'Sum of Transaction Amount in successful Transaction events with this email within 24 h'],
     ['session.elapsed_since("password_reset", "success")', 'Seconds since the latest of successful Password reset events of this session'],
     ['entity("card_number").age()', 'Seconds since this Card Number was first seen'],
-    ['session.has_label("account_in_new_country")', 'Label account in new country on this session'],
+    ['session.has_label("account_in_new_country")', 'Label “account in new country” on this session'],
     ['session.new', 'First event of the session'],
     ['value("user_agent")', 'User Agent'],
     ['number("transaction_amount")', 'Transaction Amount'],
@@ -26,6 +26,11 @@ describe('evidence in words', () => {
   it.each(['event.time - session.start', 'value("x").matches("a|b")', 'session.count(n)', 'size(value("ip"))', 'session.what("ip")', ''])(
     'leaves %s as it is', (term) => expect(inWords(term, names)).toBeNull(),
   );
+
+  it('names a label by its title where it is known', () => {
+    const titles = new Map([['abroad', 'Account used from another country']]);
+    expect(inWords('session.has_label("abroad")', names, titles)).toBe('Label “Account used from another country” on this session');
+  });
 
   it('says yes and no', () => {
     expect(valueInWords('true')).toBe('yes');

@@ -14,7 +14,7 @@ const known: Record<string, string> = {
 const outcomes: Record<string, string> = { success: 'successful ', failure: 'failed ', error: 'origin error ', blocked: 'mitigated ' };
 
 /** The words for a term of a rule; null where it is best shown as it is. */
-export function inWords(term: string, elements: Names): string | null {
+export function inWords(term: string, elements: Names, labels: Names = new Map()): string | null {
   const plain = known[term];
   if (plain) return plain;
   const call = /^(?:(session|entity\("(\w+)"\))\.)?(\w+)\(((?:"[^"\\]*"(?:, ?)?)*)\)$/.exec(term);
@@ -33,7 +33,7 @@ export function inWords(term: string, elements: Names): string | null {
     case 'elapsed_since': return `Seconds since the latest of ${events(args)}`;
     case 'first_seen': return `When ${who} was first seen`;
     case 'age': return `Seconds since ${who} was first seen`;
-    case 'has_label': return `Label ${spaced(args[0] ?? '')} on ${who}`;
+    case 'has_label': return `Label “${labels.get(args[0] ?? '') ?? spaced(args[0] ?? '')}” on ${who}`;
   }
   return null;
 }

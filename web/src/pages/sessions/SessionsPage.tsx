@@ -69,7 +69,7 @@ export function SessionsPage() {
           {found.isSuccess ? many(found.total, 'session') : ' '}
         </span>
         <AsOf view={view} asOf={found.asOf} fetching={found.isFetching} />
-        <Conditions view={view} change={change} />
+        <Conditions view={view} change={change} sessions={sessions} />
         <span className={css.grow} />
         <Switch size="xs" label="Live" checked={view.live && view.to === ''} disabled={view.to !== ''} onChange={(e) => change({ live: e.currentTarget.checked })} />
         {!narrow && <Columns view={view} change={change} />}
@@ -118,7 +118,7 @@ function AsOf({ view, asOf, fetching }: { view: SessionsView; asOf: number; fetc
   const on = view.live && view.to === '';
   const words = on && live === 'lost' ? 'connection lost, trying again' : asOf ? clock(new Date(asOf).toISOString()) : '';
   return (
-    <span className={css.asOf} data-live={on ? live : 'off'} aria-busy={fetching}>
+    <span className={css.asOf} data-live={on ? live : 'off'} aria-busy={fetching} hidden={words === ''}>
       <i />
       {asOf > 0 && !(on && live === 'lost') && <span>as of</span>}
       {words}
@@ -127,13 +127,14 @@ function AsOf({ view, asOf, fetching }: { view: SessionsView; asOf: number; fetc
   );
 }
 
-function Conditions({ view, change }: { view: SessionsView; change: (p: Partial<SessionsView>) => void }) {
+function Conditions({ view, change, sessions }: { view: SessionsView; change: (p: Partial<SessionsView>) => void; sessions: readonly Session[] }) {
+  const title = (of: 'labels' | 'signatures', id: string) => sessions[0]?.[of].find((x) => x.id === id)?.title ?? id;
   const list: [string, Partial<SessionsView>][] = [];
   if (view.country) list.push([`Country: ${countryName(view.country)}`, { country: '' }]);
   if (view.city) list.push([`City: ${view.city}`, { city: '' }]);
   if (view.ip) list.push([`IP: ${view.ip}`, { ip: '' }]);
-  if (view.label) list.push([`Label: ${view.label}`, { label: '' }]);
-  if (view.signature) list.push([`Signature: ${view.signature}`, { signature: '' }]);
+  if (view.label) list.push([`Label: ${title('labels', view.label)}`, { label: '' }]);
+  if (view.signature) list.push([`Signature: ${title('signatures', view.signature)}`, { signature: '' }]);
   if (view.spec_id) list.push([`Spec ID: ${view.spec_id}`, { spec_id: '' }]);
   return (
     <>

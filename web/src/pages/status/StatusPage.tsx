@@ -14,6 +14,9 @@ import css from './StatusPage.module.css';
 export function StatusPage() {
   const found = useQuery(statusQuery);
   const s = found.data;
+  // It is asked again and again: the last failure stays in sight meanwhile.
+  const [failed, setFailed] = useState<Error | null>(null);
+  if (found.error && found.error !== failed) setFailed(found.error);
   return (
     <Page title="Status">
       <PageHead title="Status">
@@ -24,13 +27,13 @@ export function StatusPage() {
           </span>
         )}
       </PageHead>
-      {found.isPending ? (
-        <Panel label="Loading"><Loading lines={12} height={18} /></Panel>
-      ) : s ? (
+      {s ? (
         <Shown status={s} />
-      ) : found.error ? (
-        <Panel label="Error"><Failed error={found.error} retry={found.refetch} what="The status could not be loaded" /></Panel>
-      ) : null}
+      ) : failed ? (
+        <Panel label="Error"><Failed error={failed} retry={found.refetch} what="The status could not be loaded" /></Panel>
+      ) : (
+        <Panel label="Loading"><Loading lines={12} height={18} /></Panel>
+      )}
     </Page>
   );
 }

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// scenario is one kind of traffic.
+type scenario struct {
+	name   string
+	listen string // which of a peer's listeners: http, tls, tls-tls
+	script string // request: get, post, big
+	rate   int    // 0: as fast as it goes
+	peers  []string
+	every  int // each so many requests match a Spec
+}
+
+var scenarios = []scenario{
+	{name: "get", listen: "http", script: "get", peers: []string{"throughline", "nginx", "haproxy", "ReverseProxy"}},
+	{name: "get", listen: "http", script: "get", rate: 2000, peers: []string{"throughline", "nginx", "haproxy", "ReverseProxy", "direct"}},
+	{name: "post", listen: "http", script: "post", peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "post", listen: "http", script: "post", rate: 2000, peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "events", listen: "http", script: "get", rate: 2000, every: 10, peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "big", listen: "http", script: "big", peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "tls", listen: "tls", script: "get", peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "tls-both", listen: "tls-tls", script: "get", peers: []string{"throughline", "nginx", "haproxy"}},
+}
+
+// figure is one line of the result.
+type figure struct {
+	Case   string  `json:"case"`
+	Load   string  `json:"load"`
+	Peer   string  `json:"peer"`
+	Metric string  `json:"metric"`
+	Ratio  float64 `json:"ratio"`
+	Ours   float64 `json:"ours"`
+	Theirs float64 `json:"theirs"`
+}
+
+// compare measures every peer once a round, forth and back, and takes medians
+// of the ratios within each round, so that a change of the machine hits both.
+func compare(lab *lab, s scenario, rounds int, length time.Duration) ([]figure, error) {
+	samples := map[string][]map[string]float64{}
+	for i := range rounds {
+		order := slices.Clone(s.peers)
+		if i%2 == 1 {
+			slices.Reverse(order)
+		}
+		for _, peer := range order {
+			m, err := lab.measure(s, peer, length)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", peer, err)
+			}
+			samples[peer] = append(samples[peer], m)
+		}
+	}
+	load := "saturated"
+	if s.rate > 0 {
+		load = fmt.Sprintf("%d/s", s.rate)
+	}
+	var out []figure
+	for _, peer := range s.peers[1:] {
+		for _, metric := range []string{"cpu_per_request", "requests_per_second", "p50", "p95", "p99"} {
+			var ratios, ours, theirs []float64
+			for i := range rounds {
+				a, okA := samples["throughline"][i][metric]
+				b, okB := samples[peer][i][metric]
+				if okA && okB && b > 0 {
+					ratios, ours, theirs = append(ratios, a/b), append(ours, a), append(theirs, b)
+				}
+			}
+			if len(ratios) > 0 {
+				out = append(out, figure{s.name, load, peer, metric, median(ratios), median(ours), median(theirs)})
+			}
+		}
+	}
+	return out, nil
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	if n := len(v); n%2 == 0 {
+		return (v[n/2-1] + v[n/2]) / 2
+	}
+	return v[len(v)/2]
+}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// lab is the running origin and peers, and where their files are.
+type lab struct {
+	dir   string
+	procs map[string]*exec.Cmd
+	ports map[string]map[string]int // by peer, by listener
+}
+
+// ports are fixed, since the peers' configurations name them.
+const (
+	originPort    = 19000
+	tlsOriginPort = 19001
+)
+
+func openLab(binary string) (*lab, error) {
+	for _, tool := range []string{"cc", "nginx", "haproxy", "wrk"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return nil, fmt.Errorf("%s is needed on this machine: %w", tool, err)
+		}
+	}
+	dir, err := os.MkdirTemp("", "throughline-bench-")
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{dir: dir, procs: map[string]*exec.Cmd{}, ports: map[string]map[string]int{
+		"direct":       {"http": originPort},
+		"ReverseProxy": {"http": 19040},
+		"nginx":        {"http": 19010, "tls": 19011, "tls-tls": 19012},
+		"haproxy":      {"http": 19020, "tls": 19021, "tls-tls": 19022},
+		"throughline":  {"http": 19030, "tls": 19031, "tls-tls": 19033},
+	}}
+	if err := l.start(binary); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *lab) start(binary string) error {
+	for _, name := range []string{"origin", "load"} {
+		out, err := exec.Command("cc", "-O2", "-o", l.path(name), filepath.Join("bench", "wire", "load", name+".c")).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("cc %s.c: %w\n%s", name, err, out)
+		}
+	}
+	if out, err := exec.Command("go", "build", "-o", l.path("reverseproxy"), "./bench/wire/reverseproxy").CombinedOutput(); err != nil {
+		return fmt.Errorf("build ReverseProxy: %w\n%s", err, out)
+	}
+	if err := writeFiles(l.dir); err != nil {
+		return err
+	}
+	binary, err := filepath.Abs(binary)
+	if err != nil {
+		return err
+	}
+	for _, p := range []struct {
+		name string
+		args []string
+	}{
+		{"origin", []string{l.path("origin"), strconv.Itoa(originPort)}},
+		{"tls-origin", []string{"nginx", "-p", l.dir, "-c", "origin.conf"}},
+		{"nginx", []string{"nginx", "-p", l.dir, "-c", "nginx.conf"}},
+		{"haproxy", []string{"haproxy", "-f", "haproxy.cfg"}},
+		{"throughline", []string{binary, "serve", "--config", "throughline.yaml"}},
+		{"throughline-tls", []string{binary, "serve", "--config", "throughline-tls.yaml"}},
+		{"ReverseProxy", []string{l.path("reverseproxy"), "127.0.0.1:19040", fmt.Sprintf("http://127.0.0.1:%d", originPort)}},
+	} {
+		c := exec.Command(p.args[0], p.args[1:]...)
+		c.Dir = l.dir
+		log, err := os.Create(l.path(p.name + ".log"))
+		if err != nil {
+			return err
+		}
+		c.Stdout, c.Stderr = log, log
+		if err := c.Start(); err != nil {
+			return fmt.Errorf("start %s: %w", p.name, err)
+		}
+		l.procs[p.name] = c
+	}
+	for peer, listeners := range l.ports {
+		for _, port := range listeners {
+			if err := l.wait(port); err != nil {
+				return fmt.Errorf("%s: %w", peer, err)
+			}
+		}
+	}
+	return l.wait(tlsOriginPort)
+}
+
+func (l *lab) wait(port int) error {
+	for range 200 {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return c.Close()
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	logs, _ := filepath.Glob(l.path("*.log"))
+	var text []byte
+	for _, f := range logs {
+		b, _ := os.ReadFile(f)
+		text = append(text, b[max(0, len(b)-500):]...)
+	}
+	return fmt.Errorf("nobody listens on %d\n%s", port, text)
+}
+
+func (l *lab) path(name string) string { return filepath.Join(l.dir, name) }
+
+func (l *lab) close() {
+	for _, c := range l.procs {
+		_ = c.Process.Signal(os.Interrupt)
+	}
+	for _, c := range l.procs {
+		ended := make(chan struct{})
+		go func() { _ = c.Wait(); close(ended) }()
+		select {
+		case <-ended:
+		case <-time.After(5 * time.Second):
+			_ = c.Process.Kill()
+		}
+	}
+	_ = os.RemoveAll(l.dir)
+}
+
+var (
+	wrkCount = regexp.MustCompile(`(\d+) requests in`)
+	wrkRate  = regexp.MustCompile(`Requests/sec:\s+([\d.]+)`)
+	wrkBad   = regexp.MustCompile(`Non-2xx|Socket errors`)
+)
+
+// measure loads one peer once. cpu_per_request is in microseconds, latencies too.
+func (l *lab) measure(s scenario, peer string, length time.Duration) (map[string]float64, error) {
+	port := l.ports[peer][s.listen]
+	proc := peer
+	if peer == "throughline" && s.listen == "tls-tls" {
+		proc = "throughline-tls"
+	}
+	var pid int
+	if c := l.procs[proc]; c != nil {
+		pid = c.Process.Pid
+	}
+	before := cpu(pid)
+	var n float64
+	out := map[string]float64{}
+	if s.rate == 0 {
+		scheme := "http"
+		if s.listen != "http" {
+			scheme = "https"
+		}
+		text, err := exec.Command("wrk", "-t1", "-c64", "-d"+length.String(), "-s", l.path(s.script+".lua"),
+			fmt.Sprintf("%s://127.0.0.1:%d/", scheme, port)).CombinedOutput()
+		if err != nil || wrkBad.Match(text) {
+			return nil, fmt.Errorf("wrk: %w\n%s", err, text)
+		}
+		n = number(wrkCount, text)
+		out["requests_per_second"] = number(wrkRate, text)
+	} else {
+		args := []string{strconv.Itoa(port), strconv.Itoa(s.rate), fmt.Sprint(length.Seconds()), "64", l.path(s.script + ".req")}
+		if s.every > 0 {
+			args = append(args, strconv.Itoa(s.every), l.path("matched.req"))
+		}
+		var errs bytes.Buffer
+		c := exec.Command(l.path("load"), args...)
+		c.Stderr = &errs
+		text, err := c.Output()
+		if err != nil {
+			return nil, fmt.Errorf("load: %w %s", err, errs.String())
+		}
+		for pair := range strings.FieldsSeq(string(text)) {
+			k, v, _ := strings.Cut(pair, "=")
+			f, err := strconv.ParseFloat(v, 64)
+			if err != nil {
+				return nil, err
+			}
+			if k == "n" {
+				n = f
+			} else {
+				out[k] = f
+			}
+		}
+	}
+	if pid != 0 && n > 0 {
+		out["cpu_per_request"] = (cpu(pid) - before).Seconds() * 1e6 / n
+	}
+	return out, nil
+}
+
+func number(re *regexp.Regexp, text []byte) float64 {
+	m := re.FindSubmatch(text)
+	if m == nil {
+		return 0
+	}
+	f, _ := strconv.ParseFloat(string(m[1]), 64)
+	return f
+}
+
+// cpu is what a process and its children have used, by the scheduler's own
+// nanoseconds.
+func cpu(pid int) time.Duration {
+	if pid == 0 {
+		return 0
+	}
+	var sum time.Duration
+	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	for _, t := range tasks {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/schedstat", pid, t.Name()))
+		if err == nil {
+			first, _, _ := strings.Cut(string(text), " ")
+			n, _ := strconv.ParseInt(first, 10, 64)
+			sum += time.Duration(n)
+		}
+		children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, t.Name()))
+		for c := range strings.FieldsSeq(string(children)) {
+			n, _ := strconv.Atoi(c)
+			sum += cpu(n)
+		}
+	}
+	return sum
+}

@@ -1,0 +1,62 @@
+// Command wire compares the data plane with its peers on this machine: the same
+// origin, the same load, alternating rounds. It prints a line per figure,
+//
+//	case=get load=saturated peer=nginx metric=cpu_per_request ratio=0.83 ours=… theirs=…
+//
+// where ratio is ours over theirs (the median over rounds), and leaves them as
+// JSON in bench/results. It needs a C compiler, nginx, haproxy and wrk.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	rounds := flag.Int("rounds", 3, "rounds per scenario")
+	secs := flag.Int("seconds", 3, "seconds per measurement")
+	only := flag.String("only", "", "scenarios to run, by name, with commas")
+	binary := flag.String("binary", "bin/throughline", "the binary to measure")
+	flag.Parse()
+	lab, err := openLab(*binary)
+	if err != nil {
+		return err
+	}
+	defer lab.close()
+	var out []figure
+	for _, s := range scenarios {
+		if *only != "" && !slices.Contains(strings.Split(*only, ","), s.name) {
+			continue
+		}
+		figures, err := compare(lab, s, *rounds, time.Duration(*secs)*time.Second)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		for _, f := range figures {
+			fmt.Printf("case=%s load=%s peer=%s metric=%s ratio=%.2f ours=%.4g theirs=%.4g\n", f.Case, f.Load, f.Peer, f.Metric, f.Ratio, f.Ours, f.Theirs)
+		}
+		out = append(out, figures...)
+	}
+	dir := filepath.Join("bench", "results")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(out, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "wire.json"), append(text, '\n'), 0o644)
+}
