@@ -31,11 +31,16 @@ type Counters struct {
 	BadReroutes   int64 // to an origin that the site does not have
 	OriginErrors  map[string]int64
 	PerSite       map[string]SiteCounters
+	Workers       WorkerCounters
+	Sidechain     SidechainCounters
 }
 
 type counters struct {
 	requests, active, connections, overLimit, answered, bypassed, clientGone                             atomic.Int64
 	panics, faults, refused, oversize, slow, badReroutes, malformed, slowHeads, handshakes, acceptErrors atomic.Int64
+
+	workerAccepted, workerMissing, workerWrong, workerRefused, workerForeign atomic.Int64
+	sideSigned, sideLoops, sideForeign                                       atomic.Int64
 
 	mu     sync.Mutex
 	errors map[string]int64
@@ -65,7 +70,10 @@ func (s *Server) Counters() Counters {
 		OverLimit: c.overLimit.Load(), Answered: c.answered.Load(), Bypassed: c.bypassed.Load(),
 		ClientGone: c.clientGone.Load(), DeciderPanics: c.panics.Load(), Faults: c.faults.Load(), Refused: c.refused.Load(),
 		Malformed: c.malformed.Load(), SlowHeads: c.slowHeads.Load(), Handshakes: c.handshakes.Load(), AcceptErrors: c.acceptErrors.Load(), Oversize: c.oversize.Load(), Slow: c.slow.Load(), BadReroutes: c.badReroutes.Load(),
-		OriginErrors: map[string]int64{}, PerSite: map[string]SiteCounters{}}
+		OriginErrors: map[string]int64{}, PerSite: map[string]SiteCounters{},
+		Workers: WorkerCounters{Accepted: c.workerAccepted.Load(), Missing: c.workerMissing.Load(), Wrong: c.workerWrong.Load(),
+			Refused: c.workerRefused.Load(), ForeignOrigin: c.workerForeign.Load()},
+		Sidechain: SidechainCounters{Signed: c.sideSigned.Load(), Loops: c.sideLoops.Load(), Foreign: c.sideForeign.Load()}}
 	for name, p := range c.per {
 		out.PerSite[name] = SiteCounters{p.requests.Load(), p.errors.Load()}
 	}

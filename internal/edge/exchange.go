@@ -49,6 +49,9 @@ type exchange struct {
 	add []byte       // the lines we add to a head
 	rw  wire.Rewrite // of the response's head
 
+	errand  errand
+	cleaned *cleaned // nil until a worker sent something
+
 	aborted atomic.Int32 // why it is called off; 0: it is not
 	mu      sync.Mutex
 	conn    *origin.Conn // in use, under mu for abort's sake
@@ -75,7 +78,7 @@ func (e *exchange) serve(v *visitor) {
 	defer e.s.counters.active.Add(-1)
 	e.reset()
 	e.s.counters.requests.Add(1)
-	st := e.s.index.Find(e.req.Host)
+	st, name := e.s.find(e.req.Host)
 	e.up.begin(e.req, e.ahead)
 	defer e.leave()
 	if st == nil || e.req.Method == http.MethodConnect {
@@ -86,6 +89,12 @@ func (e *exchange) serve(v *visitor) {
 		}
 		e.plain(status)
 		return
+	}
+	if st.Worker != nil || st.Sidechain != nil {
+		if status := e.meet(st, name); status != 0 {
+			e.plain(status)
+			return
+		}
 	}
 	e.route(st, v)
 	defer e.end()
@@ -102,6 +111,7 @@ func (e *exchange) reset() {
 	e.ask, e.believed, e.begun, e.atEnd, e.reusable, e.asked, e.used = false, false, false, false, false, 0, 0
 	e.want, e.edits = wire.Decision{}, e.edits[:0]
 	e.x = wire.Exchange{}
+	e.errand = errand{}
 	e.aborted.Store(0)
 }
 
@@ -111,7 +121,7 @@ func (e *exchange) route(st *site.Site, v *visitor) {
 	e.site = st
 	s.counters.per[st.Name].requests.Add(1)
 	e.pools = s.pools[st]
-	e.pool = e.pools.Pool("")
+	e.pool = e.pools.Pool(e.errand.to)
 	e.target = e.req.OriginForm()
 	peer := v.peer.Addr()
 	var client netip.Addr
@@ -122,7 +132,8 @@ func (e *exchange) route(st *site.Site, v *visitor) {
 		return
 	}
 	e.x.ID, e.x.Site, e.x.Mode, e.x.Start = s.nextID.Add(1), st.Name, string(st.Mode), s.cfg.Clock()
-	e.x.Conn = wire.Conn{Peer: v.peer, Client: client, TLS: v.tls, SNI: v.sni, ALPN: v.alpn}
+	e.x.Conn = wire.Conn{Peer: v.peer, Client: client, TLS: v.tls, SNI: v.sni, ALPN: v.alpn, Worker: e.errand.far}
+	e.x.SpecID = e.errand.id
 	e.x.Request = e.req.Head
 	e.x.Request.Target = e.target
 	if v.proto != "" {
@@ -339,4 +350,7 @@ func (e *exchange) leave() {
 	}
 	e.used = e.up.used()
 	e.up.end()
+	if m := e.errand.raw; m != nil {
+		e.req, e.errand = m, errand{}
+	}
 }

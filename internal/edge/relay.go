@@ -58,6 +58,9 @@ func (e *exchange) send(v *visitor) error {
 		if c.Used() && inline && c.In.Len() == 0 && (!sent || idempotent(e.req.Method) && !repeated && !timedOut(err)) {
 			repeated = repeated || sent
 			e.release().Close()
+			if sent && e.signs() { // a signature may be good for one use
+				e.out = append(e.head(v, e.out[:0]), body...)
+			}
 			continue
 		}
 		if !sent && (err == wire.ErrStale || err == wire.ErrPoisoned) { // a body that streams waits for a good connection
@@ -117,6 +120,9 @@ func (e *exchange) head(v *visitor, dst []byte) []byte {
 		r.Drop |= wire.Of(wire.Expect) // it was met when the body was read
 	}
 	e.forwarded(v, &r)
+	if e.signs() {
+		e.sign(&r)
+	}
 	r.Add = e.add
 	return m.Append(dst, &r)
 }
@@ -255,6 +261,6 @@ func (e *exchange) judged() (goOn bool) {
 		e.answer(d.Answer)
 		return false
 	}
-	e.edits = append(e.edits, d.Edits...)
+	e.edits = e.mark(append(e.edits, d.Edits...))
 	return true
 }

@@ -52,7 +52,7 @@ func (e *exchange) own(status int, fields []wire.Field, content []byte) {
 		e.cut()
 		return
 	}
-	e.f.begin(&m, &wire.Rewrite{}, e.last)
+	e.f.begin(&m, &wire.Rewrite{Edits: e.mark(nil)}, e.last)
 	var err error
 	if hasBody(e.req.Method, status) {
 		err = e.f.write(content)

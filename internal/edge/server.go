@@ -11,11 +11,13 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/throughline/throughline/internal/origin"
+	"github.com/throughline/throughline/internal/signature"
 	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/wire"
 )
@@ -50,6 +52,8 @@ type Config struct {
 	RequestTimeout time.Duration
 	MaxHead        int // bytes; 64 KiB
 	MaxConns       int // visitors' connections; 32,768
+	// ManagedDomain is what workers append to a site's host; spec-internal.com.
+	ManagedDomain string
 }
 
 // last bounds how long Shutdown waits for exchanges that it has cut off.
@@ -62,6 +66,9 @@ type Server struct {
 	index    *site.Index
 	sweeper  *wire.Sweeper
 	pools    map[*site.Site]*origin.Set
+	managed  string                           // "": no site has a worker
+	forwards map[*site.Site]map[string]string // origins as workers name them
+	signers  map[*site.Site]*signature.Signer // of sidechains
 	counters counters
 	nextID   atomic.Uint64
 	bypass   atomic.Bool
@@ -99,6 +106,9 @@ func New(cfg Config, d Decider) (*Server, error) {
 	if cfg.MaxConns == 0 {
 		cfg.MaxConns = 32_768
 	}
+	if cfg.ManagedDomain == "" {
+		cfg.ManagedDomain = site.DefaultManagedDomain
+	}
 	if cfg.Clock == nil {
 		cfg.Clock = func() int64 { return time.Now().UnixMicro() }
 	}
@@ -109,6 +119,7 @@ func New(cfg Config, d Decider) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, decider: d, index: site.NewIndex(cfg.Sites), pools: map[*site.Site]*origin.Set{},
+		forwards: map[*site.Site]map[string]string{}, signers: map[*site.Site]*signature.Signer{},
 		sweeper: wire.NewSweeper(), visits: map[*visit]struct{}{}, streams: newHandoff()}
 	s.cut, s.cutOff = context.WithCancel(context.Background())
 	for _, st := range cfg.Sites {
@@ -117,6 +128,14 @@ func New(cfg Config, d Decider) (*Server, error) {
 			return nil, err
 		}
 		s.pools[st] = p
+		if st.Worker != nil {
+			s.managed, s.forwards[st] = strings.ToLower(cfg.ManagedDomain), forwardsOf(st)
+		}
+		if st.Sidechain != nil {
+			if s.signers[st], err = signerOf(st.Sidechain); err != nil {
+				return nil, fmt.Errorf("site %s: %w", st.Name, err)
+			}
+		}
 	}
 	s.counters.sites(cfg.Sites)
 	var seed [8]byte

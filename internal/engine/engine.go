@@ -181,6 +181,7 @@ func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
 		return wire.Decision{}
 	}
 	e.matched.Add(1)
+	x.Activities++
 	n := &note{rules: r, spec: spec, site: s, judge: e.cfg.Judges[s.Partition]}
 	n.sync = spec.Sync && x.Mode != string(site.Mirror)
 	n.active = n.sync && x.Mode == string(site.Active)

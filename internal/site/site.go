@@ -42,6 +42,11 @@ type Site struct {
 	Failure   Failure       // default of its sync routes
 	Deadline  time.Duration // for a sync verdict; default 15 ms
 	Switch    *Switch
+	// Worker says that a worker at a CDN sends the site's traffic; nil: none does.
+	Worker *Worker
+	// Sidechain says that the origin is the site's public name, behind whose worker
+	// the true origin stands; nil: it is the origin itself.
+	Sidechain *Sidechain
 }
 
 // OriginTLS says how an https origin is verified. It is always verified.

@@ -75,6 +75,7 @@ func (s *Site) Validate() error {
 	if s.Deadline < 0 {
 		bad("deadline %v: want none below zero", s.Deadline)
 	}
+	s.checkWorker(bad)
 	return errors.Join(faults...)
 }
 

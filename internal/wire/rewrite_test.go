@@ -16,6 +16,9 @@ func TestAppend(t *testing.T) {
 		{"edit", Rewrite{Edits: []Edit{{"x-b", "9"}, {"X-MINE", ""}, {"New", "v"}}}, "GET http://a/x?y HTTP/1.1\nHOST:  a \nConnection: keep-alive, X-Mine\nKeep-Alive: timeout=5\nx-b: 9\nNew: v\n\n"},
 		{"the last edit counts", Rewrite{Edits: []Edit{{"A", "1"}, {"Host", "b"}, {"a", "2"}}}, "GET http://a/x?y HTTP/1.1\nX-B:1\nConnection: keep-alive, X-Mine\nx-mine: 2\nX-b: 3\nKeep-Alive: timeout=5\nHost: b\na: 2\n\n"},
 		{"hostile edits", Rewrite{Edits: []Edit{{"X-B", "9\r\nEvil: 1"}, {"X b", "1"}, {"Content-Length", "7"}, {"Transfer-Encoding", "chunked"}, {"", "1"}, {"Connection", ""}}}, string(text)},
+		{"swap", Rewrite{Swap: []Swap{{0, "b"}, {3, ""}, {4, "7"}}}, "GET http://a/x?y HTTP/1.1\nHOST: b\nX-B:1\nConnection: keep-alive, X-Mine\nX-b: 7\nKeep-Alive: timeout=5\n\n"},
+		{"hostile swap", Rewrite{Swap: []Swap{{1, "1\r\nEvil: 1"}}}, "GET http://a/x?y HTTP/1.1\nHOST:  a \nConnection: keep-alive, X-Mine\nx-mine: 2\nX-b: 3\nKeep-Alive: timeout=5\n\n"},
+		{"a dropped field is not swapped", Rewrite{Drop: Of(KeepAlive), Edits: []Edit{{"x-mine", ""}}, Swap: []Swap{{5, "x"}, {3, "x"}}}, "GET http://a/x?y HTTP/1.1\nHOST:  a \nX-B:1\nConnection: keep-alive, X-Mine\nX-b: 3\n\n"},
 		{"all", Rewrite{Target: "/", Drop: Of(Connection, KeepAlive, Nominated), Edits: []Edit{{"X-B", "9"}}, Add: []byte("A: 1\r\n")}, "GET / HTTP/1.1\nHOST:  a \nX-B: 9\nA: 1\n\n"},
 	} {
 		var m Message
