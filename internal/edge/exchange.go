@@ -148,6 +148,9 @@ func (e *exchange) decide(p wire.Phase) (d wire.Decision) {
 		}
 	}()
 	d = e.s.decider.Decide(&e.x, p)
+	if d.Answer != nil && (d.Answer.Status < 200 || d.Answer.Status > 999) {
+		panic(fmt.Sprintf("answered with status %d", d.Answer.Status)) // no answer at all
+	}
 	// What one phase wants, a later one can widen but not take back.
 	e.want.Request = max(e.want.Request, d.Request)
 	e.want.Response = max(e.want.Response, d.Response)

@@ -65,6 +65,7 @@ type Server struct {
 	counters counters
 	nextID   atomic.Uint64
 	bypass   atomic.Bool
+	goodbyes atomic.Int64
 	draining atomic.Bool // connections end with the exchange they are in
 	cut      context.Context
 	cutOff   context.CancelFunc
@@ -189,6 +190,7 @@ func (s *Server) Start() error {
 		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
 		// Requests like OPTIONS * belong to the origin too.
 		DisableGeneralOptionsHandler: true,
+		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: s.cfg.StallTimeout},
 	}
 	s.running.Go(func() { _ = s.h2.Serve(s.streams) })
 	s.started = true

@@ -202,15 +202,25 @@ func (t *stream) write(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
-	_ = t.rc.SetWriteDeadline(time.Now().Add(t.s.cfg.StallTimeout))
-	_, err := t.w.Write(p)
-	if err == http.ErrBodyNotAllowed {
-		return nil
-	}
-	return err
+	return t.within(func() error {
+		_, err := t.w.Write(p)
+		if err == http.ErrBodyNotAllowed {
+			return nil
+		}
+		return err
+	})
 }
 
-func (t *stream) flush() error { return t.rc.Flush() }
+func (t *stream) flush() error { return t.within(t.rc.Flush) }
+
+// within bounds a wait for the visitor. No deadline stands in between: the
+// origin may be quiet, and one that passes would reset the stream.
+func (t *stream) within(send func() error) error {
+	_ = t.rc.SetWriteDeadline(time.Now().Add(t.s.cfg.StallTimeout))
+	err := send()
+	_ = t.rc.SetWriteDeadline(time.Time{})
+	return err
+}
 
 func (t *stream) finish(trailers []byte) error {
 	h := t.w.Header()
