@@ -46,10 +46,13 @@ type exchange struct {
 
 	reusable bool // the origin's connection is used again
 
-	out   []byte       // the request as it leaves
-	reply []byte       // of the front: what is gathered to leave in one write
-	add   []byte       // the lines we add to a head
-	rw    wire.Rewrite // of the response's head
+	out []byte // the request as it leaves
+	// Of an HTTP/1.1 front: what is gathered to leave in one write, a head that
+	// leaves as it came with the body behind it, and what came behind a body that
+	// the pump read.
+	reply, raw, later []byte
+	add               []byte       // the lines we add to a head
+	rw                wire.Rewrite // of the response's head
 
 	aborted atomic.Int32 // why it is called off; 0: it is not
 	mu      sync.Mutex
@@ -121,7 +124,8 @@ func (e *exchange) forget() {
 	e.asking.Forget()
 	e.resp.Forget()
 	e.s, e.f, e.req, e.ahead, e.target, e.down, e.rw = nil, nil, nil, nil, "", download{}, wire.Rewrite{}
-	for _, b := range []*[]byte{&e.out, &e.add, &e.reply} {
+	e.raw = nil
+	for _, b := range []*[]byte{&e.out, &e.add, &e.reply, &e.later} {
 		if *b = (*b)[:0]; cap(*b) > maxKept {
 			*b = nil
 		}

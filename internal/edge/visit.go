@@ -30,9 +30,7 @@ type visit struct {
 	// upgraded says that the connection has switched protocols.
 	upgraded atomic.Bool
 
-	raw    []byte // a head that leaves as it came, and the body behind it
-	later  []byte // what came behind a body that the pump read
-	broken bool   // no more can be written
+	broken bool // no more can be written
 }
 
 // exchanges are those that nobody is in.
@@ -101,9 +99,9 @@ func (v *visit) next(first bool) (goOn bool) {
 		v.partWays()
 		return false
 	}
-	if len(v.later) > 0 {
-		v.in.Put(v.later)
-		v.later = nil
+	if len(v.ex.later) > 0 {
+		v.in.Put(v.ex.later)
+		v.ex.later = v.ex.later[:0]
 	}
 	return true
 }
@@ -221,7 +219,7 @@ func (v *visit) read(p []byte) (int, error) {
 	return v.sock.Read(p)
 }
 
-func (v *visit) unread(p []byte) { v.later = append(v.later, p...) }
+func (v *visit) unread(p []byte) { v.ex.later = append(v.ex.later, p...) }
 
 func (v *visit) dueRead(after time.Duration) { v.sock.DueRead(after) }
 
@@ -265,7 +263,7 @@ func (v *visit) begin(m *wire.Message, r *wire.Rewrite, last bool) (framed bool)
 		}
 	}
 	if m.Unchanged(r) {
-		v.raw = m.Raw
+		v.ex.raw = m.Raw
 	} else {
 		v.ex.reply = m.Append(v.ex.reply[:0], r)
 	}
@@ -279,13 +277,13 @@ var hops = wire.Of(wire.Connection, wire.KeepAlive, wire.Nominated, wire.Upgrade
 const gather = 32 << 10
 
 func (v *visit) write(p []byte) error {
-	if v.raw != nil {
-		if n := len(v.raw); len(p) > 0 && cap(v.raw) >= n+len(p) && unsafe.SliceData(v.raw[n:n+1]) == unsafe.SliceData(p) {
-			v.raw = v.raw[:n+len(p)] // it stands behind its head already
+	if v.ex.raw != nil {
+		if n := len(v.ex.raw); len(p) > 0 && cap(v.ex.raw) >= n+len(p) && unsafe.SliceData(v.ex.raw[n:n+1]) == unsafe.SliceData(p) {
+			v.ex.raw = v.ex.raw[:n+len(p)] // it stands behind its head already
 			return nil
 		}
-		v.ex.reply = append(v.ex.reply[:0], v.raw...)
-		v.raw = nil
+		v.ex.reply = append(v.ex.reply[:0], v.ex.raw...)
+		v.ex.raw = nil
 	}
 	if len(v.ex.reply)+len(p) <= gather {
 		v.ex.reply = append(v.ex.reply, p...)
@@ -299,8 +297,8 @@ func (v *visit) write(p []byte) error {
 
 func (v *visit) flush() error {
 	p := v.ex.reply
-	if v.raw != nil {
-		p, v.raw = v.raw, nil
+	if v.ex.raw != nil {
+		p, v.ex.raw = v.ex.raw, nil
 	}
 	v.ex.reply = v.ex.reply[:0]
 	if len(p) == 0 {
