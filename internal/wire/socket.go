@@ -39,7 +39,8 @@ type Socket struct {
 	Closed func()
 	closed atomic.Bool
 	raw    syscall.RawConn
-	rd, wr direction
+	rd     reading
+	wr     writing
 }
 
 // reading is the state of a Read, kept to save allocations.
