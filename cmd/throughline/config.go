@@ -112,7 +112,9 @@ func loadConfig(path string) (Config, []fault) {
 		}
 		for _, st := range c.Sites {
 			if st.OriginTLS != nil {
-				st.OriginTLS.CA = relativeTo(base, st.OriginTLS.CA)
+				for _, p := range []*string{&st.OriginTLS.CA, &st.OriginTLS.Cert, &st.OriginTLS.Key} {
+					*p = relativeTo(base, *p)
+				}
 			}
 		}
 		if c.TLS != nil {

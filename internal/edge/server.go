@@ -113,7 +113,11 @@ func New(cfg Config, d Decider) (*Server, error) {
 		sweeper: wire.NewSweeper(), visits: map[*visit]struct{}{}, streams: newHandoff()}
 	s.cut, s.cutOff = context.WithCancel(context.Background())
 	for _, st := range cfg.Sites {
-		p, err := origin.Open(st, cfg.Origin, s.sweeper)
+		o := cfg.Origin
+		o.Changed = func(addr string, up bool, why string) {
+			cfg.Logger.Warn("origin address changed its state", "site", st.Name, "address", addr, "up", up, "error", why)
+		}
+		p, err := origin.Open(st, o, s.sweeper)
 		if err != nil {
 			return nil, err
 		}
@@ -225,6 +229,16 @@ func (s *Server) Addrs() []net.Addr {
 		out[i] = ln.Addr()
 	}
 	return out
+}
+
+// Endpoints are the hosts of a site's origin; nil for a site there is not.
+func (s *Server) Endpoints(name string) []origin.EndpointState {
+	for st, set := range s.pools {
+		if st.Name == name {
+			return set.Pool("").Endpoints()
+		}
+	}
+	return nil
 }
 
 // SetBypass turns the bypass of all sites on or off, from the next request on.
