@@ -25,6 +25,8 @@ type visit struct {
 	req  wire.Message
 	ex   exchange
 	busy atomic.Bool // an exchange runs
+	came time.Time
+	used atomic.Bool // it has served an exchange
 	// upgraded says that the connection has switched protocols.
 	upgraded atomic.Bool
 
@@ -53,9 +55,10 @@ func (v *visit) next(first bool) (goOn bool) {
 	}
 	e := &v.ex
 	e.ahead = v.in.Bytes()[n:]
-	e.last = v.req.Close || v.req.Minor == 0 && !v.req.KeepAlive || v.s.draining.Load()
+	e.last = v.req.Close || v.req.Minor == 0 && !v.req.KeepAlive || v.s.winding.Load() || v.s.draining.Load()
 	v.sock.DueRead(0)
 	e.serve(&v.who)
+	v.used.Store(true)
 	v.busy.Store(false)
 	v.in.Take(n + e.used)
 	if e.last || v.broken {
@@ -102,7 +105,7 @@ func (v *visit) head(first bool) (n int, ok bool) {
 			}
 		} else {
 			v.req.Forget()
-			if v.s.draining.Load() {
+			if !first && v.s.draining.Load() && v.sock.Quiet() == nil {
 				return 0, false
 			}
 		}
