@@ -19,6 +19,9 @@ type SiteConfig struct {
 	Mode      string           `yaml:"mode"`
 	Failure   string           `yaml:"failure"`
 	Deadline  string           `yaml:"deadline"`
+
+	Maintenance *MaintenanceConfig `yaml:"maintenance"`
+	ErrorPages  []PageConfig       `yaml:"error_pages"`
 }
 
 // OriginTLSConfig says how an https origin is verified where the system's roots
@@ -75,10 +78,10 @@ func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site
 		}
 		switch m := site.Mode(sc.Mode); m {
 		case "":
-		case site.PassThrough, site.Active, site.Bypass:
+		case site.PassThrough, site.Active, site.Mirror, site.Bypass, site.Maintenance:
 			st.Mode = m
 		default:
-			bad(field("mode"), fmt.Sprintf("%q is no mode", sc.Mode), "pass-through, active or bypass")
+			bad(field("mode"), fmt.Sprintf("%q is no mode", sc.Mode), "pass-through, active, mirror, bypass or maintenance")
 		}
 		switch f := site.Failure(sc.Failure); f {
 		case "":
@@ -90,6 +93,8 @@ func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site
 		if sc.Deadline != "" {
 			st.Deadline = checkDuration(field("deadline"), sc.Deadline, time.Millisecond, bad)
 		}
+		checkMaintenance(field("maintenance"), sc.Maintenance, st, bad)
+		st.Pages = checkPages(field("error_pages"), sc.ErrorPages, bad)
 		out = append(out, st)
 	}
 	return out
