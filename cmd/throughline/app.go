@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/throughline/throughline/internal/auth"
@@ -23,6 +24,7 @@ import (
 	"github.com/throughline/throughline/internal/insight"
 	"github.com/throughline/throughline/internal/journal"
 	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/telemetry"
 	"github.com/throughline/throughline/internal/warehouse"
 	"github.com/throughline/throughline/internal/warehouse/duckdb"
@@ -55,6 +57,26 @@ type app struct {
 	hubAddr           net.Addr
 	background        sync.WaitGroup
 	stop              context.CancelFunc
+	run               context.Context // ends with stop
+
+	current   atomic.Pointer[[]*site.Site]
+	reloading sync.Mutex // one reload at a time
+	mu        sync.Mutex // guards parts and ingests, which grow
+}
+
+// sites are those in force, in the order of the configuration.
+func (a *app) sites() []*site.Site { return *a.current.Load() }
+
+func (a *app) partitions() []*engine.Partition {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.parts
+}
+
+func (a *app) following() []*warehouse.Ingest {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ingests
 }
 
 func now() int64 { return time.Now().UnixMicro() }
@@ -64,7 +86,8 @@ func now() int64 { return time.Now().UnixMicro() }
 func start(ctx context.Context, set settings, log *slog.Logger) (a *app, err error) {
 	a = &app{set: set, log: log, started: time.Now(), shed: &engine.Shed{}, metrics: telemetry.NewMetrics()}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	a.stop = cancel
+	a.run, a.stop = run, cancel
+	a.current.Store(&set.sites)
 	defer func() {
 		if err != nil {
 			a.close(context.WithoutCancel(ctx))
@@ -87,11 +110,13 @@ func start(ctx context.Context, set settings, log *slog.Logger) (a *app, err err
 	if err = a.startEngine(ctx, hasher); err != nil {
 		return a, err
 	}
-	a.startIngest(run)
+	for _, p := range a.parts {
+		a.follow(p)
+	}
 	if err = a.startHub(run, hasher); err != nil {
 		return a, err
 	}
-	if err = a.restoreSwitches(ctx); err != nil {
+	if err = a.restoreSwitches(ctx, set.sites); err != nil {
 		return a, err
 	}
 	if err = a.edge.Start(); err != nil {
@@ -143,23 +168,10 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 		if judges[s.Partition] != nil {
 			continue
 		}
-		// After a power loss the warehouse may stand past the journal's end; the
-		// journal goes on behind it, so that no sequence is given twice.
-		at, err := a.store.Position(ctx, s.Partition)
+		p, err := a.startPartition(ctx, s.Partition)
 		if err != nil {
 			return err
 		}
-		if err := a.journal.Advance(ctx, s.Partition, at); err != nil {
-			return err
-		}
-		p := engine.NewPartition(engine.PartitionConfig{Number: s.Partition, Clock: now, Logger: a.log,
-			// Two snapshots must fit into the journal: what is behind them may go.
-			SnapshotEvery: uint64(min(50_000, max(1000, a.set.journal.maxBytes>>14)))},
-			partitionLog{a.journal, s.Partition}, a.shed)
-		if err := p.Start(ctx); err != nil {
-			return err
-		}
-		a.parts = append(a.parts, p)
 		judges[s.Partition] = p
 	}
 	a.engine = engine.New(engine.Config{Sites: a.set.sites, Judges: judges, Capture: capture.New(hasher, a.set.Region),
@@ -168,8 +180,8 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 	if err := a.loadPolicy(ctx); err != nil {
 		return err
 	}
-	cfg := edge.Config{Sites: a.set.sites, TrustedProxies: a.set.trusted, Clock: now, Logger: a.log,
-		Listeners: []edge.Listener{{Addr: a.set.Listen}}}
+	cfg := a.set.routing()
+	cfg.Clock, cfg.Logger, cfg.Listeners = now, a.log, []edge.Listener{{Addr: a.set.Listen}}
 	if t := a.set.TLS; t != nil {
 		cfg.Listeners = append(cfg.Listeners, edge.Listener{Addr: t.Listen, CertFile: t.Cert, KeyFile: t.Key})
 	}
@@ -179,29 +191,54 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 	return err
 }
 
-// startIngest follows the journal of each partition into the warehouse.
-func (a *app) startIngest(ctx context.Context) {
-	for _, p := range a.parts {
-		in := warehouse.NewIngest(a.journal, a.store, warehouse.IngestOptions{
-			Partition: p.Stats().Number, Logger: a.log, BatchWait: 50 * time.Millisecond,
-			OnApplied: func(events []journey.Event, sessions []journey.Session, at time.Time) {
-				for i := range events {
-					if e := &events[i]; e.Duration > 0 {
-						a.visible.Observe(at.UnixMicro(), time.Duration(at.UnixMicro()-e.Time-e.Duration)*time.Microsecond)
-					}
-				}
-				a.live.publish(events, sessions)
-			},
-		})
-		a.ingests = append(a.ingests, in)
-		a.background.Go(func() { _ = in.Run(ctx) }) // its error is that ctx has ended
+// startPartition recovers one partition.
+func (a *app) startPartition(ctx context.Context, number int) (*engine.Partition, error) {
+	// After a power loss the warehouse may stand past the journal's end; the
+	// journal goes on behind it, so that no sequence is given twice.
+	at, err := a.store.Position(ctx, number)
+	if err != nil {
+		return nil, err
 	}
+	if err := a.journal.Advance(ctx, number, at); err != nil {
+		return nil, err
+	}
+	p := engine.NewPartition(engine.PartitionConfig{Number: number, Clock: now, Logger: a.log,
+		// Two snapshots must fit into the journal: what is behind them may go.
+		SnapshotEvery: uint64(min(50_000, max(1000, a.set.journal.maxBytes>>14)))},
+		partitionLog{a.journal, number}, a.shed)
+	if err := p.Start(ctx); err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	a.parts = append(a.parts, p)
+	a.mu.Unlock()
+	return p, nil
+}
+
+// follow follows the journal of a partition into the warehouse.
+func (a *app) follow(p *engine.Partition) {
+	in := warehouse.NewIngest(a.journal, a.store, warehouse.IngestOptions{
+		Partition: p.Stats().Number, Logger: a.log, BatchWait: 50 * time.Millisecond,
+		OnApplied: func(events []journey.Event, sessions []journey.Session, at time.Time) {
+			for i := range events {
+				if e := &events[i]; e.Duration > 0 {
+					a.visible.Observe(at.UnixMicro(), time.Duration(at.UnixMicro()-e.Time-e.Duration)*time.Microsecond)
+				}
+			}
+			a.live.publish(events, sessions)
+		},
+	})
+	a.mu.Lock()
+	a.ingests = append(a.ingests, in)
+	a.mu.Unlock()
+	a.background.Go(func() { _ = in.Run(a.run) }) // its error is that run has ended
 }
 
 // catchUp waits until the warehouse has what the journal has.
 func (a *app) catchUp(ctx context.Context) error {
-	for i, in := range a.ingests {
-		for in.Stats(ctx).Position < a.parts[i].Stats().Acked {
+	parts := a.partitions() // each is followed before it is used
+	for i, in := range a.following() {
+		for in.Stats(ctx).Position < parts[i].Stats().Acked {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
@@ -292,29 +329,6 @@ func (a *app) expireDaily(ctx context.Context) {
 	})
 }
 
-// SetBypass implements hub.Commands.
-func (a *app) SetBypass(_ context.Context, name string, on bool) error {
-	for _, s := range a.set.sites {
-		if s.Name == name {
-			s.Switch.SetBypass(on)
-			return nil
-		}
-	}
-	return hub.ErrNoSite
-}
-
-// restoreSwitches sets bypass switches as they were before the restart.
-func (a *app) restoreSwitches(ctx context.Context) error {
-	kept, err := a.control.Settings(ctx, hub.BypassSetting)
-	if err != nil {
-		return fmt.Errorf("restore switches: %w", err)
-	}
-	for _, s := range a.set.sites {
-		s.Switch.SetBypass(kept[hub.BypassSetting+s.Name] == "on")
-	}
-	return nil
-}
-
 // close drains and stops everything, in the order in which nothing is lost:
 // visitors first, then the judge, then the stores.
 func (a *app) close(ctx context.Context) {
@@ -330,7 +344,7 @@ func (a *app) close(ctx context.Context) {
 		note("edge", a.edge.Shutdown(drain))
 		cancel()
 	}
-	for _, p := range a.parts {
+	for _, p := range a.partitions() {
 		note("partition", p.Stop(ctx))
 	}
 	follow, stopFollowing := context.WithTimeout(ctx, 5*time.Second)

@@ -34,6 +34,7 @@ func (a *app) connectMetrics() {
 		return float64(n)
 	})
 	m.Gauge("throughline_requests_active", "Exchanges in flight.", func() float64 { return float64(a.edge.Counters().Active) })
+	m.Counter("throughline_probes_total", "Probes of the health target.", func() int64 { return a.edge.Counters().Probes })
 	m.Gauge("throughline_connections", "Visitors' connections open now.", func() float64 { return float64(a.edge.Counters().Connections) })
 	m.CounterVec("throughline_refused_total", "Connections and requests that were not relayed.", "reason", func() map[string]int64 {
 		c := a.edge.Counters()
@@ -56,14 +57,14 @@ func (a *app) connectMetrics() {
 	m.Gauge("throughline_journal_bytes", "Size of the journal.", func() float64 { return float64(a.journal.Stats().Bytes) })
 	m.Gauge("throughline_live_sessions", "Sessions the judge holds.", func() float64 {
 		n := int64(0)
-		for _, p := range a.parts {
+		for _, p := range a.partitions() {
 			n += p.Stats().Judge.Sessions
 		}
 		return float64(n)
 	})
 	m.Gauge("throughline_queue_length", "Observations waiting for the judge.", func() float64 {
 		n := 0
-		for _, p := range a.parts {
+		for _, p := range a.partitions() {
 			s := p.Stats()
 			n += s.SyncQueue + s.AsyncQueue
 		}
@@ -71,7 +72,7 @@ func (a *app) connectMetrics() {
 	})
 	m.Counter("throughline_events_total", "Events searchable since the start.", func() int64 {
 		var n int64
-		for _, in := range a.ingests {
+		for _, in := range a.following() {
 			n += in.Stats(context.Background()).Events
 		}
 		return n

@@ -61,6 +61,10 @@ func resolve(config, origin, data string, dataGiven bool) (settings, error) {
 	if err := faultsError(faults); err != nil {
 		return set, err
 	}
+	if config != "" {
+		set.file = config
+		set.again = func() (settings, error) { return resolve(config, origin, data, dataGiven) }
+	}
 	if c.Policy != "" {
 		return set, checkPolicy(c.Policy)
 	}

@@ -20,13 +20,16 @@ type SiteConfig struct {
 	Failure   string           `yaml:"failure"`
 	Deadline  string           `yaml:"deadline"`
 	// Addresses, Health and OriginHost say where and how the origin is reached.
-	Addresses  []string      `yaml:"addresses"`
-	Health     *HealthConfig `yaml:"health"`
-	OriginHost string        `yaml:"origin_host"`
+	Addresses  []string            `yaml:"addresses"`
+	Health     *OriginHealthConfig `yaml:"health"`
+	OriginHost string              `yaml:"origin_host"`
+
+	Maintenance *MaintenanceConfig `yaml:"maintenance"`
+	ErrorPages  []PageConfig       `yaml:"error_pages"`
 }
 
-// HealthConfig is how a host of the origin is asked for its health.
-type HealthConfig struct {
+// OriginHealthConfig is how a host of the origin is asked for its health.
+type OriginHealthConfig struct {
 	Path     string `yaml:"path"`
 	Host     string `yaml:"host"`
 	Status   int    `yaml:"status"`
@@ -35,7 +38,7 @@ type HealthConfig struct {
 }
 
 // check converts it; what is left out takes a default.
-func (h *HealthConfig) check(field string, bad func(field, wrong, right string)) *site.Health {
+func (h *OriginHealthConfig) check(field string, bad func(field, wrong, right string)) *site.Health {
 	out := &site.Health{Path: h.Path, Host: h.Host, Status: h.Status, Interval: 10 * time.Second, Timeout: 2 * time.Second}
 	if !strings.HasPrefix(h.Path, "/") || strings.ContainsAny(h.Path, " \r\n\t#") {
 		bad(field+".path", fmt.Sprintf("%q is no path", h.Path), "e.g. /healthz")
@@ -136,10 +139,10 @@ func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site
 		}
 		switch m := site.Mode(sc.Mode); m {
 		case "":
-		case site.PassThrough, site.Active, site.Bypass:
+		case site.PassThrough, site.Active, site.Mirror, site.Bypass, site.Maintenance:
 			st.Mode = m
 		default:
-			bad(field("mode"), fmt.Sprintf("%q is no mode", sc.Mode), "pass-through, active or bypass")
+			bad(field("mode"), fmt.Sprintf("%q is no mode", sc.Mode), "pass-through, active, mirror, bypass or maintenance")
 		}
 		switch f := site.Failure(sc.Failure); f {
 		case "":
@@ -151,6 +154,8 @@ func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site
 		if sc.Deadline != "" {
 			st.Deadline = checkDuration(field("deadline"), sc.Deadline, time.Millisecond, bad)
 		}
+		checkMaintenance(field("maintenance"), sc.Maintenance, st, bad)
+		st.Pages = checkPages(field("error_pages"), sc.ErrorPages, bad)
 		out = append(out, st)
 	}
 	return out

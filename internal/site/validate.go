@@ -81,10 +81,8 @@ func (s *Site) Validate() error {
 			bad("%w", err)
 		}
 	}
-	switch s.Mode {
-	case PassThrough, Active, Mirror, Bypass:
-	default:
-		bad("mode %q: want pass-through, active, mirror or bypass", s.Mode)
+	if !s.Mode.Known() {
+		bad("mode %q: want pass-through, active, mirror, bypass or maintenance", s.Mode)
 	}
 	switch s.Failure {
 	case FailOpen, FailClosed:
