@@ -54,6 +54,11 @@ type app struct {
 	metrics           *telemetry.Metrics
 	policy            policyState
 	servers           []*http.Server
+	commands          *http.Server // of the unix socket; it outlives the others in a hand-over
+	restarts          chan chan error
+	sockets           *sockets
+	visitors, secret  net.Listener
+	hubLn, adminLn    net.Listener // nil where there is none
 	hubAddr           net.Addr
 	background        sync.WaitGroup
 	stop              context.CancelFunc
@@ -83,8 +88,8 @@ func now() int64 { return time.Now().UnixMicro() }
 
 // start brings everything up in the order in which it is needed. On an error
 // what was started is stopped again.
-func start(ctx context.Context, set settings, log *slog.Logger) (a *app, err error) {
-	a = &app{set: set, log: log, started: time.Now(), shed: &engine.Shed{}, metrics: telemetry.NewMetrics()}
+func start(ctx context.Context, set settings, log *slog.Logger, socks *sockets) (a *app, err error) {
+	a = &app{set: set, log: log, sockets: socks, restarts: make(chan chan error), started: time.Now(), shed: &engine.Shed{}, metrics: telemetry.NewMetrics()}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.run, a.stop = run, cancel
 	a.current.Store(&set.sites)
@@ -94,7 +99,10 @@ func start(ctx context.Context, set settings, log *slog.Logger) (a *app, err err
 			a = nil
 		}
 	}()
-	if a.lock, err = lockData(set.Data); err != nil {
+	if err = a.listen(); err != nil {
+		return a, err
+	}
+	if a.lock, err = a.takeLock(ctx); err != nil {
 		return a, err
 	}
 	if err = openFormat(set.Data); err != nil {
@@ -131,6 +139,29 @@ func start(ctx context.Context, set settings, log *slog.Logger) (a *app, err err
 	a.watchPolicy(run)
 	a.expireDaily(run)
 	return a, nil
+}
+
+// listen opens the sockets, before anything that takes long or may fail only
+// after a predecessor has given up its own.
+func (a *app) listen() (err error) {
+	if a.visitors, err = a.sockets.listen(visitorsSocket, a.set.Listen); err != nil {
+		return fmt.Errorf("listen for visitors: %w", err)
+	}
+	if a.set.TLS != nil {
+		if a.secret, err = a.sockets.listen(tlsSocket, a.set.TLS.Listen); err != nil {
+			return fmt.Errorf("listen for visitors: %w", err)
+		}
+	}
+	if a.hubLn, err = a.sockets.listen(hubSocket, a.set.Hub.Listen); err != nil {
+		return fmt.Errorf("listen for the Hub: %w", err)
+	}
+	if a.set.Admin != "" {
+		if a.adminLn, err = a.sockets.listen(adminSocket, a.set.Admin); err != nil {
+			return fmt.Errorf("listen for metrics and health: %w", err)
+		}
+	}
+	a.sockets.leave()
+	return nil
 }
 
 func (a *app) path(name string) string { return filepath.Join(a.set.Data, name) }
@@ -181,9 +212,9 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 		return err
 	}
 	cfg := a.set.routing()
-	cfg.Clock, cfg.Logger, cfg.Listeners = now, a.log, []edge.Listener{{Addr: a.set.Listen}}
+	cfg.Clock, cfg.Logger, cfg.Listeners = now, a.log, []edge.Listener{{Addr: a.set.Listen, Socket: a.visitors}}
 	if t := a.set.TLS; t != nil {
-		cfg.Listeners = append(cfg.Listeners, edge.Listener{Addr: t.Listen, CertFile: t.Cert, KeyFile: t.Key})
+		cfg.Listeners = append(cfg.Listeners, edge.Listener{Addr: t.Listen, CertFile: t.Cert, KeyFile: t.Key, Socket: a.secret})
 	}
 	a.set.limits.apply(&cfg)
 	var err error
@@ -269,10 +300,7 @@ func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
 	if err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp", a.set.Hub.Listen)
-	if err != nil {
-		return fmt.Errorf("listen for the Hub: %w", err)
-	}
+	ln := a.hubLn
 	a.hubAddr = ln.Addr()
 	srv := hub.NewServer(h)
 	if secure {
@@ -302,12 +330,8 @@ func (a *app) startAdmin() error {
 		return nil
 	}
 	a.connectMetrics()
-	ln, err := net.Listen("tcp", a.set.Admin)
-	if err != nil {
-		return fmt.Errorf("listen for metrics and health: %w", err)
-	}
 	a.serve("admin", &http.Server{Handler: telemetry.Handler(a.metrics, a), ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}, ln)
+		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}, a.adminLn)
 	return nil
 }
 
@@ -332,20 +356,51 @@ func (a *app) expireDaily(ctx context.Context) {
 // close drains and stops everything, in the order in which nothing is lost:
 // visitors first, then the judge, then the stores.
 func (a *app) close(ctx context.Context) {
+	if a.edge != nil {
+		a.edge.SetUnwell(true)
+		time.Sleep(a.set.notice) // probes see it, and visitors go elsewhere
+	}
 	ctx, cancel := context.WithTimeout(ctx, a.set.drain+15*time.Second)
 	defer cancel()
-	note := func(what string, err error) {
-		if err != nil {
-			a.log.Warn("stopping", "part", what, "error", err.Error())
-		}
-	}
+	a.sockets.close() // nobody takes over: who comes now must not wait
 	if a.edge != nil {
 		drain, cancel := context.WithTimeout(ctx, a.set.drain)
-		note("edge", a.edge.Shutdown(drain))
+		a.note("edge", a.edge.Shutdown(drain))
 		cancel()
 	}
+	for _, ln := range []net.Listener{a.visitors, a.secret, a.hubLn, a.adminLn} {
+		if ln != nil {
+			_ = ln.Close() // where no server has begun with it
+		}
+	}
+	a.closeCommands()
+	a.closeStores(ctx)
+	if a.geo != nil {
+		a.note("geo", a.geo.Close())
+	}
+}
+
+func (a *app) note(what string, err error) {
+	if err != nil {
+		a.log.Warn("stopping", "part", what, "error", err.Error())
+	}
+}
+
+// closeStores stops judging, the Hub and all that writes, and gives up the data
+// folder.
+func (a *app) closeStores(ctx context.Context) {
+	var servers sync.WaitGroup
+	for _, s := range a.servers {
+		servers.Go(func() {
+			short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+			defer cancel()
+			if s.Shutdown(short) != nil {
+				a.note("server", s.Close()) // live streams last
+			}
+		})
+	}
 	for _, p := range a.partitions() {
-		note("partition", p.Stop(ctx))
+		a.note("partition", p.Stop(ctx))
 	}
 	follow, stopFollowing := context.WithTimeout(ctx, 5*time.Second)
 	if err := a.catchUp(follow); err != nil {
@@ -353,27 +408,31 @@ func (a *app) close(ctx context.Context) {
 	}
 	stopFollowing()
 	a.stop()
-	for _, s := range a.servers {
-		short, cancel := context.WithTimeout(ctx, 3*time.Second)
-		if err := s.Shutdown(short); err != nil {
-			note("server", s.Close())
-		}
-		cancel()
-	}
+	servers.Wait()
 	a.background.Wait()
 	if a.journal != nil {
-		note("journal", a.journal.Close())
+		a.note("journal", a.journal.Close())
 	}
 	if a.store != nil {
-		note("warehouse", a.store.Close())
+		a.note("warehouse", a.store.Close())
 	}
 	if a.control != nil {
-		note("control", a.control.Close())
-	}
-	if a.geo != nil {
-		note("geo", a.geo.Close())
+		a.note("control", a.control.Close())
 	}
 	if a.lock != nil {
 		a.lock.release()
 	}
+}
+
+// closeCommands ends the unix socket after its last answer.
+func (a *app) closeCommands() {
+	if a.commands == nil {
+		return
+	}
+	short, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if a.commands.Shutdown(short) != nil {
+		a.note("commands", a.commands.Close())
+	}
+	a.commands = nil
 }
