@@ -190,7 +190,7 @@ func (s *Server) Start() error {
 		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
 		// Requests like OPTIONS * belong to the origin too.
 		DisableGeneralOptionsHandler: true,
-		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: s.cfg.StallTimeout},
+		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: s.cfg.StallTimeout, MaxReadFrameSize: 16 << 10},
 	}
 	s.running.Go(func() { _ = s.h2.Serve(s.streams) })
 	s.started = true
