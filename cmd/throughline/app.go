@@ -368,13 +368,13 @@ func (a *app) close(ctx context.Context) {
 		a.note("edge", a.edge.Shutdown(drain))
 		cancel()
 	}
+	a.closeCommands()
+	a.closeStores(ctx)
 	for _, ln := range []net.Listener{a.visitors, a.secret, a.hubLn, a.adminLn} {
 		if ln != nil {
 			_ = ln.Close() // where no server has begun with it
 		}
 	}
-	a.closeCommands()
-	a.closeStores(ctx)
 	if a.geo != nil {
 		a.note("geo", a.geo.Close())
 	}
