@@ -319,7 +319,7 @@ func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
 func (a *app) serve(name string, srv *http.Server, ln net.Listener) {
 	a.servers = append(a.servers, srv)
 	a.background.Go(func() {
-		if err := srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			a.log.Error("server ended", "server", name, "error", err.Error())
 		}
 	})
