@@ -63,7 +63,7 @@ func (a *app) startSocket() error {
 	ln.(*net.UnixListener).SetUnlinkOnClose(false)
 	a.commands = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
-		if err := a.commands.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := a.commands.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			a.log.Error("server ended", "server", "commands", "error", err.Error())
 		}
 	}()
