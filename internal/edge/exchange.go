@@ -84,6 +84,9 @@ func (e *exchange) serve(v *visitor) {
 	st := e.s.index.Find(e.req.Host)
 	e.up.begin(e.req, e.ahead)
 	defer e.leave()
+	if !v.tls && e.challenged() {
+		return
+	}
 	if st == nil || e.req.Method == http.MethodConnect {
 		e.s.counters.refused.Add(1)
 		status := http.StatusMisdirectedRequest
