@@ -14,6 +14,8 @@ import (
 
 	"github.com/throughline/throughline/internal/auth"
 	"github.com/throughline/throughline/internal/capture"
+	"github.com/throughline/throughline/internal/certificate"
+	"github.com/throughline/throughline/internal/certificate/acme"
 	"github.com/throughline/throughline/internal/control/sqlite"
 	"github.com/throughline/throughline/internal/edge"
 	"github.com/throughline/throughline/internal/element"
@@ -55,6 +57,8 @@ type app struct {
 	hubAddr           net.Addr
 	background        sync.WaitGroup
 	stop              context.CancelFunc
+	certificates      *certificate.Set // nil without TLS
+	acme              *acme.Manager    // nil when none are obtained
 }
 
 func now() int64 { return time.Now().UnixMicro() }
@@ -96,6 +100,9 @@ func start(ctx context.Context, set settings, log *slog.Logger) (a *app, err err
 	}
 	if err = a.edge.Start(); err != nil {
 		return a, fmt.Errorf("listen for visitors: %w", err)
+	}
+	if err = a.obtainCertificates(); err != nil {
+		return a, err
 	}
 	if err = a.startAdmin(); err != nil {
 		return a, err
@@ -170,8 +177,8 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 	}
 	cfg := edge.Config{Sites: a.set.sites, TrustedProxies: a.set.trusted, Clock: now, Logger: a.log,
 		Listeners: []edge.Listener{{Addr: a.set.Listen}}}
-	if t := a.set.TLS; t != nil {
-		cfg.Listeners = append(cfg.Listeners, edge.Listener{Addr: t.Listen, CertFile: t.Cert, KeyFile: t.Key})
+	if err := a.secure(&cfg); err != nil {
+		return err
 	}
 	a.set.limits.apply(&cfg)
 	var err error
@@ -324,6 +331,9 @@ func (a *app) close(ctx context.Context) {
 		if err != nil {
 			a.log.Warn("stopping", "part", what, "error", err.Error())
 		}
+	}
+	if a.acme != nil {
+		a.acme.Close()
 	}
 	if a.edge != nil {
 		drain, cancel := context.WithTimeout(ctx, a.set.drain)

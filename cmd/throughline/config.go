@@ -31,13 +31,7 @@ type Config struct {
 	Retention      string        `yaml:"retention"`
 	Log            LogConfig     `yaml:"log"`
 	Drain          string        `yaml:"drain"`
-}
-
-// TLSConfig adds a TLS listener.
-type TLSConfig struct {
-	Listen string `yaml:"listen"`
-	Cert   string `yaml:"cert"`
-	Key    string `yaml:"key"`
+	ManagedDomain  string        `yaml:"managed_domain"`
 }
 
 // HubConfig is where the Hub listens and what it calls itself.
@@ -62,12 +56,14 @@ type LogConfig struct {
 // settings is a Config checked and converted.
 type settings struct {
 	Config
-	sites     []*site.Site
-	limits    limits
-	trusted   []netip.Prefix
-	retention time.Duration
-	drain     time.Duration
-	journal   struct {
+	sites  []*site.Site
+	limits limits
+	// certificates is what tls and the sites say of them.
+	certificates certificates
+	trusted      []netip.Prefix
+	retention    time.Duration
+	drain        time.Duration
+	journal      struct {
 		maxBytes   int64
 		sync       time.Duration
 		syncAlways bool
@@ -115,9 +111,7 @@ func loadConfig(path string) (Config, []fault) {
 				st.OriginTLS.CA = relativeTo(base, st.OriginTLS.CA)
 			}
 		}
-		if c.TLS != nil {
-			c.TLS.Cert, c.TLS.Key = relativeTo(base, c.TLS.Cert), relativeTo(base, c.TLS.Key)
-		}
+		c.resolveCertificates(base)
 		_, faults = c.check(doc.fault)
 	}
 	return c, faults
@@ -148,9 +142,10 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 	}
 	if c.TLS != nil {
 		address("tls.listen", c.TLS.Listen)
-		if c.TLS.Cert == "" || c.TLS.Key == "" {
-			bad("tls", "a certificate or key is missing", "cert and key: PEM files")
-		}
+	}
+	s.certificates = c.checkCertificates(bad)
+	if d := c.ManagedDomain; d != "" && !hostName(d) {
+		bad("managed_domain", fmt.Sprintf("%q is no domain", d), "the domain whose names lead to Throughline, e.g. edge.example.net")
 	}
 	if (c.Hub.Cert == "") != (c.Hub.Key == "") {
 		bad("hub", "only one of cert and key is set", "both, or neither when a proxy in front ends TLS")

@@ -19,6 +19,8 @@ type SiteConfig struct {
 	Mode      string           `yaml:"mode"`
 	Failure   string           `yaml:"failure"`
 	Deadline  string           `yaml:"deadline"`
+	Cert      string           `yaml:"cert"`
+	Key       string           `yaml:"key"`
 }
 
 // OriginTLSConfig says how an https origin is verified where the system's roots

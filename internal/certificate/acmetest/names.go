@@ -31,14 +31,7 @@ type Names struct {
 func StartNames(t testing.TB, zone string) *Names {
 	t.Helper()
 	n := &Names{zone: dns.Fqdn(zone), records: map[string][]dns.RR{}}
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln, err := net.Listen("tcp", pc.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	pc, ln := both(t)
 	n.Addr = pc.LocalAddr().String()
 	for _, s := range []*dns.Server{{PacketConn: pc}, {Listener: ln}} {
 		s.Handler = dns.HandlerFunc(n.serve)
@@ -57,6 +50,23 @@ func StartNames(t testing.TB, zone string) *Names {
 		t.Cleanup(func() { _ = s.Shutdown(); <-done })
 	}
 	return n
+}
+
+// both listens on one port of UDP and TCP.
+func both(t testing.TB) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for range 100 {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pc, err := net.ListenPacket("udp", ln.Addr().String()); err == nil {
+			return pc, ln
+		}
+		_ = ln.Close()
+	}
+	t.Fatal("no port is free on both UDP and TCP")
+	return nil, nil
 }
 
 // Add publishes a record, in zone-file form.
