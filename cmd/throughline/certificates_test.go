@@ -310,3 +310,32 @@ func TestFaultsOfCertificates(t *testing.T) {
 		}
 	}
 }
+
+// What the template says of certificates is taken once the signs before it are
+// off, but for the files that are not there.
+func TestTheTemplateOfCertificates(t *testing.T) {
+	dir := t.TempDir()
+	mustTool(t, "", "init", "--origin", "http://127.0.0.1:3000", "--dir", dir)
+	path := filepath.Join(dir, "throughline.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, to := strings.Index(string(text), "# tls:"), strings.Index(string(text), "\nsites:")
+	if from < 0 || to < from {
+		t.Fatalf("no commented tls in\n%s", text)
+	}
+	block := ""
+	for line := range strings.Lines(string(text[from:to])) {
+		line = strings.TrimPrefix(line, "# ")
+		if inner, ok := strings.CutPrefix(line, "    # "); ok {
+			line = "    " + inner
+		}
+		block += line
+	}
+	write(t, path, string(text[:from])+strings.Replace(block, "challenge: http-01", "challenge: dns-01", 1)+strings.Replace(string(text[to:]), `hosts: ["*"]`, "hosts: [www.example.com]", 1))
+	out, err := tool(t, "", "serve", "--config", path, "--check")
+	if n := strings.Count(out, "; want "); err == nil || n != 3 || !strings.Contains(out, "tls.cert: does not load") || !strings.Contains(out, "tls.acme.ca:") || !strings.Contains(out, "secret_file:") {
+		t.Errorf("%v, %d faults\n%s", err, n, out)
+	}
+}

@@ -100,16 +100,19 @@ func dial(ctx context.Context, n *names, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	ips := []string{host}
 	if net.ParseIP(host) == nil {
-		ips, err := n.addresses(ctx, host)
-		if err != nil {
+		if ips, err = n.addresses(ctx, host); err != nil {
 			return nil, err
 		}
-		if len(ips) == 0 {
-			return nil, fmt.Errorf("%s has no address", host)
-		}
-		host = ips[0]
 	}
-	var d net.Dialer
-	return d.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+	err = fmt.Errorf("%s has no address", host)
+	for _, ip := range ips {
+		var d net.Dialer
+		var c net.Conn
+		if c, err = d.DialContext(ctx, "tcp", net.JoinHostPort(ip, port)); err == nil {
+			return c, nil
+		}
+	}
+	return nil, err
 }
