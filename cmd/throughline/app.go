@@ -15,6 +15,8 @@ import (
 
 	"github.com/throughline/throughline/internal/auth"
 	"github.com/throughline/throughline/internal/capture"
+	"github.com/throughline/throughline/internal/certificate"
+	"github.com/throughline/throughline/internal/certificate/acme"
 	"github.com/throughline/throughline/internal/control/sqlite"
 	"github.com/throughline/throughline/internal/edge"
 	"github.com/throughline/throughline/internal/element"
@@ -62,7 +64,9 @@ type app struct {
 	hubAddr           net.Addr
 	background        sync.WaitGroup
 	stop              context.CancelFunc
-	run               context.Context // ends with stop
+	certificates      *certificate.Set // nil without TLS
+	acme              *acme.Manager    // nil when none are obtained
+	run               context.Context  // ends with stop
 
 	current   atomic.Pointer[[]*site.Site]
 	reloading sync.Mutex // one reload at a time
@@ -129,6 +133,9 @@ func start(ctx context.Context, set settings, log *slog.Logger, socks *sockets) 
 	}
 	if err = a.edge.Start(); err != nil {
 		return a, fmt.Errorf("listen for visitors: %w", err)
+	}
+	if err = a.obtainCertificates(); err != nil {
+		return a, err
 	}
 	if err = a.startAdmin(); err != nil {
 		return a, err
@@ -213,8 +220,8 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 	}
 	cfg := a.set.routing()
 	cfg.Clock, cfg.Logger, cfg.Listeners = now, a.log, []edge.Listener{{Addr: a.set.Listen, Socket: a.visitors}}
-	if t := a.set.TLS; t != nil {
-		cfg.Listeners = append(cfg.Listeners, edge.Listener{Addr: t.Listen, CertFile: t.Cert, KeyFile: t.Key, Socket: a.secret})
+	if err := a.secure(&cfg); err != nil {
+		return err
 	}
 	a.set.limits.apply(&cfg)
 	var err error
@@ -363,6 +370,9 @@ func (a *app) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, a.set.drain+15*time.Second)
 	defer cancel()
 	a.sockets.close() // nobody takes over: who comes now must not wait
+	if a.acme != nil {
+		a.acme.Close()
+	}
 	if a.edge != nil {
 		drain, cancel := context.WithTimeout(ctx, a.set.drain)
 		a.note("edge", a.edge.Shutdown(drain))

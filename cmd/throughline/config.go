@@ -35,13 +35,7 @@ type Config struct {
 	Linger         string        `yaml:"linger"`
 	ErrorPages     []PageConfig  `yaml:"error_pages"`
 	Health         *HealthConfig `yaml:"health"`
-}
-
-// TLSConfig adds a TLS listener.
-type TLSConfig struct {
-	Listen string `yaml:"listen"`
-	Cert   string `yaml:"cert"`
-	Key    string `yaml:"key"`
+	ManagedDomain  string        `yaml:"managed_domain"`
 }
 
 // HubConfig is where the Hub listens and what it calls itself.
@@ -66,18 +60,20 @@ type LogConfig struct {
 // settings is a Config checked and converted.
 type settings struct {
 	Config
-	sites     []*site.Site
-	limits    limits
-	trusted   []netip.Prefix
-	retention time.Duration
-	drain     time.Duration
-	linger    time.Duration
-	notice    time.Duration
-	health    edge.Health
-	pages     site.Pages
-	file      string                   // "": there is none
-	again     func() (settings, error) // reads the same anew; nil: there is nothing to read
-	journal   struct {
+	sites  []*site.Site
+	limits limits
+	// certificates is what tls and the sites say of them.
+	certificates certificates
+	trusted      []netip.Prefix
+	retention    time.Duration
+	drain        time.Duration
+	linger       time.Duration
+	notice       time.Duration
+	health       edge.Health
+	pages        site.Pages
+	file         string                   // "": there is none
+	again        func() (settings, error) // reads the same anew; nil: there is nothing to read
+	journal      struct {
 		maxBytes   int64
 		sync       time.Duration
 		syncAlways bool
@@ -137,9 +133,7 @@ func loadConfig(path string) (Config, []fault) {
 		for i := range c.ErrorPages {
 			c.ErrorPages[i].File = relativeTo(base, c.ErrorPages[i].File)
 		}
-		if c.TLS != nil {
-			c.TLS.Cert, c.TLS.Key = relativeTo(base, c.TLS.Cert), relativeTo(base, c.TLS.Key)
-		}
+		c.resolveCertificates(base)
 		_, faults = c.check(doc.fault)
 	}
 	return c, faults
@@ -170,9 +164,10 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 	}
 	if c.TLS != nil {
 		address("tls.listen", c.TLS.Listen)
-		if c.TLS.Cert == "" || c.TLS.Key == "" {
-			bad("tls", "a certificate or key is missing", "cert and key: PEM files")
-		}
+	}
+	s.certificates = c.checkCertificates(bad)
+	if d := c.ManagedDomain; d != "" && !hostName(d) {
+		bad("managed_domain", fmt.Sprintf("%q is no domain", d), "the domain whose names lead to Throughline, e.g. edge.example.net")
 	}
 	if (c.Hub.Cert == "") != (c.Hub.Key == "") {
 		bad("hub", "only one of cert and key is set", "both, or neither when a proxy in front ends TLS")

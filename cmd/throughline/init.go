@@ -78,8 +78,22 @@ listen: ":8080"            # visitors arrive here (plain HTTP)
 
 # tls:                     # and here, when TLS ends at Throughline
 #   listen: ":8443"
-#   cert: cert.pem         # both are read again when they change
+#   cert: cert.pem         # for names that have no other; both are read again when they change
 #   key: key.pem
+#   acme:                  # obtain certificates for the hosts of sites without cert and key;
+#     email: ops@example.com            # to set it up is to agree to the authority's terms
+#     directory: https://acme-v02.api.letsencrypt.org/directory
+#     # ca: authority-ca.pem            # roots of a private authority's own server
+#     # challenge: http-01              # or tls-alpn-01; without it the first that works
+#     # dns:                            # dns-01: before cut-over, and for "*.example.com"
+#     #   zone: acme.example.net        # hosts delegate _acme-challenge into it by CNAME
+#     #   server: 192.0.2.53:53         # its primary, which takes updates (RFC 2136)
+#     #   key_name: throughline         # TSIG key
+#     #   secret_file: tsig.secret      # base64
+#     #   algorithm: hmac-sha256
+#     #   wait: 10s                     # until secondaries have followed
+
+# managed_domain: edge.example.net      # its names lead here; hosts get a CNAME to host.edge.example.net
 
 sites:
   - name: site
@@ -97,6 +111,8 @@ sites:
                            # maintenance: a page; mirror: end copies of requests here
     failure: open          # a sync route without a verdict: open relays, closed answers 503
     deadline: 15ms         # how long a sync verdict may take
+    # cert: site.pem       # a certificate of the site's own
+    # key: site-key.pem
     # maintenance:         # what mode maintenance shows; plain text without
     #   page: maintenance.html
     #   retry_after: 10m

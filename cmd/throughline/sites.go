@@ -19,6 +19,8 @@ type SiteConfig struct {
 	Mode      string           `yaml:"mode"`
 	Failure   string           `yaml:"failure"`
 	Deadline  string           `yaml:"deadline"`
+	Cert      string           `yaml:"cert"`
+	Key       string           `yaml:"key"`
 	// Addresses, Health and OriginHost say where and how the origin is reached.
 	Addresses  []string            `yaml:"addresses"`
 	Health     *OriginHealthConfig `yaml:"health"`

@@ -131,6 +131,9 @@ func (v *visit) handshake(conf *tls.Config) bool {
 	v.sock.DueRead(0)
 	state := v.tls.ConnectionState()
 	v.who.tls, v.who.sni, v.who.alpn = true, state.ServerName, state.NegotiatedProtocol
+	if p := state.NegotiatedProtocol; p != "" && p != "h2" && p != "http/1.1" {
+		return false // an authority, which has seen what it came for
+	}
 	return true
 }
 

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	certs "github.com/throughline/throughline/internal/certificate"
 	"github.com/throughline/throughline/internal/origin"
 	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/wire"
@@ -53,6 +54,10 @@ type Config struct {
 	MaxConns       int // visitors' connections; 32,768
 	Health         Health
 	Pages          site.Pages // for those who ask for no site, and where a site has none
+	// Challenge answers an authority that asks, in the clear, whether a host is ours
+	// (ACME HTTP-01). It is asked for nothing but paths below challengePath; nil: no
+	// authority asks.
+	Challenge func(host, path string) (text string, ok bool)
 }
 
 // last bounds how long Shutdown waits for exchanges that it has cut off.
@@ -201,15 +206,17 @@ func (s *Server) Start() error {
 func (s *Server) tlsConfig(l Listener) (*tls.Config, error) {
 	switch {
 	case l.CertFile != "":
-		certs, err := loadCertificates(l.CertFile, l.KeyFile, s.cfg.Logger)
+		pair, err := certs.Load(l.CertFile, l.KeyFile, s.cfg.Logger)
 		if err != nil {
 			return nil, err
 		}
-		return certs.config(), nil
+		set := certs.NewSet(nil, nil)
+		set.Default = pair
+		return set.TLS(), nil
 	case l.TLS != nil:
 		conf := l.TLS.Clone()
 		if conf.NextProtos == nil {
-			conf.NextProtos = []string{"h2", "http/1.1"}
+			conf.NextProtos = certs.Protocols()
 		}
 		return conf, nil
 	}
