@@ -65,6 +65,11 @@ func start(t *testing.T, lasting time.Duration, change func(*Config, *rig)) *rig
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		host, _, _ := strings.Cut(q.Host, ":")
 		text, ok := r.manager().Answer(host, q.URL.Path)
+		for _, other := range [][2]string{{host, q.URL.Path + "x"}, {host, "/.well-known/acme-challenge/"}, {"api.shop.example", q.URL.Path}} {
+			if text, ok := r.manager().Answer(other[0], other[1]); ok {
+				t.Errorf("%v is answered with %q while another challenge is open", other, text)
+			}
+		}
 		if !ok || r.deaf {
 			w.WriteHeader(http.StatusNotFound)
 			return
