@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/throughline/throughline/internal/edge"
 	"github.com/throughline/throughline/internal/site"
 )
 
@@ -31,6 +32,9 @@ type Config struct {
 	Retention      string        `yaml:"retention"`
 	Log            LogConfig     `yaml:"log"`
 	Drain          string        `yaml:"drain"`
+	Linger         string        `yaml:"linger"`
+	ErrorPages     []PageConfig  `yaml:"error_pages"`
+	Health         *HealthConfig `yaml:"health"`
 	ManagedDomain  string        `yaml:"managed_domain"`
 }
 
@@ -56,13 +60,19 @@ type LogConfig struct {
 // settings is a Config checked and converted.
 type settings struct {
 	Config
-	sites  []*site.Site
-	limits limits
+	sites     []*site.Site
+	limits    limits
+	trusted   []netip.Prefix
+	retention time.Duration
+	drain     time.Duration
+	linger    time.Duration
+	notice    time.Duration
+	health    edge.Health
+	pages     site.Pages
+	file      string                   // "": there is none
+	again     func() (settings, error) // reads the same anew; nil: there is nothing to read
 	// certificates is what tls and the sites say of them.
 	certificates certificates
-	trusted      []netip.Prefix
-	retention    time.Duration
-	drain        time.Duration
 	journal      struct {
 		maxBytes   int64
 		sync       time.Duration
@@ -83,6 +93,7 @@ func defaultConfig() Config {
 		Retention: "90d",
 		Log:       LogConfig{Level: "info"},
 		Drain:     "20s",
+		Linger:    "1h",
 	}
 }
 
@@ -107,9 +118,20 @@ func loadConfig(path string) (Config, []fault) {
 			*p = relativeTo(base, *p)
 		}
 		for _, st := range c.Sites {
-			if st.OriginTLS != nil {
-				st.OriginTLS.CA = relativeTo(base, st.OriginTLS.CA)
+			if st.Maintenance != nil {
+				st.Maintenance.Page = relativeTo(base, st.Maintenance.Page)
 			}
+			for i := range st.ErrorPages {
+				st.ErrorPages[i].File = relativeTo(base, st.ErrorPages[i].File)
+			}
+			if st.OriginTLS != nil {
+				for _, p := range []*string{&st.OriginTLS.CA, &st.OriginTLS.Cert, &st.OriginTLS.Key} {
+					*p = relativeTo(base, *p)
+				}
+			}
+		}
+		for i := range c.ErrorPages {
+			c.ErrorPages[i].File = relativeTo(base, c.ErrorPages[i].File)
 		}
 		c.resolveCertificates(base)
 		_, faults = c.check(doc.fault)
@@ -165,6 +187,9 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 	s.limits = c.Limits.check(bad)
 	s.retention = checkDuration("retention", c.Retention, 24*time.Hour, bad)
 	s.drain = checkDuration("drain", c.Drain, 0, bad)
+	s.linger = checkDuration("linger", c.Linger, 0, bad)
+	s.pages = checkPages("error_pages", c.ErrorPages, bad)
+	s.health, s.notice = c.Health.check(bad)
 	if n, err := parseBytes(c.Journal.MaxBytes); err != nil || n < 16<<20 {
 		bad("journal.max_bytes", fmt.Sprintf("%q is no size of at least 16MiB", c.Journal.MaxBytes), "e.g. 8GiB")
 	} else {

@@ -102,11 +102,30 @@ sites:
     # origin_tls:          # for an https origin; it is always verified
     #   ca: origin-ca.pem  # roots in place of the system's
     #   server_name: origin.example.com   # asked for and verified, where it is not the name above
-    mode: pass-through     # pass-through: see and rate; active: also act; bypass: only relay
+    #   cert: client.pem   # shown to an origin that asks
+    #   key: client-key.pem
+    # addresses: ["10.0.0.1", "10.0.0.2:8443"]  # hosts of the origin; requests are spread over them
+    # health: {path: /healthz, interval: 10s, timeout: 2s, status: 200}
+    # origin_host: www.example.com   # the Host that the origin gets, in place of the visitor's
+    mode: pass-through     # pass-through: see and rate; active: also act; bypass: only relay;
+                           # maintenance: a page; mirror: end copies of requests here
     failure: open          # a sync route without a verdict: open relays, closed answers 503
     deadline: 15ms         # how long a sync verdict may take
     # cert: site.pem       # a certificate of the site's own
     # key: site-key.pem
+    # maintenance:         # what mode maintenance shows; plain text without
+    #   page: maintenance.html
+    #   retry_after: 10m
+    # error_pages:         # in place of our own plain answers
+    #   - {status: 502, file: 502.html}
+
+# error_pages: []          # the same for all sites and for unknown hosts
+
+# health:                  # for the probes of a DNS service or a CDN
+#   path: /.well-known/health
+#   hosts: [203.0.113.7, "*.managed.example"]   # answered here only,
+#   from: [198.51.100.0/24]                     # or to these only
+#   notice: 10s            # says 503 for so long before a stop
 
 # Load balancers and CDNs in front of Throughline. Only their X-Forwarded-For and
 # Forwarded headers are believed.
@@ -141,6 +160,7 @@ journal:
 
 retention: 90d             # events older than this are deleted
 drain: 20s                 # how long running requests may take to finish on stop
+linger: 1h                 # how long what lasts stays with the old process after a restart
 log:
   level: info              # debug, info, warn, error
 `

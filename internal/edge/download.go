@@ -205,7 +205,7 @@ func (e *exchange) finish(failed error) {
 		e.x.Err = "cut off by us"
 		e.cut()
 	case failed != nil:
-		e.s.counters.originError(e.site.Name, "cut off")
+		e.s.counters.originError(e.count, "cut off")
 		e.x.Err = "origin cut off"
 		e.cut()
 	default:

@@ -26,7 +26,9 @@ type exchange struct {
 	ahead  []byte
 
 	site     *site.Site
+	mode     site.Mode // in force when it began
 	pools    *origin.Set
+	count    *siteCount
 	pool     *origin.Pool
 	target   string // in origin form
 	believed bool   // the peer is a trusted proxy
@@ -81,10 +83,11 @@ func (e *exchange) serve(v *visitor) {
 	defer e.s.counters.active.Add(-1)
 	e.reset()
 	e.s.counters.requests.Add(1)
-	st := e.s.index.Find(e.req.Host)
+	t := e.s.table.Load()
+	st := t.index.Find(e.req.Host)
 	e.up.begin(e.req, e.ahead)
 	defer e.leave()
-	if !v.tls && e.challenged() {
+	if e.probed(t, v) || !v.tls && e.challenged() {
 		return
 	}
 	if st == nil || e.req.Method == http.MethodConnect {
@@ -96,21 +99,26 @@ func (e *exchange) serve(v *visitor) {
 		e.plain(status)
 		return
 	}
-	e.route(st, v)
+	e.route(t, st, v)
 	defer e.end()
 	if d := e.s.cfg.RequestTimeout; d > 0 {
 		turn := e.turn
 		defer time.AfterFunc(d, func() { e.abortTurn(turn, timeIsUp) }).Stop()
 	}
-	if e.request() {
+	switch {
+	case e.mode == site.Maintenance:
+		e.closed()
+	case e.mode == site.Mirror, e.mode == site.Bypass && st.Mode == site.Mirror:
+		e.mirrored()
+	case e.request():
 		e.relay(v)
 	}
 }
 
 func (e *exchange) reset() {
-	e.site, e.pools, e.pool = nil, nil, nil
+	e.site, e.pools, e.pool, e.count = nil, nil, nil, nil
 	e.ask, e.believed, e.begun, e.atEnd, e.reusable, e.asked, e.used = false, false, false, false, false, 0, 0
-	e.want, e.edits = wire.Decision{}, e.edits[:0]
+	e.mode, e.want, e.edits = "", wire.Decision{}, e.edits[:0]
 	e.x = wire.Exchange{}
 	e.mu.Lock()
 	e.turn++
@@ -136,22 +144,27 @@ func (e *exchange) forget() {
 }
 
 // route fills in what is known at the head.
-func (e *exchange) route(st *site.Site, v *visitor) {
+func (e *exchange) route(t *table, st *site.Site, v *visitor) {
 	s := e.s
 	e.site = st
-	s.counters.per[st.Name].requests.Add(1)
-	e.pools = s.pools[st]
+	r := t.routes[st]
+	e.count, e.pools = r.count, r.pools
+	e.count.requests.Add(1)
 	e.pool = e.pools.Pool("")
 	e.target = e.req.OriginForm()
 	peer := v.peer.Addr()
 	var client netip.Addr
-	client, e.believed = clientOf(peer, e.req, s.cfg.TrustedProxies)
-	e.ask = st.Mode != site.Bypass && !st.Switch.Bypassed() && !s.bypass.Load()
-	if !e.ask {
+	client, e.believed = clientOf(peer, e.req, t.trusted)
+	e.mode = st.InForce()
+	switch {
+	case e.mode == site.Maintenance:
+		return
+	case e.mode == site.Bypass, s.bypass.Load():
 		s.counters.bypassed.Add(1)
 		return
 	}
-	e.x.ID, e.x.Site, e.x.Mode, e.x.Start = s.nextID.Add(1), st.Name, string(st.Mode), s.cfg.Clock()
+	e.ask = true
+	e.x.ID, e.x.Site, e.x.Mode, e.x.Start = s.nextID.Add(1), st.Name, string(e.mode), s.cfg.Clock()
 	e.x.Conn = wire.Conn{Peer: v.peer, Client: client, TLS: v.tls, SNI: v.sni, ALPN: v.alpn}
 	e.x.Request = e.req.Head
 	e.x.Request.Target = e.target
@@ -173,7 +186,7 @@ func (e *exchange) decide(p wire.Phase) (d wire.Decision) {
 			e.s.cfg.Logger.Error("decider panicked", "phase", int(p), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			d = wire.Decision{}
 			if e.site.Failure == site.FailClosed && p <= wire.PhaseRequestBody && e.x.RespTime == 0 {
-				d.Answer = unavailable()
+				d.Answer = e.unavailable()
 			}
 		}
 	}()
@@ -191,10 +204,11 @@ func (e *exchange) decide(p wire.Phase) (d wire.Decision) {
 	return d
 }
 
-func unavailable() *wire.Answer {
+func (e *exchange) unavailable() *wire.Answer {
+	p := e.page(http.StatusServiceUnavailable)
 	return &wire.Answer{Status: http.StatusServiceUnavailable, Fields: []wire.Field{
-		{Name: "Content-Type", Value: "text/plain; charset=utf-8"}, {Name: "Cache-Control", Value: "no-store"},
-	}, Body: []byte(http.StatusText(http.StatusServiceUnavailable) + "\n")}
+		{Name: "Content-Type", Value: p.ContentType}, {Name: "Cache-Control", Value: "no-store"},
+	}, Body: p.Body}
 }
 
 // request asks at the request head and, when the body is held, at its end. It

@@ -336,7 +336,6 @@ func TestNewRefuses(t *testing.T) {
 	for want, spoil := range map[string]func(*Config){
 		"no address":          func(c *Config) { c.Listeners = nil },
 		"certificate and key": func(c *Config) { c.Listeners[0].CertFile = "a" },
-		"mirror mode":         func(c *Config) { c.Sites[0].Mode = "mirror" },
 		"origin \"\"":         func(c *Config) { c.Sites[0].Origin = "" },
 	} {
 		c := good()

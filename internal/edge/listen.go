@@ -51,14 +51,14 @@ func (s *Server) admit(c *net.TCPConn, conf *tls.Config) {
 	}
 	sock.Stall = s.cfg.StallTimeout
 	sock.Closed = func() { s.counters.connections.Add(-1) }
-	v := &visit{s: s, sock: sock}
+	v := &visit{s: s, sock: sock, came: time.Now()}
 	if ap, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
 		v.who.peer = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 	} else {
 		v.who.peer = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
 	}
 	s.mu.Lock()
-	if s.closing {
+	if s.cut.Err() != nil {
 		s.mu.Unlock()
 		_ = sock.Close()
 		return

@@ -39,9 +39,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.cfg.Logger.Debug("request refused", "peer", r.RemoteAddr, "error", err.Error())
 		h := w.Header()
 		h["Date"] = nil
-		h["Content-Type"] = []string{"text/plain; charset=utf-8"}
+		p := t.ex.page(http.StatusBadRequest)
+		h["Content-Type"] = []string{p.ContentType}
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, "Bad Request\n")
+		_, _ = w.Write(p.Body)
 		return
 	}
 	peer, _ := netip.ParseAddrPort(r.RemoteAddr)

@@ -27,6 +27,8 @@ type visit struct {
 	mu   sync.Mutex
 	ex   *exchange   // nil while idle; changed under mu, for abort's sake
 	busy atomic.Bool // an exchange runs, or a head has begun to come
+	came time.Time
+	used atomic.Bool // it has served an exchange
 	// upgraded says that the connection has switched protocols.
 	upgraded atomic.Bool
 
@@ -91,9 +93,10 @@ func (v *visit) next(first bool) (goOn bool) {
 	}
 	e := v.ex
 	e.ahead = v.in.Bytes()[n:]
-	e.last = e.req.Close || e.req.Minor == 0 && !e.req.KeepAlive || v.s.draining.Load()
+	e.last = e.req.Close || e.req.Minor == 0 && !e.req.KeepAlive || v.s.winding.Load() || v.s.draining.Load()
 	v.sock.DueRead(0)
 	e.serve(&v.who)
+	v.used.Store(true)
 	v.in.Take(n + e.used)
 	if e.last || v.broken {
 		v.partWays()
@@ -132,7 +135,7 @@ func (v *visit) head(first bool) (n int, ok bool) {
 			}
 		} else {
 			v.rest()
-			if v.s.draining.Load() {
+			if !first && v.s.draining.Load() && v.sock.Quiet() == nil {
 				return 0, false
 			}
 		}
