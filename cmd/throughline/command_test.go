@@ -50,6 +50,13 @@ func TestAFaultyConfigurationSaysEverythingAtOnce(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
 	}
+	write(t, path, "sites:\n  - {name: a, hosts: [x], origin: 'http://x', addresses: ['10.0.0.1:0', 'a b', 'ok:81'], origin_host: 'http://y', health: {path: up, status: 99, interval: 1s, timeout: 2s}}\n")
+	out, _ = tool(t, "", "serve", "--config", path, "--check")
+	for _, want := range []string{"sites[0].addresses[0]:", "sites[0].addresses[1]:", "sites[0].origin_host:", "sites[0].health.path:", "sites[0].health.status:", "sites[0].health.timeout:"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
 	write(t, path, "sites: []\nlisen: :80\nhub: {port: 1}\n")
 	if out, _ := tool(t, "", "serve", "--config", path, "--check"); !strings.Contains(out, ":2:1: lisen:") || !strings.Contains(out, "hub.port") {
 		t.Errorf("unknown fields: %s", out)

@@ -129,7 +129,9 @@ func loadConfig(path string) (Config, []fault) {
 				st.ErrorPages[i].File = relativeTo(base, st.ErrorPages[i].File)
 			}
 			if st.OriginTLS != nil {
-				st.OriginTLS.CA = relativeTo(base, st.OriginTLS.CA)
+				for _, p := range []*string{&st.OriginTLS.CA, &st.OriginTLS.Cert, &st.OriginTLS.Key} {
+					*p = relativeTo(base, *p)
+				}
 			}
 		}
 		for i := range c.ErrorPages {

@@ -88,6 +88,11 @@ sites:
     # origin_tls:          # for an https origin; it is always verified
     #   ca: origin-ca.pem  # roots in place of the system's
     #   server_name: origin.example.com   # asked for and verified, where it is not the name above
+    #   cert: client.pem   # shown to an origin that asks
+    #   key: client-key.pem
+    # addresses: ["10.0.0.1", "10.0.0.2:8443"]  # hosts of the origin; requests are spread over them
+    # health: {path: /healthz, interval: 10s, timeout: 2s, status: 200}
+    # origin_host: www.example.com   # the Host that the origin gets, in place of the visitor's
     mode: pass-through     # pass-through: see and rate; active: also act; bypass: only relay;
                            # maintenance: a page; mirror: end copies of requests here
     failure: open          # a sync route without a verdict: open relays, closed answers 503

@@ -21,8 +21,9 @@ type exchange struct {
 	s *Server
 	f front
 	// req is the request's head; ahead what has come of its body with it.
-	req   *wire.Message
-	ahead []byte
+	req    *wire.Message
+	asking wire.Message // what req points at
+	ahead  []byte
 
 	site     *site.Site
 	mode     site.Mode // in force when it began
@@ -47,13 +48,18 @@ type exchange struct {
 
 	reusable bool // the origin's connection is used again
 
-	out []byte       // the request as it leaves
-	add []byte       // the lines we add to a head
-	rw  wire.Rewrite // of the response's head
+	out []byte // the request as it leaves
+	// Of an HTTP/1.1 front: what is gathered to leave in one write, a head that
+	// leaves as it came with the body behind it, and what came behind a body that
+	// the pump read.
+	reply, raw, later []byte
+	add               []byte       // the lines we add to a head
+	rw                wire.Rewrite // of the response's head
 
 	aborted atomic.Int32 // why it is called off; 0: it is not
 	mu      sync.Mutex
 	conn    *origin.Conn // in use, under mu for abort's sake
+	turn    uint64       // grows with each use of the exchange; changed under mu
 }
 
 // Why an exchange is called off.
@@ -96,7 +102,8 @@ func (e *exchange) serve(v *visitor) {
 	e.route(t, st, v)
 	defer e.end()
 	if d := e.s.cfg.RequestTimeout; d > 0 {
-		defer time.AfterFunc(d, func() { e.abort(timeIsUp) }).Stop()
+		turn := e.turn
+		defer time.AfterFunc(d, func() { e.abortTurn(turn, timeIsUp) }).Stop()
 	}
 	switch {
 	case e.mode == site.Maintenance:
@@ -113,7 +120,27 @@ func (e *exchange) reset() {
 	e.ask, e.believed, e.begun, e.atEnd, e.reusable, e.asked, e.used = false, false, false, false, false, 0, 0
 	e.mode, e.want, e.edits = "", wire.Decision{}, e.edits[:0]
 	e.x = wire.Exchange{}
+	e.mu.Lock()
+	e.turn++
 	e.aborted.Store(0)
+	e.mu.Unlock()
+}
+
+// maxKept is the largest buffer that is kept for the next exchange.
+const maxKept = 32 << 10
+
+// forget drops everything of the exchange but buffers of a common size.
+func (e *exchange) forget() {
+	e.reset()
+	e.asking.Forget()
+	e.resp.Forget()
+	e.s, e.f, e.req, e.ahead, e.target, e.down, e.rw = nil, nil, nil, nil, "", download{}, wire.Rewrite{}
+	e.raw = nil
+	for _, b := range []*[]byte{&e.out, &e.add, &e.reply, &e.later} {
+		if *b = (*b)[:0]; cap(*b) > maxKept {
+			*b = nil
+		}
+	}
 }
 
 // route fills in what is known at the head.
@@ -278,14 +305,20 @@ var goAhead = func() (m wire.Message) {
 // abort calls the exchange off: whoever waits for the origin wakes up. Safe to
 // call from any goroutine while the exchange lasts.
 func (e *exchange) abort(why int32) {
-	if !e.aborted.CompareAndSwap(0, why) {
-		return
-	}
 	e.mu.Lock()
-	if e.conn != nil {
+	defer e.mu.Unlock()
+	if e.aborted.CompareAndSwap(0, why) && e.conn != nil {
 		e.conn.Abort()
 	}
-	e.mu.Unlock()
+}
+
+// abortTurn is abort for a timer, which may come when the exchange is another.
+func (e *exchange) abortTurn(turn uint64, why int32) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.turn == turn && e.aborted.CompareAndSwap(0, why) && e.conn != nil {
+		e.conn.Abort()
+	}
 }
 
 // adopt and release say which connection abort is to wake.

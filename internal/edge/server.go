@@ -190,7 +190,7 @@ func (s *Server) Start() error {
 		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
 		// Requests like OPTIONS * belong to the origin too.
 		DisableGeneralOptionsHandler: true,
-		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: s.cfg.StallTimeout},
+		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: s.cfg.StallTimeout, MaxReadFrameSize: 16 << 10},
 	}
 	s.running.Go(func() { _ = s.h2.Serve(s.streams) })
 	s.started = true
@@ -225,6 +225,16 @@ func (s *Server) Addrs() []net.Addr {
 		out[i] = ln.Addr()
 	}
 	return out
+}
+
+// Endpoints are the hosts of a site's origin; nil for a site there is not.
+func (s *Server) Endpoints(name string) []origin.EndpointState {
+	for st, r := range s.table.Load().routes {
+		if st.Name == name {
+			return r.pools.Pool("").Endpoints()
+		}
+	}
+	return nil
 }
 
 // SetBypass turns the bypass of all sites on or off, from the next request on.

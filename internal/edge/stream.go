@@ -18,12 +18,11 @@ import (
 // that what must not stand in such a head can't reach an origin through here. It
 // is a front to the exchange it runs.
 type stream struct {
-	s   *Server
-	w   http.ResponseWriter
-	rc  *http.ResponseController
-	r   *http.Request
-	req wire.Message
-	ex  exchange
+	s  *Server
+	w  http.ResponseWriter
+	rc *http.ResponseController
+	r  *http.Request
+	ex exchange
 
 	chunked bool // the body is given as chunks, since its length is unknown
 	eof     bool
@@ -33,9 +32,9 @@ type stream struct {
 // ServeHTTP takes one request of HTTP/2.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := &stream{s: s, w: w, rc: http.NewResponseController(w), r: r}
-	t.ex.s, t.ex.f, t.ex.req = s, t, &t.req
+	t.ex.s, t.ex.f, t.ex.req = s, t, &t.ex.asking
 	text := t.head()
-	if _, err := t.req.ParseRequest(text, wire.Limits{Bytes: len(text), Fields: maxFields + 2}); err != nil {
+	if _, err := t.ex.req.ParseRequest(text, wire.Limits{Bytes: len(text), Fields: maxFields + 2}); err != nil {
 		s.counters.malformed.Add(1)
 		s.cfg.Logger.Debug("request refused", "peer", r.RemoteAddr, "error", err.Error())
 		h := w.Header()

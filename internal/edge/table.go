@@ -63,7 +63,11 @@ func (s *Server) newTable(cfg *Config, old *table) (*table, error) {
 	for _, st := range cfg.Sites {
 		r := &route{pools: old.same(st), count: s.counters.site(st.Name)}
 		if r.pools == nil {
-			p, err := origin.Open(st, s.cfg.Origin, s.sweeper)
+			o := s.cfg.Origin
+			o.Changed = func(addr string, up bool, why string) {
+				s.cfg.Logger.Warn("origin address changed its state", "site", st.Name, "address", addr, "up", up, "error", why)
+			}
+			p, err := origin.Open(st, o, s.sweeper)
 			if err != nil {
 				for _, p := range opened {
 					p.Close()

@@ -44,6 +44,14 @@ type Site struct {
 	Name   string
 	Hosts  []string // exact names or "*.example.com"; "*" takes all others
 	Origin string   // http://host:port or https://host:port
+	// Addresses are the hosts of the origin, name or IP address with or without a
+	// port, over which requests are spread; none: the one in Origin. What Origin
+	// says beside it, scheme and name to verify, holds for all.
+	Addresses []string
+	// Health asks each of them how it is; nil: only traffic tells.
+	Health *Health
+	// OriginHost is the Host that the origin gets; "": the visitor's.
+	OriginHost string
 	// Origins are the site's other origins by name, for rerouting.
 	Origins map[string]string
 	// TLS steers TLS toward all of them; nil: system roots, the origin's own name.
@@ -56,6 +64,15 @@ type Site struct {
 	Pages     Pages         // in place of our plain answers
 	Upkeep    *Page         // shown in maintenance; nil: a plain one
 	Retry     time.Duration // after which maintenance asks to come again; 0: it does not say
+}
+
+// Health is a request by which a host of the origin tells that it is well.
+type Health struct {
+	Path     string
+	Host     string // "": the origin's own
+	Status   int    // the answer of one that is well
+	Interval time.Duration
+	Timeout  time.Duration
 }
 
 // InForce is the mode in force: the switched one, else the configured one.
@@ -81,6 +98,9 @@ type OriginTLS struct {
 	// ServerName is the name asked for (SNI) and verified, where it is not the
 	// one in the origin's URL. The Host header stays the visitor's.
 	ServerName string
+	// CertFile and KeyFile are what we show an origin that asks, PEM; read again
+	// with every connection.
+	CertFile, KeyFile string
 }
 
 // Switch holds what changes at run time. Safe for concurrent use.
