@@ -288,6 +288,10 @@ func (m *Manager) event(_ context.Context, event string, data map[string]any) er
 	name, _ := data["identifier"].(string)
 	renewal, _ := data["renewal"].(bool)
 	switch event {
+	case "cert_obtaining":
+		if !m.names.Load().has[name] {
+			return certmagic.ErrNoRetry{Err: errors.New("the name belongs to no site any more")}
+		}
 	case "cert_obtained":
 		if renewal {
 			m.renewed.Add(1)
