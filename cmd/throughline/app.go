@@ -10,10 +10,13 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/throughline/throughline/internal/auth"
 	"github.com/throughline/throughline/internal/capture"
+	"github.com/throughline/throughline/internal/certificate"
+	"github.com/throughline/throughline/internal/certificate/acme"
 	"github.com/throughline/throughline/internal/control/sqlite"
 	"github.com/throughline/throughline/internal/edge"
 	"github.com/throughline/throughline/internal/element"
@@ -23,6 +26,7 @@ import (
 	"github.com/throughline/throughline/internal/insight"
 	"github.com/throughline/throughline/internal/journal"
 	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/telemetry"
 	"github.com/throughline/throughline/internal/warehouse"
 	"github.com/throughline/throughline/internal/warehouse/duckdb"
@@ -52,26 +56,58 @@ type app struct {
 	metrics           *telemetry.Metrics
 	policy            policyState
 	servers           []*http.Server
+	commands          *http.Server // of the unix socket; it outlives the others in a hand-over
+	restarts          chan chan error
+	sockets           *sockets
+	visitors, secret  net.Listener
+	hubLn, adminLn    net.Listener // nil where there is none
 	hubAddr           net.Addr
 	background        sync.WaitGroup
 	stop              context.CancelFunc
+	run               context.Context // ends with stop
+
+	current   atomic.Pointer[[]*site.Site]
+	reloading sync.Mutex // one reload at a time
+	mu        sync.Mutex // guards parts and ingests, which grow
+
+	certificates *certificate.Set // nil without TLS
+	acme         *acme.Manager    // nil when none are obtained
+}
+
+// sites are those in force, in the order of the configuration.
+func (a *app) sites() []*site.Site { return *a.current.Load() }
+
+func (a *app) partitions() []*engine.Partition {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.parts
+}
+
+func (a *app) following() []*warehouse.Ingest {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ingests
 }
 
 func now() int64 { return time.Now().UnixMicro() }
 
 // start brings everything up in the order in which it is needed. On an error
 // what was started is stopped again.
-func start(ctx context.Context, set settings, log *slog.Logger) (a *app, err error) {
-	a = &app{set: set, log: log, started: time.Now(), shed: &engine.Shed{}, metrics: telemetry.NewMetrics()}
+func start(ctx context.Context, set settings, log *slog.Logger, socks *sockets) (a *app, err error) {
+	a = &app{set: set, log: log, sockets: socks, restarts: make(chan chan error), started: time.Now(), shed: &engine.Shed{}, metrics: telemetry.NewMetrics()}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	a.stop = cancel
+	a.run, a.stop = run, cancel
+	a.current.Store(&set.sites)
 	defer func() {
 		if err != nil {
 			a.close(context.WithoutCancel(ctx))
 			a = nil
 		}
 	}()
-	if a.lock, err = lockData(set.Data); err != nil {
+	if err = a.listen(); err != nil {
+		return a, err
+	}
+	if a.lock, err = a.takeLock(ctx); err != nil {
 		return a, err
 	}
 	if err = openFormat(set.Data); err != nil {
@@ -87,15 +123,20 @@ func start(ctx context.Context, set settings, log *slog.Logger) (a *app, err err
 	if err = a.startEngine(ctx, hasher); err != nil {
 		return a, err
 	}
-	a.startIngest(run)
+	for _, p := range a.parts {
+		a.follow(p)
+	}
 	if err = a.startHub(run, hasher); err != nil {
 		return a, err
 	}
-	if err = a.restoreSwitches(ctx); err != nil {
+	if err = a.restoreSwitches(ctx, set.sites); err != nil {
 		return a, err
 	}
 	if err = a.edge.Start(); err != nil {
 		return a, fmt.Errorf("listen for visitors: %w", err)
+	}
+	if err = a.obtainCertificates(); err != nil {
+		return a, err
 	}
 	if err = a.startAdmin(); err != nil {
 		return a, err
@@ -106,6 +147,29 @@ func start(ctx context.Context, set settings, log *slog.Logger) (a *app, err err
 	a.watchPolicy(run)
 	a.expireDaily(run)
 	return a, nil
+}
+
+// listen opens the sockets, before anything that takes long or may fail only
+// after a predecessor has given up its own.
+func (a *app) listen() (err error) {
+	if a.visitors, err = a.sockets.listen(visitorsSocket, a.set.Listen); err != nil {
+		return fmt.Errorf("listen for visitors: %w", err)
+	}
+	if a.set.TLS != nil {
+		if a.secret, err = a.sockets.listen(tlsSocket, a.set.TLS.Listen); err != nil {
+			return fmt.Errorf("listen for visitors: %w", err)
+		}
+	}
+	if a.hubLn, err = a.sockets.listen(hubSocket, a.set.Hub.Listen); err != nil {
+		return fmt.Errorf("listen for the Hub: %w", err)
+	}
+	if a.set.Admin != "" {
+		if a.adminLn, err = a.sockets.listen(adminSocket, a.set.Admin); err != nil {
+			return fmt.Errorf("listen for metrics and health: %w", err)
+		}
+	}
+	a.sockets.leave()
+	return nil
 }
 
 func (a *app) path(name string) string { return filepath.Join(a.set.Data, name) }
@@ -143,23 +207,10 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 		if judges[s.Partition] != nil {
 			continue
 		}
-		// After a power loss the warehouse may stand past the journal's end; the
-		// journal goes on behind it, so that no sequence is given twice.
-		at, err := a.store.Position(ctx, s.Partition)
+		p, err := a.startPartition(ctx, s.Partition)
 		if err != nil {
 			return err
 		}
-		if err := a.journal.Advance(ctx, s.Partition, at); err != nil {
-			return err
-		}
-		p := engine.NewPartition(engine.PartitionConfig{Number: s.Partition, Clock: now, Logger: a.log,
-			// Two snapshots must fit into the journal: what is behind them may go.
-			SnapshotEvery: uint64(min(50_000, max(1000, a.set.journal.maxBytes>>14)))},
-			partitionLog{a.journal, s.Partition}, a.shed)
-		if err := p.Start(ctx); err != nil {
-			return err
-		}
-		a.parts = append(a.parts, p)
 		judges[s.Partition] = p
 	}
 	a.engine = engine.New(engine.Config{Sites: a.set.sites, Judges: judges, Capture: capture.New(hasher, a.set.Region),
@@ -168,10 +219,10 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 	if err := a.loadPolicy(ctx); err != nil {
 		return err
 	}
-	cfg := edge.Config{Sites: a.set.sites, TrustedProxies: a.set.trusted, Clock: now, Logger: a.log,
-		Listeners: []edge.Listener{{Addr: a.set.Listen}}}
-	if t := a.set.TLS; t != nil {
-		cfg.Listeners = append(cfg.Listeners, edge.Listener{Addr: t.Listen, CertFile: t.Cert, KeyFile: t.Key})
+	cfg := a.set.routing()
+	cfg.Clock, cfg.Logger, cfg.Listeners = now, a.log, []edge.Listener{{Addr: a.set.Listen, Socket: a.visitors}}
+	if err := a.secure(&cfg); err != nil {
+		return err
 	}
 	a.set.limits.apply(&cfg)
 	var err error
@@ -179,29 +230,54 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 	return err
 }
 
-// startIngest follows the journal of each partition into the warehouse.
-func (a *app) startIngest(ctx context.Context) {
-	for _, p := range a.parts {
-		in := warehouse.NewIngest(a.journal, a.store, warehouse.IngestOptions{
-			Partition: p.Stats().Number, Logger: a.log, BatchWait: 50 * time.Millisecond,
-			OnApplied: func(events []journey.Event, sessions []journey.Session, at time.Time) {
-				for i := range events {
-					if e := &events[i]; e.Duration > 0 {
-						a.visible.Observe(at.UnixMicro(), time.Duration(at.UnixMicro()-e.Time-e.Duration)*time.Microsecond)
-					}
-				}
-				a.live.publish(events, sessions)
-			},
-		})
-		a.ingests = append(a.ingests, in)
-		a.background.Go(func() { _ = in.Run(ctx) }) // its error is that ctx has ended
+// startPartition recovers one partition.
+func (a *app) startPartition(ctx context.Context, number int) (*engine.Partition, error) {
+	// After a power loss the warehouse may stand past the journal's end; the
+	// journal goes on behind it, so that no sequence is given twice.
+	at, err := a.store.Position(ctx, number)
+	if err != nil {
+		return nil, err
 	}
+	if err := a.journal.Advance(ctx, number, at); err != nil {
+		return nil, err
+	}
+	p := engine.NewPartition(engine.PartitionConfig{Number: number, Clock: now, Logger: a.log,
+		// Two snapshots must fit into the journal: what is behind them may go.
+		SnapshotEvery: uint64(min(50_000, max(1000, a.set.journal.maxBytes>>14)))},
+		partitionLog{a.journal, number}, a.shed)
+	if err := p.Start(ctx); err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	a.parts = append(a.parts, p)
+	a.mu.Unlock()
+	return p, nil
+}
+
+// follow follows the journal of a partition into the warehouse.
+func (a *app) follow(p *engine.Partition) {
+	in := warehouse.NewIngest(a.journal, a.store, warehouse.IngestOptions{
+		Partition: p.Stats().Number, Logger: a.log, BatchWait: 50 * time.Millisecond,
+		OnApplied: func(events []journey.Event, sessions []journey.Session, at time.Time) {
+			for i := range events {
+				if e := &events[i]; e.Duration > 0 {
+					a.visible.Observe(at.UnixMicro(), time.Duration(at.UnixMicro()-e.Time-e.Duration)*time.Microsecond)
+				}
+			}
+			a.live.publish(events, sessions)
+		},
+	})
+	a.mu.Lock()
+	a.ingests = append(a.ingests, in)
+	a.mu.Unlock()
+	a.background.Go(func() { _ = in.Run(a.run) }) // its error is that run has ended
 }
 
 // catchUp waits until the warehouse has what the journal has.
 func (a *app) catchUp(ctx context.Context) error {
-	for i, in := range a.ingests {
-		for in.Stats(ctx).Position < a.parts[i].Stats().Acked {
+	parts := a.partitions() // each is followed before it is used
+	for i, in := range a.following() {
+		for in.Stats(ctx).Position < parts[i].Stats().Acked {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
@@ -232,10 +308,7 @@ func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
 	if err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp", a.set.Hub.Listen)
-	if err != nil {
-		return fmt.Errorf("listen for the Hub: %w", err)
-	}
+	ln := a.hubLn
 	a.hubAddr = ln.Addr()
 	srv := hub.NewServer(h)
 	if secure {
@@ -254,7 +327,7 @@ func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
 func (a *app) serve(name string, srv *http.Server, ln net.Listener) {
 	a.servers = append(a.servers, srv)
 	a.background.Go(func() {
-		if err := srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			a.log.Error("server ended", "server", name, "error", err.Error())
 		}
 	})
@@ -265,12 +338,8 @@ func (a *app) startAdmin() error {
 		return nil
 	}
 	a.connectMetrics()
-	ln, err := net.Listen("tcp", a.set.Admin)
-	if err != nil {
-		return fmt.Errorf("listen for metrics and health: %w", err)
-	}
 	a.serve("admin", &http.Server{Handler: telemetry.Handler(a.metrics, a), ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}, ln)
+		ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}, a.adminLn)
 	return nil
 }
 
@@ -292,46 +361,57 @@ func (a *app) expireDaily(ctx context.Context) {
 	})
 }
 
-// SetBypass implements hub.Commands.
-func (a *app) SetBypass(_ context.Context, name string, on bool) error {
-	for _, s := range a.set.sites {
-		if s.Name == name {
-			s.Switch.SetBypass(on)
-			return nil
-		}
-	}
-	return hub.ErrNoSite
-}
-
-// restoreSwitches sets bypass switches as they were before the restart.
-func (a *app) restoreSwitches(ctx context.Context) error {
-	kept, err := a.control.Settings(ctx, hub.BypassSetting)
-	if err != nil {
-		return fmt.Errorf("restore switches: %w", err)
-	}
-	for _, s := range a.set.sites {
-		s.Switch.SetBypass(kept[hub.BypassSetting+s.Name] == "on")
-	}
-	return nil
-}
-
 // close drains and stops everything, in the order in which nothing is lost:
 // visitors first, then the judge, then the stores.
 func (a *app) close(ctx context.Context) {
+	if a.edge != nil {
+		a.edge.SetUnwell(true)
+		time.Sleep(a.set.notice) // probes see it, and visitors go elsewhere
+	}
 	ctx, cancel := context.WithTimeout(ctx, a.set.drain+15*time.Second)
 	defer cancel()
-	note := func(what string, err error) {
-		if err != nil {
-			a.log.Warn("stopping", "part", what, "error", err.Error())
-		}
+	if a.acme != nil {
+		a.acme.Close()
 	}
+	a.sockets.close() // nobody takes over: who comes now must not wait
 	if a.edge != nil {
 		drain, cancel := context.WithTimeout(ctx, a.set.drain)
-		note("edge", a.edge.Shutdown(drain))
+		a.note("edge", a.edge.Shutdown(drain))
 		cancel()
 	}
-	for _, p := range a.parts {
-		note("partition", p.Stop(ctx))
+	a.closeCommands()
+	a.closeStores(ctx)
+	for _, ln := range []net.Listener{a.visitors, a.secret, a.hubLn, a.adminLn} {
+		if ln != nil {
+			_ = ln.Close() // where no server has begun with it
+		}
+	}
+	if a.geo != nil {
+		a.note("geo", a.geo.Close())
+	}
+}
+
+func (a *app) note(what string, err error) {
+	if err != nil {
+		a.log.Warn("stopping", "part", what, "error", err.Error())
+	}
+}
+
+// closeStores stops judging, the Hub and all that writes, and gives up the data
+// folder.
+func (a *app) closeStores(ctx context.Context) {
+	var servers sync.WaitGroup
+	for _, s := range a.servers {
+		servers.Go(func() {
+			short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+			defer cancel()
+			if s.Shutdown(short) != nil {
+				a.note("server", s.Close()) // live streams last
+			}
+		})
+	}
+	for _, p := range a.partitions() {
+		a.note("partition", p.Stop(ctx))
 	}
 	follow, stopFollowing := context.WithTimeout(ctx, 5*time.Second)
 	if err := a.catchUp(follow); err != nil {
@@ -339,27 +419,31 @@ func (a *app) close(ctx context.Context) {
 	}
 	stopFollowing()
 	a.stop()
-	for _, s := range a.servers {
-		short, cancel := context.WithTimeout(ctx, 3*time.Second)
-		if err := s.Shutdown(short); err != nil {
-			note("server", s.Close())
-		}
-		cancel()
-	}
+	servers.Wait()
 	a.background.Wait()
 	if a.journal != nil {
-		note("journal", a.journal.Close())
+		a.note("journal", a.journal.Close())
 	}
 	if a.store != nil {
-		note("warehouse", a.store.Close())
+		a.note("warehouse", a.store.Close())
 	}
 	if a.control != nil {
-		note("control", a.control.Close())
-	}
-	if a.geo != nil {
-		note("geo", a.geo.Close())
+		a.note("control", a.control.Close())
 	}
 	if a.lock != nil {
 		a.lock.release()
 	}
+}
+
+// closeCommands ends the unix socket after its last answer.
+func (a *app) closeCommands() {
+	if a.commands == nil {
+		return
+	}
+	short, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if a.commands.Shutdown(short) != nil {
+		a.note("commands", a.commands.Close())
+	}
+	a.commands = nil
 }

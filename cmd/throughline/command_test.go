@@ -39,6 +39,24 @@ func TestAFaultyConfigurationSaysEverythingAtOnce(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
 	}
+	write(t, path, "sites:\n  - {name: a, hosts: [x], origin: 'http://x', addresses: ['10.0.0.1:0', 'a b', 'ok:81'], origin_host: 'http://y', health: {path: up, status: 99, interval: 1s, timeout: 2s}}\n")
+	out, _ = tool(t, "", "serve", "--config", path, "--check")
+	for _, want := range []string{"sites[0].addresses[0]:", "sites[0].addresses[1]:", "sites[0].origin_host:", "sites[0].health.path:", "sites[0].health.status:", "sites[0].health.timeout:"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+	write(t, filepath.Join(filepath.Dir(path), "big.html"), strings.Repeat("x", 257<<10))
+	write(t, path, "sites:\n  - {name: a, hosts: [x], origin: 'http://x', mode: off, maintenance: {page: page.exe, retry_after: soon}, error_pages: [{status: 200, file: a.html}, {status: 502, file: none.html}]}\n"+
+		"  - {name: b, hosts: [y], origin: 'http://x', maintenance: {}}\nerror_pages: [{status: 503, file: big.html}]\nhealth: {path: health, hosts: ['*'], from: [nowhere], notice: soon}\nlinger: long\n")
+	out, _ = tool(t, "", "serve", "--config", path, "--check")
+	for _, want := range []string{`sites[0].mode: "off" is no mode`, `sites[0].maintenance.page: "`, "has no extension", "sites[0].maintenance.retry_after:",
+		"sites[0].error_pages[0].status: 200 is no status", "sites[0].error_pages[1].file: can't be read", "sites[1].maintenance: says nothing",
+		"error_pages[0].file: ", "of at most 256 KiB", `health.path: "health" is no path`, `health.hosts[0]: "*" is no host`, "health.from[0]:", "health.notice:", "linger:"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
 	write(t, path, "sites: []\nlisen: :80\nhub: {port: 1}\n")
 	if out, _ := tool(t, "", "serve", "--config", path, "--check"); !strings.Contains(out, ":2:1: lisen:") || !strings.Contains(out, "hub.port") {
 		t.Errorf("unknown fields: %s", out)
@@ -57,7 +75,7 @@ func TestScriptsCanTryADraft(t *testing.T) {
 
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	for _, args := range [][]string{{}, {"serve"}, {"demo"}, {"policy"}, {"policy", "check"}, {"policy", "test"}, {"policy", "schema"}, {"user"},
-		{"user", "add"}, {"user", "passwd"}, {"user", "list"}, {"token"}, {"token", "create"}, {"init"}, {"backup"}, {"restore"}, {"version"}} {
+		{"user", "add"}, {"user", "passwd"}, {"user", "list"}, {"token"}, {"token", "create"}, {"init"}, {"site"}, {"site", "check"}, {"backup"}, {"restore"}, {"version"}} {
 		out := mustTool(t, "", append(args, "--help")...)
 		if !strings.Contains(out, "Examples:") {
 			t.Errorf("%v --help has no example", args)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/throughline/throughline/internal/edge"
 	"github.com/throughline/throughline/internal/site"
 )
 
@@ -31,13 +32,10 @@ type Config struct {
 	Retention      string        `yaml:"retention"`
 	Log            LogConfig     `yaml:"log"`
 	Drain          string        `yaml:"drain"`
-}
-
-// TLSConfig adds a TLS listener.
-type TLSConfig struct {
-	Listen string `yaml:"listen"`
-	Cert   string `yaml:"cert"`
-	Key    string `yaml:"key"`
+	Linger         string        `yaml:"linger"`
+	ErrorPages     []PageConfig  `yaml:"error_pages"`
+	Health         *HealthConfig `yaml:"health"`
+	ManagedDomain  string        `yaml:"managed_domain"`
 }
 
 // HubConfig is where the Hub listens and what it calls itself.
@@ -67,7 +65,15 @@ type settings struct {
 	trusted   []netip.Prefix
 	retention time.Duration
 	drain     time.Duration
-	journal   struct {
+	linger    time.Duration
+	notice    time.Duration
+	health    edge.Health
+	pages     site.Pages
+	file      string                   // "": there is none
+	again     func() (settings, error) // reads the same anew; nil: there is nothing to read
+	// certificates is what tls and the sites say of them.
+	certificates certificates
+	journal      struct {
 		maxBytes   int64
 		sync       time.Duration
 		syncAlways bool
@@ -87,6 +93,7 @@ func defaultConfig() Config {
 		Retention: "90d",
 		Log:       LogConfig{Level: "info"},
 		Drain:     "20s",
+		Linger:    "1h",
 	}
 }
 
@@ -111,13 +118,22 @@ func loadConfig(path string) (Config, []fault) {
 			*p = relativeTo(base, *p)
 		}
 		for _, st := range c.Sites {
+			if st.Maintenance != nil {
+				st.Maintenance.Page = relativeTo(base, st.Maintenance.Page)
+			}
+			for i := range st.ErrorPages {
+				st.ErrorPages[i].File = relativeTo(base, st.ErrorPages[i].File)
+			}
 			if st.OriginTLS != nil {
-				st.OriginTLS.CA = relativeTo(base, st.OriginTLS.CA)
+				for _, p := range []*string{&st.OriginTLS.CA, &st.OriginTLS.Cert, &st.OriginTLS.Key} {
+					*p = relativeTo(base, *p)
+				}
 			}
 		}
-		if c.TLS != nil {
-			c.TLS.Cert, c.TLS.Key = relativeTo(base, c.TLS.Cert), relativeTo(base, c.TLS.Key)
+		for i := range c.ErrorPages {
+			c.ErrorPages[i].File = relativeTo(base, c.ErrorPages[i].File)
 		}
+		c.resolveCertificates(base)
 		_, faults = c.check(doc.fault)
 	}
 	return c, faults
@@ -148,9 +164,10 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 	}
 	if c.TLS != nil {
 		address("tls.listen", c.TLS.Listen)
-		if c.TLS.Cert == "" || c.TLS.Key == "" {
-			bad("tls", "a certificate or key is missing", "cert and key: PEM files")
-		}
+	}
+	s.certificates = c.checkCertificates(bad)
+	if d := c.ManagedDomain; d != "" && !hostName(d) {
+		bad("managed_domain", fmt.Sprintf("%q is no domain", d), "the domain whose names lead to Throughline, e.g. edge.example.net")
 	}
 	if (c.Hub.Cert == "") != (c.Hub.Key == "") {
 		bad("hub", "only one of cert and key is set", "both, or neither when a proxy in front ends TLS")
@@ -170,6 +187,9 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 	s.limits = c.Limits.check(bad)
 	s.retention = checkDuration("retention", c.Retention, 24*time.Hour, bad)
 	s.drain = checkDuration("drain", c.Drain, 0, bad)
+	s.linger = checkDuration("linger", c.Linger, 0, bad)
+	s.pages = checkPages("error_pages", c.ErrorPages, bad)
+	s.health, s.notice = c.Health.check(bad)
 	if n, err := parseBytes(c.Journal.MaxBytes); err != nil || n < 16<<20 {
 		bad("journal.max_bytes", fmt.Sprintf("%q is no size of at least 16MiB", c.Journal.MaxBytes), "e.g. 8GiB")
 	} else {

@@ -78,8 +78,22 @@ listen: ":8080"            # visitors arrive here (plain HTTP)
 
 # tls:                     # and here, when TLS ends at Throughline
 #   listen: ":8443"
-#   cert: cert.pem         # both are read again when they change
+#   cert: cert.pem         # for names that have no other; both are read again when they change
 #   key: key.pem
+#   acme:                  # obtain certificates for the hosts of sites without cert and key;
+#     email: ops@example.com            # to set it up is to agree to the authority's terms
+#     directory: https://acme-v02.api.letsencrypt.org/directory
+#     # ca: authority-ca.pem            # roots of a private authority's own server
+#     # challenge: http-01              # or tls-alpn-01; without it the first that works
+#     # dns:                            # dns-01: before cut-over, and for "*.example.com"
+#     #   zone: acme.example.net        # hosts delegate _acme-challenge into it by CNAME
+#     #   server: 192.0.2.53:53         # its primary, which takes updates (RFC 2136)
+#     #   key_name: throughline         # TSIG key
+#     #   secret_file: tsig.secret      # base64
+#     #   algorithm: hmac-sha256
+#     #   wait: 10s                     # until secondaries have followed
+
+# managed_domain: edge.example.net      # its names lead here; hosts get a CNAME to host.edge.example.net
 
 sites:
   - name: site
@@ -88,9 +102,30 @@ sites:
     # origin_tls:          # for an https origin; it is always verified
     #   ca: origin-ca.pem  # roots in place of the system's
     #   server_name: origin.example.com   # asked for and verified, where it is not the name above
-    mode: pass-through     # pass-through: see and rate; active: also act; bypass: only relay
+    #   cert: client.pem   # shown to an origin that asks
+    #   key: client-key.pem
+    # addresses: ["10.0.0.1", "10.0.0.2:8443"]  # hosts of the origin; requests are spread over them
+    # health: {path: /healthz, interval: 10s, timeout: 2s, status: 200}
+    # origin_host: www.example.com   # the Host that the origin gets, in place of the visitor's
+    mode: pass-through     # pass-through: see and rate; active: also act; bypass: only relay;
+                           # maintenance: a page; mirror: end copies of requests here
     failure: open          # a sync route without a verdict: open relays, closed answers 503
     deadline: 15ms         # how long a sync verdict may take
+    # cert: site.pem       # a certificate of the site's own
+    # key: site-key.pem
+    # maintenance:         # what mode maintenance shows; plain text without
+    #   page: maintenance.html
+    #   retry_after: 10m
+    # error_pages:         # in place of our own plain answers
+    #   - {status: 502, file: 502.html}
+
+# error_pages: []          # the same for all sites and for unknown hosts
+
+# health:                  # for the probes of a DNS service or a CDN
+#   path: /.well-known/health
+#   hosts: [203.0.113.7, "*.managed.example"]   # answered here only,
+#   from: [198.51.100.0/24]                     # or to these only
+#   notice: 10s            # says 503 for so long before a stop
 
 # Load balancers and CDNs in front of Throughline. Only their X-Forwarded-For and
 # Forwarded headers are believed.
@@ -125,6 +160,7 @@ journal:
 
 retention: 90d             # events older than this are deleted
 drain: 20s                 # how long running requests may take to finish on stop
+linger: 1h                 # how long what lasts stays with the old process after a restart
 log:
   level: info              # debug, info, warn, error
 `

@@ -9,11 +9,33 @@ import (
 // connectMetrics hands everybody's counters to Prometheus.
 func (a *app) connectMetrics() {
 	m := a.metrics
+	a.certificateMetrics()
 	m.Counter("throughline_requests_total", "Requests relayed or answered.", func() int64 { return a.edge.Counters().Requests })
 	m.Counter("throughline_requests_answered_total", "Requests the engine answered instead of the origin.", func() int64 { return a.edge.Counters().Answered })
 	m.Counter("throughline_requests_bypassed_total", "Requests relayed under a bypass.", func() int64 { return a.edge.Counters().Bypassed })
 	m.CounterVec("throughline_origin_errors_total", "Failed requests to an origin.", "kind", func() map[string]int64 { return a.edge.Counters().OriginErrors })
+	m.CounterVec("throughline_origin_address_failures_total", "Failures of each address of an origin.", "address", func() map[string]int64 {
+		out := map[string]int64{}
+		for _, st := range a.set.sites {
+			for _, e := range a.edge.Endpoints(st.Name) {
+				out[e.Addr] += e.Failures
+			}
+		}
+		return out
+	})
+	m.Gauge("throughline_origin_addresses_down", "Addresses of origins that are left out now.", func() float64 {
+		n := 0
+		for _, st := range a.set.sites {
+			for _, e := range a.edge.Endpoints(st.Name) {
+				if !e.Up {
+					n++
+				}
+			}
+		}
+		return float64(n)
+	})
 	m.Gauge("throughline_requests_active", "Exchanges in flight.", func() float64 { return float64(a.edge.Counters().Active) })
+	m.Counter("throughline_probes_total", "Probes of the health target.", func() int64 { return a.edge.Counters().Probes })
 	m.Gauge("throughline_connections", "Visitors' connections open now.", func() float64 { return float64(a.edge.Counters().Connections) })
 	m.CounterVec("throughline_refused_total", "Connections and requests that were not relayed.", "reason", func() map[string]int64 {
 		c := a.edge.Counters()
@@ -36,14 +58,14 @@ func (a *app) connectMetrics() {
 	m.Gauge("throughline_journal_bytes", "Size of the journal.", func() float64 { return float64(a.journal.Stats().Bytes) })
 	m.Gauge("throughline_live_sessions", "Sessions the judge holds.", func() float64 {
 		n := int64(0)
-		for _, p := range a.parts {
+		for _, p := range a.partitions() {
 			n += p.Stats().Judge.Sessions
 		}
 		return float64(n)
 	})
 	m.Gauge("throughline_queue_length", "Observations waiting for the judge.", func() float64 {
 		n := 0
-		for _, p := range a.parts {
+		for _, p := range a.partitions() {
 			s := p.Stats()
 			n += s.SyncQueue + s.AsyncQueue
 		}
@@ -51,7 +73,7 @@ func (a *app) connectMetrics() {
 	})
 	m.Counter("throughline_events_total", "Events searchable since the start.", func() int64 {
 		var n int64
-		for _, in := range a.ingests {
+		for _, in := range a.following() {
 			n += in.Stats(context.Background()).Events
 		}
 		return n

@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -61,6 +65,10 @@ func resolve(config, origin, data string, dataGiven bool) (settings, error) {
 	if err := faultsError(faults); err != nil {
 		return set, err
 	}
+	if config != "" {
+		set.file = config
+		set.again = func() (settings, error) { return resolve(config, origin, data, dataGiven) }
+	}
 	if c.Policy != "" {
 		return set, checkPolicy(c.Policy)
 	}
@@ -75,26 +83,89 @@ func logger(w io.Writer, level string) (*slog.Logger, error) {
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})), nil
 }
 
-// run serves until ctx ends, then drains.
+// run serves until ctx ends, then drains; or until a successor serves, then
+// stays for what lasts.
 func run(ctx context.Context, set settings, log *slog.Logger) error {
-	a, err := start(ctx, set, log)
+	hup, usr2 := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	signal.Notify(usr2, syscall.SIGUSR2)
+	defer signal.Stop(hup)
+	defer signal.Stop(usr2)
+	socks, err := inheritSockets()
 	if err != nil {
 		return err
 	}
+	for {
+		a, err := start(ctx, set, log, socks)
+		if err != nil {
+			return err
+		}
+		a.announce(ctx)
+		a.reloadOn(a.run, hup)
+		over, err := a.serveUntil(ctx, usr2)
+		if over || err == nil {
+			return nil
+		}
+		log.Error("the successor did not come up; this process takes its place again", "error", err.Error())
+		go a.lingers(ctx)
+		a.closeCommands()
+		if set.again != nil {
+			if s, err := set.again(); err == nil {
+				set = s
+			}
+		}
+		if socks, err = socks.again(); err != nil {
+			return err
+		}
+	}
+}
+
+// announce says that visitors are served, to whom it concerns.
+func (a *app) announce(ctx context.Context) {
 	for _, addr := range a.edge.Addrs() {
-		log.Info("visitors", "listen", addr.String())
+		a.log.Info("visitors", "listen", addr.String())
 	}
-	log.Info("hub", "url", a.hubURL())
+	a.log.Info("hub", "url", a.hubURL())
 	if link, err := a.setupLink(ctx); err != nil {
-		log.Warn("set-up link", "error", err.Error())
+		a.log.Warn("set-up link", "error", err.Error())
 	} else if link != "" {
-		log.Info("no user yet: open this link once, within an hour, to create the first", "link", link)
+		a.log.Info("no user yet: open this link once, within an hour, to create the first", "link", link)
 	}
-	<-ctx.Done()
-	log.Info("stopping: running requests may finish", "drain", set.drain.String())
-	a.close(context.WithoutCancel(ctx))
-	log.Info("stopped")
-	return nil
+	a.sockets.heir.say("serving")
+	a.sockets.heir.close()
+	tellManager(a.log, fmt.Sprintf("READY=1\nMAINPID=%d", os.Getpid()))
+}
+
+// serveUntil waits for the end: over says that this process's part is done, the
+// error why a successor failed when it had given up the stores.
+func (a *app) serveUntil(ctx context.Context, usr2 <-chan os.Signal) (over bool, err error) {
+	for {
+		var answer chan error
+		select {
+		case <-ctx.Done():
+			a.log.Info("stopping: running requests may finish", "drain", a.set.drain.String())
+			tellManager(a.log, "STOPPING=1")
+			a.close(context.WithoutCancel(ctx))
+			a.log.Info("stopped")
+			return true, nil
+		case <-usr2:
+			answer = make(chan error, 1)
+		case answer = <-a.restarts:
+		}
+		err := a.handOver(ctx)
+		answer <- err
+		switch {
+		case err == nil:
+			a.closeCommands()
+			a.sockets.close()
+			a.lingers(ctx)
+			a.log.Info("stopped")
+			return true, nil
+		case errors.Is(err, errNotTaken):
+			return false, err
+		}
+		a.log.Error("restart failed, this process goes on", "error", err.Error())
+	}
 }
 
 // hubURL is the Hub's address as a browser on this machine reaches it.

@@ -19,6 +19,49 @@ type SiteConfig struct {
 	Mode      string           `yaml:"mode"`
 	Failure   string           `yaml:"failure"`
 	Deadline  string           `yaml:"deadline"`
+	// Addresses, Health and OriginHost say where and how the origin is reached.
+	Addresses  []string            `yaml:"addresses"`
+	Health     *OriginHealthConfig `yaml:"health"`
+	OriginHost string              `yaml:"origin_host"`
+
+	Maintenance *MaintenanceConfig `yaml:"maintenance"`
+	ErrorPages  []PageConfig       `yaml:"error_pages"`
+
+	// Cert and Key are a certificate of the site's own.
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// OriginHealthConfig is how a host of the origin is asked for its health.
+type OriginHealthConfig struct {
+	Path     string `yaml:"path"`
+	Host     string `yaml:"host"`
+	Status   int    `yaml:"status"`
+	Interval string `yaml:"interval"`
+	Timeout  string `yaml:"timeout"`
+}
+
+// check converts it; what is left out takes a default.
+func (h *OriginHealthConfig) check(field string, bad func(field, wrong, right string)) *site.Health {
+	out := &site.Health{Path: h.Path, Host: h.Host, Status: h.Status, Interval: 10 * time.Second, Timeout: 2 * time.Second}
+	if !strings.HasPrefix(h.Path, "/") || strings.ContainsAny(h.Path, " \r\n\t#") {
+		bad(field+".path", fmt.Sprintf("%q is no path", h.Path), "e.g. /healthz")
+	}
+	if out.Status == 0 {
+		out.Status = 200
+	} else if h.Status < 200 || h.Status > 599 {
+		bad(field+".status", fmt.Sprintf("%d is no status of an answer", h.Status), "200 to 599")
+	}
+	if h.Interval != "" {
+		out.Interval = checkDuration(field+".interval", h.Interval, 100*time.Millisecond, bad)
+	}
+	if h.Timeout != "" {
+		out.Timeout = checkDuration(field+".timeout", h.Timeout, 10*time.Millisecond, bad)
+	}
+	if out.Timeout > out.Interval {
+		bad(field+".timeout", fmt.Sprintf("%v is longer than the interval of %v", out.Timeout, out.Interval), "a shorter one")
+	}
+	return out
 }
 
 // OriginTLSConfig says how an https origin is verified where the system's roots
@@ -26,6 +69,8 @@ type SiteConfig struct {
 type OriginTLSConfig struct {
 	CA         string `yaml:"ca"`
 	ServerName string `yaml:"server_name"`
+	Cert       string `yaml:"cert"`
+	Key        string `yaml:"key"`
 }
 
 func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site.Site {
@@ -57,7 +102,18 @@ func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site
 			bad(field("origin"), fmt.Sprintf("%q is no origin", sc.Origin), "http://host:port or https://host, without a path")
 		}
 		if t := sc.OriginTLS; t != nil {
-			st.TLS = &site.OriginTLS{CAFile: t.CA, ServerName: t.ServerName}
+			st.TLS = &site.OriginTLS{CAFile: t.CA, ServerName: t.ServerName, CertFile: t.Cert, KeyFile: t.Key}
+			if (t.Cert == "") != (t.Key == "") {
+				bad(field("origin_tls"), "only one of cert and key is set", "both: PEM files to show an origin that asks")
+			}
+			for name, file := range map[string]string{"cert": t.Cert, "key": t.Key} {
+				if file == "" {
+					continue
+				}
+				if _, err := os.Stat(file); err != nil {
+					bad(field("origin_tls."+name), "can't be read: "+err.Error(), "a PEM file")
+				}
+			}
 			if !strings.HasPrefix(sc.Origin, "https:") {
 				bad(field("origin_tls"), "does nothing for an origin without TLS", "an https origin, or leave it out")
 			}
@@ -66,19 +122,31 @@ func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site
 					bad(field("origin_tls.ca"), "can't be read: "+err.Error(), "a file of PEM certificates")
 				}
 			}
-			if t.CA == "" && t.ServerName == "" {
-				bad(field("origin_tls"), "says nothing", "ca, server_name or both")
+			if *t == (OriginTLSConfig{}) {
+				bad(field("origin_tls"), "says nothing", "ca, server_name, or cert and key")
 			}
 			if strings.ContainsAny(t.ServerName, ":/ *") {
 				bad(field("origin_tls.server_name"), fmt.Sprintf("%q is no host name", t.ServerName), "the name in the origin's certificate, e.g. origin.example.com")
 			}
 		}
+		st.Addresses, st.OriginHost = sc.Addresses, sc.OriginHost
+		for j, a := range sc.Addresses {
+			if why := site.BadAddress(a); why != "" {
+				bad(fmt.Sprintf("sites[%d].addresses[%d]", i, j), fmt.Sprintf("%q is no address", a), strings.TrimPrefix(why, "want "))
+			}
+		}
+		if sc.OriginHost != "" && site.BadAddress(sc.OriginHost) != "" {
+			bad(field("origin_host"), fmt.Sprintf("%q is no host", sc.OriginHost), "the Host that the origin is to get, e.g. www.example.com")
+		}
+		if sc.Health != nil {
+			st.Health = sc.Health.check(field("health"), bad)
+		}
 		switch m := site.Mode(sc.Mode); m {
 		case "":
-		case site.PassThrough, site.Active, site.Bypass:
+		case site.PassThrough, site.Active, site.Mirror, site.Bypass, site.Maintenance:
 			st.Mode = m
 		default:
-			bad(field("mode"), fmt.Sprintf("%q is no mode", sc.Mode), "pass-through, active or bypass")
+			bad(field("mode"), fmt.Sprintf("%q is no mode", sc.Mode), "pass-through, active, mirror, bypass or maintenance")
 		}
 		switch f := site.Failure(sc.Failure); f {
 		case "":
@@ -90,6 +158,8 @@ func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site
 		if sc.Deadline != "" {
 			st.Deadline = checkDuration(field("deadline"), sc.Deadline, time.Millisecond, bad)
 		}
+		checkMaintenance(field("maintenance"), sc.Maintenance, st, bad)
+		st.Pages = checkPages(field("error_pages"), sc.ErrorPages, bad)
 		out = append(out, st)
 	}
 	return out

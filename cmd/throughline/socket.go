@@ -43,7 +43,30 @@ func (a *app) startSocket() error {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
-	a.serve("commands", &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, ln)
+	mux.HandleFunc("POST /restart", func(w http.ResponseWriter, r *http.Request) {
+		done := make(chan error, 1)
+		select {
+		case a.restarts <- done:
+		case <-r.Context().Done():
+			return
+		case <-time.After(5 * time.Second):
+			http.Error(w, "another restart is under way, or the process is stopping", http.StatusConflict)
+			return
+		}
+		if err := <-done; err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	// The file is the successor's once it has the folder.
+	ln.(*net.UnixListener).SetUnlinkOnClose(false)
+	a.commands = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		if err := a.commands.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			a.log.Error("server ended", "server", "commands", "error", err.Error())
+		}
+	}()
 	return nil
 }
 

@@ -18,15 +18,15 @@ func (a *app) status(ctx context.Context) hub.Status {
 		Sites: []hub.SiteStatus{}, Data: []hub.DataStatus{},
 	}
 	c := a.edge.Counters()
-	for _, st := range a.set.sites {
+	for _, st := range a.sites() {
 		per := c.PerSite[st.Name]
-		s.Sites = append(s.Sites, hub.SiteStatus{Name: st.Name, Hosts: st.Hosts, Origin: st.Origin, Mode: string(st.Mode),
-			Bypass: st.Switch.Bypassed(), Failure: string(st.Failure), Requests: per.Requests, Errors: per.OriginErrors})
+		s.Sites = append(s.Sites, hub.SiteStatus{Name: st.Name, Hosts: st.Hosts, Origin: st.Origin, Mode: string(st.InForce()),
+			Set: string(st.Mode), Failure: string(st.Failure), Requests: per.Requests, Errors: per.OriginErrors})
 	}
 	e := a.engine.Stats()
 	s.Engine = hub.EngineStatus{Requests: c.Requests, Matched: e.Matched, Panics: e.Panics + c.DeciderPanics,
 		Actions: e.Enforced, Missed: e.Missed}
-	for _, p := range a.parts {
+	for _, p := range a.partitions() {
 		ps := p.Stats()
 		s.Engine.Sessions += ps.Judge.Sessions
 		s.Engine.Queue += int64(ps.SyncQueue + ps.AsyncQueue)
@@ -34,7 +34,7 @@ func (a *app) status(ctx context.Context) hub.Status {
 		s.Engine.RuleFault += ps.Judge.RuleErrors
 		s.Engine.Panics += ps.Panics
 	}
-	for _, in := range a.ingests {
+	for _, in := range a.following() {
 		s.Engine.Events += in.Stats(ctx).Events
 	}
 	for _, d := range a.geo.Status() {
@@ -50,7 +50,7 @@ func (a *app) status(ctx context.Context) hub.Status {
 // Ready implements telemetry.Health: what stands in the way, worst first.
 func (a *app) Ready() []string {
 	problems := []string{}
-	for _, p := range a.parts {
+	for _, p := range a.partitions() {
 		if s := p.Stats(); !s.Up {
 			problems = append(problems, fmt.Sprintf("partition %d records nothing; traffic flows by the failure policy: %s", s.Number, s.Error))
 		}
@@ -58,7 +58,7 @@ func (a *app) Ready() []string {
 	if j := a.journal.Stats(); j.State != "ok" {
 		problems = append(problems, "journal "+j.State+": "+j.Error)
 	}
-	for _, in := range a.ingests {
+	for _, in := range a.following() {
 		if s := in.Stats(context.Background()); s.LastError != "" {
 			problems = append(problems, "warehouse does not take events (the journal keeps them): "+s.LastError)
 		}
@@ -83,7 +83,7 @@ func (a *app) journalStatus() hub.JournalStatus {
 
 func (a *app) warehouseStatus(ctx context.Context) hub.WarehouseStatus {
 	out := hub.WarehouseStatus{State: "ok", Backend: "DuckDB"}
-	for _, in := range a.ingests {
+	for _, in := range a.following() {
 		s := in.Stats(ctx)
 		if s.LastError != "" {
 			out.State, out.Error = "degraded", s.LastError

@@ -108,7 +108,7 @@ func (d document) walk(n ast.Node, t reflect.Type, path string) []fault {
 		return faults
 	default:
 		if _, ok := n.(ast.ScalarNode); !ok {
-			return []fault{d.fault(path, "is not a single value", "one text or number")}
+			return []fault{d.fault(path, "is not a single value", "one text or number; quotes around a text that holds a colon")}
 		}
 		return nil
 	}

@@ -39,9 +39,9 @@ var routes = map[string]Permission{
 	"GET /api/v1/elements":             ReadJourneys,
 	"GET /api/v1/live":                 ReadJourneys,
 
-	"GET /api/v1/status":               ReadStatus,
-	"GET /api/v1/policy":               ReadPolicy,
-	"POST /api/v1/sites/{name}/bypass": SwitchTraffic,
+	"GET /api/v1/status":             ReadStatus,
+	"GET /api/v1/policy":             ReadPolicy,
+	"POST /api/v1/sites/{name}/mode": SwitchTraffic,
 
 	"GET /api/v1/users":            ManageAccess,
 	"POST /api/v1/users":           ManageAccess,

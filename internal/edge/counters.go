@@ -3,8 +3,6 @@ package edge
 import (
 	"sync"
 	"sync/atomic"
-
-	"github.com/throughline/throughline/internal/site"
 )
 
 // SiteCounters counts one site.
@@ -29,6 +27,7 @@ type Counters struct {
 	Oversize      int64 // held bodies over their bound
 	Slow          int64 // held bodies that did not come in time
 	BadReroutes   int64 // to an origin that the site does not have
+	Probes        int64 // of the health target
 	OriginErrors  map[string]int64
 	PerSite       map[string]SiteCounters
 	Workers       WorkerCounters
@@ -39,25 +38,33 @@ type counters struct {
 	requests, active, connections, overLimit, answered, bypassed, clientGone                             atomic.Int64
 	panics, faults, refused, oversize, slow, badReroutes, malformed, slowHeads, handshakes, acceptErrors atomic.Int64
 
+	probes atomic.Int64
+
 	workerAccepted, workerMissing, workerWrong, workerRefused, workerForeign atomic.Int64
 	sideSigned, sideLoops, sideForeign                                       atomic.Int64
 
 	mu     sync.Mutex
 	errors map[string]int64
-	per    map[string]*siteCount // fixed once made
+	per    map[string]*siteCount // one for each site there has been
 }
 
 type siteCount struct{ requests, errors atomic.Int64 }
 
-func (c *counters) sites(list []*site.Site) {
-	c.errors, c.per = map[string]int64{}, map[string]*siteCount{}
-	for _, s := range list {
-		c.per[s.Name] = &siteCount{}
+// site is the count of a site, which goes on when the site changes.
+func (c *counters) site(name string) *siteCount {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.per == nil {
+		c.errors, c.per = map[string]int64{}, map[string]*siteCount{}
 	}
+	if c.per[name] == nil {
+		c.per[name] = &siteCount{}
+	}
+	return c.per[name]
 }
 
-func (c *counters) originError(site, kind string) {
-	c.per[site].errors.Add(1)
+func (c *counters) originError(of *siteCount, kind string) {
+	of.errors.Add(1)
 	c.mu.Lock()
 	c.errors[kind]++
 	c.mu.Unlock()
@@ -74,11 +81,12 @@ func (s *Server) Counters() Counters {
 		Workers: WorkerCounters{Accepted: c.workerAccepted.Load(), Missing: c.workerMissing.Load(), Wrong: c.workerWrong.Load(),
 			Refused: c.workerRefused.Load(), ForeignOrigin: c.workerForeign.Load()},
 		Sidechain: SidechainCounters{Signed: c.sideSigned.Load(), Loops: c.sideLoops.Load(), Foreign: c.sideForeign.Load()}}
+	out.Probes = c.probes.Load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for name, p := range c.per {
 		out.PerSite[name] = SiteCounters{p.requests.Load(), p.errors.Load()}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	for k, n := range c.errors {
 		out.OriginErrors[k] = n
 	}

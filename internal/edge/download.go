@@ -138,12 +138,17 @@ func (e *exchange) pour(first []byte) error {
 	}
 	b := buffers.Get().(*[]byte)
 	defer buffers.Put(b)
+	// Of a body whose end is unknown, an event stream for instance, the next piece
+	// may be long in coming: it is the visitor's leaving that is looked out for.
+	e.conn.DueRead(0)
+	e.f.watch()
+	defer e.f.unwatch()
 	for !d.ended && d.broken == nil {
 		p := *b
-		if d.framing == byLength && d.left < int64(len(p)) {
-			p = p[:d.left] // what follows is not read: it stays behind to be noticed
+		if d.framing == byLength {
+			e.conn.DueRead(e.s.cfg.StallTimeout)
+			p = p[:min(d.left, int64(len(p)))] // what follows is not read: it stays behind to be noticed
 		}
-		e.conn.DueRead(e.s.cfg.StallTimeout)
 		n, err := e.conn.Read(p)
 		if n > 0 {
 			if err := e.pass(p[:n]); err != nil {
@@ -200,7 +205,7 @@ func (e *exchange) finish(failed error) {
 		e.x.Err = "cut off by us"
 		e.cut()
 	case failed != nil:
-		e.s.counters.originError(e.site.Name, "cut off")
+		e.s.counters.originError(e.count, "cut off")
 		e.x.Err = "origin cut off"
 		e.cut()
 	default:

@@ -21,11 +21,15 @@ type exchange struct {
 	s *Server
 	f front
 	// req is the request's head; ahead what has come of its body with it.
-	req   *wire.Message
-	ahead []byte
+	req    *wire.Message
+	asking wire.Message // what req points at
+	ahead  []byte
 
 	site     *site.Site
+	mode     site.Mode // in force when it began
+	way      *route
 	pools    *origin.Set
+	count    *siteCount
 	pool     *origin.Pool
 	target   string // in origin form
 	believed bool   // the peer is a trusted proxy
@@ -45,9 +49,13 @@ type exchange struct {
 
 	reusable bool // the origin's connection is used again
 
-	out []byte       // the request as it leaves
-	add []byte       // the lines we add to a head
-	rw  wire.Rewrite // of the response's head
+	out []byte // the request as it leaves
+	// Of an HTTP/1.1 front: what is gathered to leave in one write, a head that
+	// leaves as it came with the body behind it, and what came behind a body that
+	// the pump read.
+	reply, raw, later []byte
+	add               []byte       // the lines we add to a head
+	rw                wire.Rewrite // of the response's head
 
 	errand  errand
 	cleaned *cleaned // nil until a worker sent something
@@ -55,6 +63,7 @@ type exchange struct {
 	aborted atomic.Int32 // why it is called off; 0: it is not
 	mu      sync.Mutex
 	conn    *origin.Conn // in use, under mu for abort's sake
+	turn    uint64       // grows with each use of the exchange; changed under mu
 }
 
 // Why an exchange is called off.
@@ -78,9 +87,13 @@ func (e *exchange) serve(v *visitor) {
 	defer e.s.counters.active.Add(-1)
 	e.reset()
 	e.s.counters.requests.Add(1)
-	st, name := e.s.find(e.req.Host)
+	t := e.s.table.Load()
+	st, name := t.find(e.req.Host)
 	e.up.begin(e.req, e.ahead)
 	defer e.leave()
+	if e.probed(t, v) || !v.tls && e.challenged() {
+		return
+	}
 	if st == nil || e.req.Method == http.MethodConnect {
 		e.s.counters.refused.Add(1)
 		status := http.StatusMisdirectedRequest
@@ -91,47 +104,79 @@ func (e *exchange) serve(v *visitor) {
 		return
 	}
 	if st.Worker != nil || st.Sidechain != nil {
-		if status := e.meet(st, name); status != 0 {
+		if status := e.meet(t, st, name); status != 0 {
 			e.plain(status)
 			return
 		}
 	}
-	e.route(st, v)
+	e.route(t, st, v)
 	defer e.end()
 	if d := e.s.cfg.RequestTimeout; d > 0 {
-		defer time.AfterFunc(d, func() { e.abort(timeIsUp) }).Stop()
+		turn := e.turn
+		defer time.AfterFunc(d, func() { e.abortTurn(turn, timeIsUp) }).Stop()
 	}
-	if e.request() {
+	switch {
+	case e.mode == site.Maintenance:
+		e.closed()
+	case e.mode == site.Mirror, e.mode == site.Bypass && st.Mode == site.Mirror:
+		e.mirrored()
+	case e.request():
 		e.relay(v)
 	}
 }
 
 func (e *exchange) reset() {
-	e.site, e.pools, e.pool = nil, nil, nil
+	e.site, e.way, e.pools, e.pool, e.count = nil, nil, nil, nil, nil
 	e.ask, e.believed, e.begun, e.atEnd, e.reusable, e.asked, e.used = false, false, false, false, false, 0, 0
-	e.want, e.edits = wire.Decision{}, e.edits[:0]
+	e.mode, e.want, e.edits = "", wire.Decision{}, e.edits[:0]
 	e.x = wire.Exchange{}
 	e.errand = errand{}
+	e.mu.Lock()
+	e.turn++
 	e.aborted.Store(0)
+	e.mu.Unlock()
+}
+
+// maxKept is the largest buffer that is kept for the next exchange.
+const maxKept = 32 << 10
+
+// forget drops everything of the exchange but buffers of a common size.
+func (e *exchange) forget() {
+	e.reset()
+	e.asking.Forget()
+	e.resp.Forget()
+	e.s, e.f, e.req, e.ahead, e.target, e.down, e.rw = nil, nil, nil, nil, "", download{}, wire.Rewrite{}
+	e.raw = nil
+	e.cleaned.forget()
+	for _, b := range []*[]byte{&e.out, &e.add, &e.reply, &e.later} {
+		if *b = (*b)[:0]; cap(*b) > maxKept {
+			*b = nil
+		}
+	}
 }
 
 // route fills in what is known at the head.
-func (e *exchange) route(st *site.Site, v *visitor) {
+func (e *exchange) route(t *table, st *site.Site, v *visitor) {
 	s := e.s
 	e.site = st
-	s.counters.per[st.Name].requests.Add(1)
-	e.pools = s.pools[st]
+	r := t.routes[st]
+	e.way, e.count, e.pools = r, r.count, r.pools
+	e.count.requests.Add(1)
 	e.pool = e.pools.Pool(e.errand.to)
 	e.target = e.req.OriginForm()
 	peer := v.peer.Addr()
 	var client netip.Addr
-	client, e.believed = clientOf(peer, e.req, s.cfg.TrustedProxies)
-	e.ask = st.Mode != site.Bypass && !st.Switch.Bypassed() && !s.bypass.Load()
-	if !e.ask {
+	client, e.believed = clientOf(peer, e.req, t.trusted)
+	e.mode = st.InForce()
+	switch {
+	case e.mode == site.Maintenance:
+		return
+	case e.mode == site.Bypass, s.bypass.Load():
 		s.counters.bypassed.Add(1)
 		return
 	}
-	e.x.ID, e.x.Site, e.x.Mode, e.x.Start = s.nextID.Add(1), st.Name, string(st.Mode), s.cfg.Clock()
+	e.ask = true
+	e.x.ID, e.x.Site, e.x.Mode, e.x.Start = s.nextID.Add(1), st.Name, string(e.mode), s.cfg.Clock()
 	e.x.Conn = wire.Conn{Peer: v.peer, Client: client, TLS: v.tls, SNI: v.sni, ALPN: v.alpn, Worker: e.errand.far}
 	e.x.SpecID = e.errand.id
 	e.x.Request = e.req.Head
@@ -154,11 +199,14 @@ func (e *exchange) decide(p wire.Phase) (d wire.Decision) {
 			e.s.cfg.Logger.Error("decider panicked", "phase", int(p), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			d = wire.Decision{}
 			if e.site.Failure == site.FailClosed && p <= wire.PhaseRequestBody && e.x.RespTime == 0 {
-				d.Answer = unavailable()
+				d.Answer = e.unavailable()
 			}
 		}
 	}()
 	d = e.s.decider.Decide(&e.x, p)
+	if d.Answer != nil && (d.Answer.Status < 200 || d.Answer.Status > 999) {
+		panic(fmt.Sprintf("answered with status %d", d.Answer.Status)) // no answer at all
+	}
 	// What one phase wants, a later one can widen but not take back.
 	e.want.Request = max(e.want.Request, d.Request)
 	e.want.Response = max(e.want.Response, d.Response)
@@ -169,10 +217,11 @@ func (e *exchange) decide(p wire.Phase) (d wire.Decision) {
 	return d
 }
 
-func unavailable() *wire.Answer {
+func (e *exchange) unavailable() *wire.Answer {
+	p := e.page(http.StatusServiceUnavailable)
 	return &wire.Answer{Status: http.StatusServiceUnavailable, Fields: []wire.Field{
-		{Name: "Content-Type", Value: "text/plain; charset=utf-8"}, {Name: "Cache-Control", Value: "no-store"},
-	}, Body: []byte(http.StatusText(http.StatusServiceUnavailable) + "\n")}
+		{Name: "Content-Type", Value: p.ContentType}, {Name: "Cache-Control", Value: "no-store"},
+	}, Body: p.Body}
 }
 
 // request asks at the request head and, when the body is held, at its end. It
@@ -269,14 +318,20 @@ var goAhead = func() (m wire.Message) {
 // abort calls the exchange off: whoever waits for the origin wakes up. Safe to
 // call from any goroutine while the exchange lasts.
 func (e *exchange) abort(why int32) {
-	if !e.aborted.CompareAndSwap(0, why) {
-		return
-	}
 	e.mu.Lock()
-	if e.conn != nil {
+	defer e.mu.Unlock()
+	if e.aborted.CompareAndSwap(0, why) && e.conn != nil {
 		e.conn.Abort()
 	}
-	e.mu.Unlock()
+}
+
+// abortTurn is abort for a timer, which may come when the exchange is another.
+func (e *exchange) abortTurn(turn uint64, why int32) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.turn == turn && e.aborted.CompareAndSwap(0, why) && e.conn != nil {
+		e.conn.Abort()
+	}
 }
 
 // adopt and release say which connection abort is to wake.

@@ -54,7 +54,7 @@ func (e *exchange) originFailed(err error) {
 	if kind == "timeout" {
 		status = http.StatusGatewayTimeout
 	}
-	e.s.counters.originError(e.site.Name, kind)
+	e.s.counters.originError(e.count, kind)
 	e.x.Err = "origin " + kind
 	e.s.cfg.Logger.Debug("origin failed", "site", e.site.Name, "kind", kind, "error", err.Error())
 	e.plain(status)

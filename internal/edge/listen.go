@@ -3,6 +3,7 @@ package edge
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -32,14 +33,14 @@ func (s *Server) accept(ln net.Listener, conf *tls.Config) {
 	}
 }
 
-// admit bounds the number of connections. Over the bound one is closed at once:
-// waiting in the kernel's queue would look like a dead site, and cost the memory
-// that the bound is to save.
+// admit bounds the number of connections. Over the bound one is sent away at
+// once: waiting in the kernel's queue would look like a dead site, and cost the
+// memory that the bound is to save.
 func (s *Server) admit(c *net.TCPConn, conf *tls.Config) {
 	if s.counters.connections.Add(1) > int64(s.cfg.MaxConns) {
 		s.counters.connections.Add(-1)
 		s.counters.overLimit.Add(1)
-		_ = c.Close()
+		s.sendAway(c, conf != nil)
 		return
 	}
 	sock, err := wire.NewSocket(c, s.sweeper)
@@ -50,14 +51,14 @@ func (s *Server) admit(c *net.TCPConn, conf *tls.Config) {
 	}
 	sock.Stall = s.cfg.StallTimeout
 	sock.Closed = func() { s.counters.connections.Add(-1) }
-	v := &visit{s: s, sock: sock}
+	v := &visit{s: s, sock: sock, came: time.Now()}
 	if ap, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
 		v.who.peer = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 	} else {
 		v.who.peer = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
 	}
 	s.mu.Lock()
-	if s.closing {
+	if s.cut.Err() != nil {
 		s.mu.Unlock()
 		_ = sock.Close()
 		return
@@ -66,6 +67,30 @@ func (s *Server) admit(c *net.TCPConn, conf *tls.Config) {
 	s.running.Add(1)
 	s.mu.Unlock()
 	go s.visit(v, conf)
+}
+
+// maxGoodbyes bounds how many visitors are told at once that there is no room.
+const maxGoodbyes = 256
+
+// sendAway tells a visitor that there is no room, if that costs nothing much.
+func (s *Server) sendAway(c *net.TCPConn, secret bool) {
+	if secret || s.goodbyes.Add(1) > maxGoodbyes {
+		if !secret {
+			s.goodbyes.Add(-1)
+		}
+		_ = c.Close()
+		return
+	}
+	s.running.Go(func() {
+		defer s.goodbyes.Add(-1)
+		defer func() { _ = c.Close() }()
+		_ = c.SetDeadline(time.Now().Add(time.Second))
+		_, err := io.WriteString(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 5\r\n"+
+			"Content-Length: 20\r\nConnection: close\r\n\r\nService Unavailable\n")
+		if err == nil && c.CloseWrite() == nil {
+			_, _ = io.Copy(io.Discard, io.LimitReader(c, maxDrain)) // else a reset would overtake the answer
+		}
+	})
 }
 
 func (s *Server) visit(v *visit, conf *tls.Config) {
@@ -106,6 +131,9 @@ func (v *visit) handshake(conf *tls.Config) bool {
 	v.sock.DueRead(0)
 	state := v.tls.ConnectionState()
 	v.who.tls, v.who.sni, v.who.alpn = true, state.ServerName, state.NegotiatedProtocol
+	if p := state.NegotiatedProtocol; p != "" && p != "h2" && p != "http/1.1" {
+		return false // an authority, which has seen what it came for
+	}
 	return true
 }
 

@@ -356,9 +356,9 @@ func TestBypassAsksNobody(t *testing.T) {
 		}
 	}
 	expect(403)
-	s.site.Switch.SetBypass(true)
+	s.site.Switch.SetMode(site.Bypass)
 	expect(200)
-	s.site.Switch.SetBypass(false)
+	s.site.Switch.SetMode("")
 	expect(403)
 	s.SetBypass(true)
 	expect(200)

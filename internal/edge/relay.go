@@ -55,6 +55,9 @@ func (e *exchange) send(v *visitor) error {
 		if e.aborted.Load() != 0 || e.up.failure() != nil {
 			return err
 		}
+		if err != wire.ErrStale && err != wire.ErrPoisoned && (!c.Used() || timedOut(err)) {
+			c.Failed(err)
+		}
 		if c.Used() && inline && c.In.Len() == 0 && (!sent || idempotent(e.req.Method) && !repeated && !timedOut(err)) {
 			repeated = repeated || sent
 			e.release().Close()
@@ -120,6 +123,10 @@ func (e *exchange) head(v *visitor, dst []byte) []byte {
 		r.Drop |= wire.Of(wire.Expect) // it was met when the body was read
 	}
 	e.forwarded(v, &r)
+	if e.site.OriginHost != "" {
+		r.Drop |= wire.Of(wire.Host)
+		e.add = wire.AppendField(e.add, "Host", e.site.OriginHost)
+	}
 	if e.signs() {
 		e.sign(&r)
 	}
@@ -204,6 +211,7 @@ func (e *exchange) response() error {
 			continue
 		}
 		if m.Status >= 200 || m.Status == http.StatusSwitchingProtocols {
+			c.Answered()
 			return e.received(n)
 		}
 		if interim++; interim > maxInterim {

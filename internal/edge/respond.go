@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/wire"
 )
 
@@ -16,7 +17,8 @@ func (e *exchange) answer(a *wire.Answer) {
 
 // plain answers a bare status that says nothing of us.
 func (e *exchange) plain(status int) {
-	e.own(status, []wire.Field{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}}, []byte(http.StatusText(status)+"\n"))
+	p := e.page(status)
+	e.own(status, []wire.Field{{Name: "Content-Type", Value: p.ContentType}}, p.Body)
 }
 
 // own sends a response made here: it is written as a head and read again, so
@@ -34,7 +36,7 @@ func (e *exchange) own(status int, fields []wire.Field, content []byte) {
 		e.last = true
 	}
 	head := e.ownHead(status, fields, content)
-	if e.ask {
+	if e.ask && e.mode != site.Mirror { // what ends a copy is no response to it
 		if e.want.Request == wire.BodyCopy {
 			e.up.publish(&e.x.ReqBody)
 		}

@@ -11,13 +11,12 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	certs "github.com/throughline/throughline/internal/certificate"
 	"github.com/throughline/throughline/internal/origin"
-	"github.com/throughline/throughline/internal/signature"
 	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/wire"
 )
@@ -33,6 +32,7 @@ type Listener struct {
 	Addr              string
 	CertFile, KeyFile string // read again when they change
 	TLS               *tls.Config
+	Socket            net.Listener // listens already; nil: on Addr
 }
 
 // Config is what a Server is made of. Zero limits take the defaults given.
@@ -54,6 +54,12 @@ type Config struct {
 	MaxConns       int // visitors' connections; 32,768
 	// ManagedDomain is what workers append to a site's host; spec-internal.com.
 	ManagedDomain string
+	Health        Health
+	Pages         site.Pages // for those who ask for no site, and where a site has none
+	// Challenge answers an authority that asks, in the clear, whether a host is ours
+	// (ACME HTTP-01). It is asked for nothing but paths below challengePath; nil: no
+	// authority asks.
+	Challenge func(host, path string) (text string, ok bool)
 }
 
 // last bounds how long Shutdown waits for exchanges that it has cut off.
@@ -63,20 +69,22 @@ const last = 5 * time.Second
 type Server struct {
 	cfg      Config
 	decider  Decider
-	index    *site.Index
+	table    atomic.Pointer[table]
 	sweeper  *wire.Sweeper
-	pools    map[*site.Site]*origin.Set
-	managed  string                           // "": no site has a worker
-	forwards map[*site.Site]map[string]string // origins as workers name them
-	signers  map[*site.Site]*signature.Signer // of sidechains
 	counters counters
 	nextID   atomic.Uint64
 	bypass   atomic.Bool
+	unwell   atomic.Bool // the health target says so
+	winding  atomic.Bool // a connection's next response is its last
+	goodbyes atomic.Int64
 	draining atomic.Bool // connections end with the exchange they are in
 	cut      context.Context
 	cutOff   context.CancelFunc
 	streams  *handoff
 	h2       *http.Server
+
+	changing  sync.Mutex // one Reconfigure at a time
+	accepting sync.WaitGroup
 
 	mu        sync.Mutex
 	started   bool
@@ -118,26 +126,13 @@ func New(cfg Config, d Decider) (*Server, error) {
 	if err := check(&cfg, d); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, decider: d, index: site.NewIndex(cfg.Sites), pools: map[*site.Site]*origin.Set{},
-		forwards: map[*site.Site]map[string]string{}, signers: map[*site.Site]*signature.Signer{},
-		sweeper: wire.NewSweeper(), visits: map[*visit]struct{}{}, streams: newHandoff()}
+	s := &Server{cfg: cfg, decider: d, sweeper: wire.NewSweeper(), visits: map[*visit]struct{}{}, streams: newHandoff()}
 	s.cut, s.cutOff = context.WithCancel(context.Background())
-	for _, st := range cfg.Sites {
-		p, err := origin.Open(st, cfg.Origin, s.sweeper)
-		if err != nil {
-			return nil, err
-		}
-		s.pools[st] = p
-		if st.Worker != nil {
-			s.managed, s.forwards[st] = strings.ToLower(cfg.ManagedDomain), forwardsOf(st)
-		}
-		if st.Sidechain != nil {
-			if s.signers[st], err = signerOf(st.Sidechain); err != nil {
-				return nil, fmt.Errorf("site %s: %w", st.Name, err)
-			}
-		}
+	t, err := s.newTable(&cfg, nil)
+	if err != nil {
+		return nil, err
 	}
-	s.counters.sites(cfg.Sites)
+	s.table.Store(t)
 	var seed [8]byte
 	if _, err := rand.Read(seed[:]); err != nil {
 		return nil, fmt.Errorf("seed exchange numbers: %w", err)
@@ -161,16 +156,7 @@ func check(cfg *Config, d Decider) error {
 			return fmt.Errorf("listen on %s: want certificate files or a TLS configuration, not both", l.Addr)
 		}
 	}
-	if err := site.Validate(cfg.Sites); err != nil {
-		return err
-	}
-	for _, st := range cfg.Sites {
-		if st.Mode == site.Mirror {
-			// Relaying mirrored requests would do everything twice at the origin.
-			return fmt.Errorf("site %s: mirror mode needs a worker in front, which this edge does not speak with", st.Name)
-		}
-	}
-	return nil
+	return checkSites(cfg)
 }
 
 // Start opens every listener and returns; on an error none stays open.
@@ -193,14 +179,20 @@ func (s *Server) Start() error {
 		if err != nil {
 			return fail(fmt.Errorf("listen on %s: %w", l.Addr, err))
 		}
-		ln, err := net.Listen("tcp", l.Addr)
-		if err != nil {
-			return fail(err)
+		ln := l.Socket
+		if ln == nil {
+			if ln, err = net.Listen("tcp", l.Addr); err != nil {
+				return fail(err)
+			}
 		}
 		s.listeners, confs = append(s.listeners, ln), append(confs, conf)
 	}
 	for i, ln := range s.listeners {
-		s.running.Go(func() { s.accept(ln, confs[i]) })
+		s.accepting.Add(1)
+		s.running.Go(func() {
+			defer s.accepting.Done()
+			s.accept(ln, confs[i])
+		})
 	}
 	s.h2 = &http.Server{
 		Handler: s, TLSConfig: &tls.Config{NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12},
@@ -208,6 +200,7 @@ func (s *Server) Start() error {
 		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
 		// Requests like OPTIONS * belong to the origin too.
 		DisableGeneralOptionsHandler: true,
+		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: s.cfg.StallTimeout, MaxReadFrameSize: 16 << 10},
 	}
 	s.running.Go(func() { _ = s.h2.Serve(s.streams) })
 	s.started = true
@@ -218,15 +211,17 @@ func (s *Server) Start() error {
 func (s *Server) tlsConfig(l Listener) (*tls.Config, error) {
 	switch {
 	case l.CertFile != "":
-		certs, err := loadCertificates(l.CertFile, l.KeyFile, s.cfg.Logger)
+		pair, err := certs.Load(l.CertFile, l.KeyFile, s.cfg.Logger)
 		if err != nil {
 			return nil, err
 		}
-		return certs.config(), nil
+		set := certs.NewSet(nil, nil)
+		set.Default = pair
+		return set.TLS(), nil
 	case l.TLS != nil:
 		conf := l.TLS.Clone()
 		if conf.NextProtos == nil {
-			conf.NextProtos = []string{"h2", "http/1.1"}
+			conf.NextProtos = certs.Protocols()
 		}
 		return conf, nil
 	}
@@ -244,92 +239,15 @@ func (s *Server) Addrs() []net.Addr {
 	return out
 }
 
+// Endpoints are the hosts of a site's origin; nil for a site there is not.
+func (s *Server) Endpoints(name string) []origin.EndpointState {
+	for st, r := range s.table.Load().routes {
+		if st.Name == name {
+			return r.pools.Pool("").Endpoints()
+		}
+	}
+	return nil
+}
+
 // SetBypass turns the bypass of all sites on or off, from the next request on.
 func (s *Server) SetBypass(on bool) { s.bypass.Store(on) }
-
-// Shutdown closes the listeners, lets running exchanges finish until ctx ends,
-// then cuts off what is left, upgraded connections last. When it returns, every
-// exchange has ended and the Decider has been told, unless the error says that
-// some hang.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.draining.Store(true)
-	s.mu.Lock()
-	s.closing = true
-	for _, ln := range s.listeners {
-		_ = ln.Close()
-	}
-	s.mu.Unlock()
-	var errs []error
-	if s.h2 != nil {
-		if err := s.h2.Shutdown(ctx); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	if err := s.drained(ctx); err != nil {
-		errs = append(errs, err)
-	}
-	s.cutOff()
-	if s.h2 != nil {
-		_ = s.h2.Close()
-	}
-	_ = s.streams.Close()
-	s.each(func(v *visit) { v.abort() })
-	errs = append(errs, s.settle())
-	for _, p := range s.pools {
-		p.Close()
-	}
-	return errors.Join(errs...)
-}
-
-// drained ends idle connections and waits for the others, but for upgraded ones.
-func (s *Server) drained(ctx context.Context) error {
-	s.each(func(v *visit) {
-		if !v.busy.Load() {
-			v.sock.Abort()
-		}
-	})
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		left := 0
-		s.each(func(v *visit) {
-			if !v.upgraded.Load() {
-				left++
-			}
-		})
-		if left == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
-}
-
-func (s *Server) each(do func(*visit)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for v := range s.visits {
-		do(v)
-	}
-}
-
-// settle waits until the last connection and the last exchange have ended.
-func (s *Server) settle() error {
-	ended := make(chan struct{})
-	go func() {
-		s.running.Wait()
-		for s.counters.active.Load() > 0 { // those of HTTP/2 run in goroutines of net/http
-			time.Sleep(time.Millisecond)
-		}
-		close(ended)
-	}()
-	select {
-	case <-ended:
-		return nil
-	case <-time.After(last):
-		return fmt.Errorf("edge: %d exchanges hang", s.counters.active.Load())
-	}
-}

@@ -22,8 +22,8 @@ type SidechainCounters struct {
 	Foreign int64 // requests with a signature that is not ours, which was taken off
 }
 
-// signerOf makes the signer of a site's sidechain.
-func signerOf(c *site.Sidechain) (*signature.Signer, error) {
+// newSigner makes the signer of a site's sidechain.
+func newSigner(c *site.Sidechain) (*signature.Signer, error) {
 	keys := make([]signature.Key, len(c.Keys))
 	for i, k := range c.Keys {
 		keys[i] = signature.Key{ID: k.ID, Secret: k.Secret}
@@ -37,11 +37,11 @@ func signerOf(c *site.Sidechain) (*signature.Signer, error) {
 
 // loops tells whether a request was here before. What rewrites requests on their
 // way spoils our signature but not the proof that it was ours.
-func (e *exchange) loops(st *site.Site) bool {
+func (e *exchange) loops(signer *signature.Signer) bool {
 	ours := false
 	for i := range e.req.Fields {
 		if e.req.Kind(i) == wire.Signature && strings.EqualFold(e.req.Fields[i].Name, "signature-input") {
-			ours = ours || e.s.signers[st].Issued(e.req.Fields[i].Value)
+			ours = ours || signer.Issued(e.req.Fields[i].Value)
 		}
 	}
 	if ours {
@@ -62,6 +62,9 @@ func (e *exchange) sign(r *wire.Rewrite) {
 		return wire.KindOf(d.Name) == wire.Signature || strings.EqualFold(d.Name, "Content-Digest")
 	})
 	host := hostOf(e.req)
+	if e.site.OriginHost != "" {
+		host = e.site.OriginHost
+	}
 	for _, d := range e.edits {
 		if d.Value != "" && strings.EqualFold(d.Name, "Host") {
 			host = d.Value
@@ -78,7 +81,7 @@ func (e *exchange) sign(r *wire.Rewrite) {
 		m.Fields = []signature.Field{{Name: "Content-Digest", Value: digest}}
 	}
 	r.Edits = e.edits
-	lines, err := e.s.signers[e.site].Sign(e.add, &m, time.UnixMicro(e.s.cfg.Clock()))
+	lines, err := e.way.signer.Sign(e.add, &m, time.UnixMicro(e.s.cfg.Clock()))
 	if err != nil {
 		panic(fmt.Errorf("sign: %w", err)) // only a line end could do it, which no head has; unsigned it would come back
 	}

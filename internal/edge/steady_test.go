@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/throughline/throughline/internal/wire"
 )
@@ -85,7 +87,7 @@ func newAsker(t testing.TB, addr string) *asker {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	a := &asker{c: c, b: make([]byte, 2<<20)}
+	a := &asker{c: c, b: make([]byte, 4<<10)}
 	if _, err := io.WriteString(c, browserGet); err != nil {
 		t.Fatal(err)
 	}
@@ -147,5 +149,52 @@ func ask(b *testing.B, addr string) {
 	b.ReportAllocs()
 	for b.Loop() {
 		a.ask(b)
+	}
+}
+
+// BenchmarkIdleConnection reports what a visitor's connection holds in heap and
+// stack between two requests, after a collection: ours less what a connection
+// costs both sides in any case.
+func BenchmarkIdleConnection(b *testing.B) {
+	const n = 5000
+	held := func(addr string, serve bool) float64 {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		conns := make([]net.Conn, n)
+		for i := range conns {
+			if serve {
+				conns[i] = newAsker(b, addr).c
+			} else if c, err := net.Dial("tcp", addr); err == nil {
+				conns[i] = c
+			}
+		}
+		time.Sleep(300 * time.Millisecond)
+		for range 5 { // stacks shrink by half at a time
+			runtime.GC()
+		}
+		runtime.ReadMemStats(&after)
+		runtime.KeepAlive(conns)
+		return float64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse) / n
+	}
+	for b.Loop() {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			b.Fatal(err)
+		}
+		var kept []net.Conn
+		go func() {
+			for {
+				c, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				kept = append(kept, c)
+			}
+		}()
+		bare := held(ln.Addr().String(), false)
+		_ = ln.Close()
+		s := start(b, fixed(b, 1500), nobody{}, nil)
+		b.ReportMetric(held(s.addr, true)-bare, "bytes/conn")
 	}
 }

@@ -18,12 +18,11 @@ import (
 // that what must not stand in such a head can't reach an origin through here. It
 // is a front to the exchange it runs.
 type stream struct {
-	s   *Server
-	w   http.ResponseWriter
-	rc  *http.ResponseController
-	r   *http.Request
-	req wire.Message
-	ex  exchange
+	s  *Server
+	w  http.ResponseWriter
+	rc *http.ResponseController
+	r  *http.Request
+	ex exchange
 
 	chunked bool // the body is given as chunks, since its length is unknown
 	eof     bool
@@ -33,16 +32,17 @@ type stream struct {
 // ServeHTTP takes one request of HTTP/2.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := &stream{s: s, w: w, rc: http.NewResponseController(w), r: r}
-	t.ex.s, t.ex.f, t.ex.req = s, t, &t.req
+	t.ex.s, t.ex.f, t.ex.req = s, t, &t.ex.asking
 	text := t.head()
-	if _, err := t.req.ParseRequest(text, wire.Limits{Bytes: len(text), Fields: maxFields + 2}); err != nil {
+	if _, err := t.ex.req.ParseRequest(text, wire.Limits{Bytes: len(text), Fields: maxFields + 2}); err != nil {
 		s.counters.malformed.Add(1)
 		s.cfg.Logger.Debug("request refused", "peer", r.RemoteAddr, "error", err.Error())
 		h := w.Header()
 		h["Date"] = nil
-		h["Content-Type"] = []string{"text/plain; charset=utf-8"}
+		p := t.ex.page(http.StatusBadRequest)
+		h["Content-Type"] = []string{p.ContentType}
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, "Bad Request\n")
+		_, _ = w.Write(p.Body)
 		return
 	}
 	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
@@ -202,15 +202,25 @@ func (t *stream) write(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
-	_ = t.rc.SetWriteDeadline(time.Now().Add(t.s.cfg.StallTimeout))
-	_, err := t.w.Write(p)
-	if err == http.ErrBodyNotAllowed {
-		return nil
-	}
-	return err
+	return t.within(func() error {
+		_, err := t.w.Write(p)
+		if err == http.ErrBodyNotAllowed {
+			return nil
+		}
+		return err
+	})
 }
 
-func (t *stream) flush() error { return t.rc.Flush() }
+func (t *stream) flush() error { return t.within(t.rc.Flush) }
+
+// within bounds a wait for the visitor. No deadline stands in between: the
+// origin may be quiet, and one that passes would reset the stream.
+func (t *stream) within(send func() error) error {
+	_ = t.rc.SetWriteDeadline(time.Now().Add(t.s.cfg.StallTimeout))
+	err := send()
+	_ = t.rc.SetWriteDeadline(time.Time{})
+	return err
+}
 
 func (t *stream) finish(trailers []byte) error {
 	h := t.w.Header()

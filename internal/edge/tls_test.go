@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
-	"log/slog"
 	"math/big"
 	"net/http"
 	"os"
@@ -131,26 +130,6 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 	eventually(t, "the new certificate", func() bool { return served(t, s) == "new" })
 }
 
-func TestABadCertificateLeavesTheOldOne(t *testing.T) {
-	cert, key := certificate(t, t.TempDir(), "old")
-	var log strings.Builder
-	c, err := loadCertificates(cert, key, slog.New(slog.NewTextHandler(&log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	old := c.get()
-	if err := os.WriteFile(cert, []byte("no certificate"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c.checked = time.Time{}
-	if c.get() != old || !strings.Contains(log.String(), "the old one stays") {
-		t.Errorf("log: %s", log.String())
-	}
-	if _, err := loadCertificates(cert, key, nil); err == nil {
-		t.Error("it loads from the start")
-	}
-}
-
 func TestOwnTLSConfiguration(t *testing.T) {
 	cert, key := certificate(t, t.TempDir(), "mine")
 	pair, err := tls.LoadX509KeyPair(cert, key)
@@ -160,5 +139,51 @@ func TestOwnTLSConfiguration(t *testing.T) {
 	s := start(t, "http://127.0.0.1:1", newRecorder(nil), func(c *Config) { c.Listeners[0].TLS = &tls.Config{Certificates: []tls.Certificate{pair}} })
 	if got := served(t, s); got != "mine" {
 		t.Error(got)
+	}
+}
+
+// An authority that asks for an open challenge is answered before any site; what
+// else is asked below its path is the site's own, and so is all that comes by TLS.
+func TestAnAuthorityIsAnswered(t *testing.T) {
+	origin := serveOrigin(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "origin") })
+	challenge := func(host, path string) (string, bool) {
+		return "proof", host == "shop.example" && path == challengePath+"token"
+	}
+	cert, key := certificate(t, t.TempDir(), "shop.example")
+	rec := newRecorder(nil)
+	s := start(t, origin, rec, func(c *Config) {
+		c.Challenge = challenge
+		c.Listeners = append(c.Listeners, Listener{Addr: "127.0.0.1:0", CertFile: cert, KeyFile: key})
+		c.Sites[0].Hosts = []string{"shop.example", "blog.example"}
+	})
+	ask := func(method, base, host, path string) string {
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: host}}}
+		req, _ := http.NewRequest(method, base+path, nil)
+		req.Host = host
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		return string(body)
+	}
+	plain, secure := "http://"+s.Addrs()[0].String(), "https://"+s.Addrs()[1].String()
+	for want, got := range map[string]string{
+		"proof":    ask("GET", plain, "shop.example", challengePath+"token"),
+		"origin 1": ask("GET", plain, "shop.example", challengePath+"other") + " 1",
+		"origin 2": ask("GET", plain, "blog.example", challengePath+"token") + " 2",
+		"origin 3": ask("POST", plain, "shop.example", challengePath+"token") + " 3",
+		"origin 4": ask("GET", secure, "shop.example", challengePath+"token") + " 4",
+		"origin 5": ask("GET", plain, "shop.example", "/") + " 5",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	if len(rec.seen) != 5 {
+		t.Errorf("the Decider saw %d exchanges, want 5: an authority is no visitor", len(rec.seen))
 	}
 }

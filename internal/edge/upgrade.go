@@ -9,7 +9,7 @@ import (
 )
 
 // errUnasked says that the origin switched protocols and nobody had asked it to.
-var errUnasked = errors.New("edge: the origin switched to a protocol that was not asked for")
+var errUnasked = errors.New("edge: the origin switched to a protocol that was not asked for, or too early")
 
 // switcher is a front that can switch protocols: its connection becomes a pipe.
 type switcher interface {
@@ -30,7 +30,7 @@ func (e *exchange) upgrade(head int) error {
 	if e.req.Upgrades {
 		asked = e.req.Get("Upgrade")
 	}
-	if !ok || asked == "" || !strings.EqualFold(asked, e.resp.Get("Upgrade")) || isHTTP2(asked) {
+	if !ok || asked == "" || !e.up.sent() || !strings.EqualFold(asked, e.resp.Get("Upgrade")) || isHTTP2(asked) {
 		return errUnasked
 	}
 	e.begun, e.last = true, true

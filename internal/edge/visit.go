@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -15,33 +16,72 @@ import (
 )
 
 // visit is a visitor's connection that speaks HTTP/1.1: one request after the
-// other, in one goroutine. It is a front to the exchange it runs.
+// other, in one goroutine. It is a front to the exchange it runs, which it has
+// only while there is something to do: an idle connection holds no buffers.
 type visit struct {
 	s    *Server
 	sock *wire.Socket
 	tls  *tls.Conn // nil in the clear
 	who  visitor
 	in   wire.Input
-	req  wire.Message
-	ex   exchange
-	busy atomic.Bool // an exchange runs
+	mu   sync.Mutex
+	ex   *exchange   // nil while idle; changed under mu, for abort's sake
+	busy atomic.Bool // an exchange runs, or a head has begun to come
+	came time.Time
+	used atomic.Bool // it has served an exchange
 	// upgraded says that the connection has switched protocols.
 	upgraded atomic.Bool
 
-	raw    []byte // a head that leaves as it came, and the body behind it
-	out    []byte // what is gathered to leave in one write
-	later  []byte // what came behind a body that the pump read
-	broken bool   // no more can be written
+	broken bool // no more can be written
 }
+
+// exchanges are those that nobody is in.
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
 // serve takes requests until the connection ends.
 func (v *visit) serve() {
-	v.ex.s, v.ex.f, v.ex.req = v.s, v, &v.req
-	v.sock.Gone = func() { v.ex.abort(clientLeft) }
+	v.sock.Gone = func() { v.callOff(clientLeft) }
 	v.in.Bound = v.s.cfg.MaxHead
-	first := true
-	for !v.broken && v.next(first) {
+	defer v.rest()
+	for first := true; !v.broken && v.next(first); {
 		first = false
+	}
+}
+
+// wake makes an exchange ready.
+func (v *visit) wake() {
+	if v.ex != nil {
+		return
+	}
+	e := exchanges.Get().(*exchange)
+	e.s, e.f, e.req = v.s, v, &e.asking
+	v.mu.Lock()
+	v.ex = e
+	v.mu.Unlock()
+	v.busy.Store(true)
+}
+
+// rest gives the exchange back.
+func (v *visit) rest() {
+	v.busy.Store(false)
+	e := v.ex
+	if e == nil {
+		return
+	}
+	v.mu.Lock()
+	v.ex = nil
+	v.mu.Unlock()
+	e.forget()
+	exchanges.Put(e)
+}
+
+// callOff calls the exchange off, if there is one. Safe to call from any
+// goroutine.
+func (v *visit) callOff(why int32) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.ex != nil {
+		v.ex.abort(why)
 	}
 }
 
@@ -51,27 +91,23 @@ func (v *visit) next(first bool) (goOn bool) {
 	if !ok {
 		return false
 	}
-	e := &v.ex
+	e := v.ex
 	e.ahead = v.in.Bytes()[n:]
-	e.last = v.req.Close || v.req.Minor == 0 && !v.req.KeepAlive || v.s.draining.Load()
+	e.last = e.req.Close || e.req.Minor == 0 && !e.req.KeepAlive || v.s.winding.Load() || v.s.draining.Load()
 	v.sock.DueRead(0)
 	e.serve(&v.who)
-	v.busy.Store(false)
+	v.used.Store(true)
 	v.in.Take(n + e.used)
 	if e.last || v.broken {
 		v.partWays()
 		return false
 	}
-	v.in.Put(v.later)
-	v.later = v.later[:0]
-	if cap(v.out) > maxKept {
-		v.out = nil
+	if len(v.ex.later) > 0 {
+		v.in.Put(v.ex.later)
+		v.ex.later = v.ex.later[:0]
 	}
 	return true
 }
-
-// maxKept is the largest buffer that a connection keeps for its next exchange.
-const maxKept = 32 << 10
 
 // head reads a request's head. It answers false when there is none, and then has
 // said why to whom it may concern.
@@ -82,13 +118,10 @@ func (v *visit) head(first bool) (n int, ok bool) {
 	} else {
 		v.sock.DueRead(v.s.cfg.IdleTimeout)
 	}
-	waiting := first
-	for {
+	for begun := first; ; {
 		if v.in.Len() > 0 {
-			if !v.busy.Load() {
-				v.busy.Store(true)
-			}
-			n, err := v.req.ParseRequest(v.in.Bytes(), lim)
+			v.wake()
+			n, err := v.ex.req.ParseRequest(v.in.Bytes(), lim)
 			if err != nil {
 				v.refuse(err)
 				return 0, false
@@ -96,19 +129,20 @@ func (v *visit) head(first bool) (n int, ok bool) {
 			if n > 0 {
 				return n, true
 			}
-			if !waiting {
-				waiting = true
+			if !begun {
+				begun = true
 				v.sock.DueRead(v.s.cfg.HeadTimeout)
 			}
 		} else {
-			v.req.Forget()
-			if v.s.draining.Load() {
+			v.rest()
+			if !first && v.s.draining.Load() && v.sock.Quiet() == nil {
 				return 0, false
 			}
 		}
 		if err := v.fill(); err != nil {
 			if v.in.Len() > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
 				v.s.counters.slowHeads.Add(1)
+				v.sendAway(http.StatusRequestTimeout)
 			}
 			return 0, false
 		}
@@ -131,19 +165,25 @@ func (v *visit) fill() error {
 // refuse answers a head that is no request. Nobody else hears of it.
 func (v *visit) refuse(err error) {
 	v.s.counters.malformed.Add(1)
-	status := 400
+	status := http.StatusBadRequest
 	var f wire.Fault
 	if errors.As(err, &f) {
 		status = f.Status()
 	}
 	v.s.cfg.Logger.Debug("request refused", "peer", v.who.peer.String(), "error", err.Error())
-	v.req.Forget()
-	v.req.Method, v.req.Minor = "GET", 1
-	v.ex.reset()
-	v.ex.up.begin(&v.req, nil)
-	v.ex.last = true
-	v.ex.plain(status)
-	v.ex.up.end()
+	v.sendAway(status)
+}
+
+// sendAway answers what never became a request.
+func (v *visit) sendAway(status int) {
+	e := v.ex
+	e.req.Forget()
+	e.req.Method, e.req.Minor = http.MethodGet, 1
+	e.reset()
+	e.up.begin(e.req, nil)
+	e.last = true
+	e.plain(status)
+	e.up.end()
 	v.partWays()
 }
 
@@ -167,7 +207,7 @@ func (v *visit) partWays() {
 
 // abort ends what is going on; safe to call from any goroutine.
 func (v *visit) abort() {
-	v.ex.abort(cutOff)
+	v.callOff(cutOff)
 	v.sock.Abort()
 }
 
@@ -182,7 +222,7 @@ func (v *visit) read(p []byte) (int, error) {
 	return v.sock.Read(p)
 }
 
-func (v *visit) unread(p []byte) { v.later = append(v.later, p...) }
+func (v *visit) unread(p []byte) { v.ex.later = append(v.ex.later, p...) }
 
 func (v *visit) dueRead(after time.Duration) { v.sock.DueRead(after) }
 
@@ -196,7 +236,7 @@ func (v *visit) watch() {
 func (v *visit) unwatch() { v.sock.Unwatch() }
 
 func (v *visit) interim(m *wire.Message) error {
-	v.out = m.Append(v.out[:0], &wire.Rewrite{Drop: interimHops})
+	v.ex.reply = m.Append(v.ex.reply[:0], &wire.Rewrite{Drop: interimHops})
 	return v.flush()
 }
 
@@ -207,7 +247,7 @@ var interimHops = wire.Of(wire.Connection, wire.KeepAlive, wire.TransferEncoding
 // true: a visitor can't tell that it is not the origin who says it.
 func (v *visit) begin(m *wire.Message, r *wire.Rewrite, last bool) (framed bool) {
 	framed = true
-	if v.req.Minor == 0 && m.Chunked {
+	if v.ex.req.Minor == 0 && m.Chunked {
 		framed, last = false, true
 		v.ex.last = true
 		r.Drop |= wire.Of(wire.TransferEncoding, wire.Trailer)
@@ -219,16 +259,16 @@ func (v *visit) begin(m *wire.Message, r *wire.Rewrite, last bool) (framed bool)
 		r.Add = append(r.Add[:len(r.Add):len(r.Add)], "Connection: close\r\n"...)
 	case last:
 		r.Drop |= hops &^ wire.Of(wire.Connection)
-	case m.Close, m.Has(wire.Nominated), m.Has(wire.Upgrade), m.Has(wire.TE), v.req.Minor == 0 && !m.KeepAlive:
+	case m.Close, m.Has(wire.Nominated), m.Has(wire.Upgrade), m.Has(wire.TE), v.ex.req.Minor == 0 && !m.KeepAlive:
 		r.Drop |= hops
-		if v.req.Minor == 0 {
+		if v.ex.req.Minor == 0 {
 			r.Add = append(r.Add, "Connection: keep-alive\r\n"...)
 		}
 	}
 	if m.Unchanged(r) {
-		v.raw = m.Raw
+		v.ex.raw = m.Raw
 	} else {
-		v.out = m.Append(v.out[:0], r)
+		v.ex.reply = m.Append(v.ex.reply[:0], r)
 	}
 	return framed
 }
@@ -240,16 +280,16 @@ var hops = wire.Of(wire.Connection, wire.KeepAlive, wire.Nominated, wire.Upgrade
 const gather = 32 << 10
 
 func (v *visit) write(p []byte) error {
-	if v.raw != nil {
-		if n := len(v.raw); len(p) > 0 && cap(v.raw) >= n+len(p) && unsafe.SliceData(v.raw[n:n+1]) == unsafe.SliceData(p) {
-			v.raw = v.raw[:n+len(p)] // it stands behind its head already
+	if v.ex.raw != nil {
+		if n := len(v.ex.raw); len(p) > 0 && cap(v.ex.raw) >= n+len(p) && unsafe.SliceData(v.ex.raw[n:n+1]) == unsafe.SliceData(p) {
+			v.ex.raw = v.ex.raw[:n+len(p)] // it stands behind its head already
 			return nil
 		}
-		v.out = append(v.out[:0], v.raw...)
-		v.raw = nil
+		v.ex.reply = append(v.ex.reply[:0], v.ex.raw...)
+		v.ex.raw = nil
 	}
-	if len(v.out)+len(p) <= gather {
-		v.out = append(v.out, p...)
+	if len(v.ex.reply)+len(p) <= gather {
+		v.ex.reply = append(v.ex.reply, p...)
 		return nil
 	}
 	if err := v.flush(); err != nil {
@@ -259,11 +299,11 @@ func (v *visit) write(p []byte) error {
 }
 
 func (v *visit) flush() error {
-	p := v.out
-	if v.raw != nil {
-		p, v.raw = v.raw, nil
+	p := v.ex.reply
+	if v.ex.raw != nil {
+		p, v.ex.raw = v.ex.raw, nil
 	}
-	v.out = v.out[:0]
+	v.ex.reply = v.ex.reply[:0]
 	if len(p) == 0 {
 		return nil
 	}

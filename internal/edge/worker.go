@@ -46,6 +46,18 @@ type cleaned struct {
 	add  []byte
 }
 
+// forget drops the views, and a buffer of no common size.
+func (c *cleaned) forget() {
+	if c == nil {
+		return
+	}
+	c.req.Forget()
+	clear(c.swap)
+	if cap(c.head) > maxKept {
+		c.head = nil
+	}
+}
+
 // underManaged takes the managed domain off a host. It leaves a name before it.
 func underManaged(host, domain string) (name string, ok bool) {
 	n := len(host) - len(domain)
@@ -57,21 +69,21 @@ func underManaged(host, domain string) (name string, ok bool) {
 
 // find finds the site. name is its host where that is not the request's: what
 // stands before the managed domain.
-func (s *Server) find(host string) (st *site.Site, name string) {
-	if name, ok := underManaged(host, s.managed); ok {
-		if st := s.index.Find(name); st != nil && st.Worker != nil {
+func (t *table) find(host string) (st *site.Site, name string) {
+	if name, ok := underManaged(host, t.managed); ok {
+		if st := t.index.Find(name); st != nil && st.Worker != nil {
 			return st, name
 		}
 	}
-	return s.index.Find(host), ""
+	return t.index.Find(host), ""
 }
 
 // meet reads what a worker says, and takes it out of the request, so that neither
 // Decider nor origin see it. A status says that the request is refused.
-func (e *exchange) meet(st *site.Site, name string) (status int) {
+func (e *exchange) meet(t *table, st *site.Site, name string) (status int) {
 	drop := wire.Kinds(0)
 	if st.Sidechain != nil && e.req.Has(wire.Signature) {
-		if e.loops(st) {
+		if e.loops(t.routes[st].signer) {
 			return http.StatusLoopDetected
 		}
 		drop = wire.Of(wire.Signature)
@@ -93,14 +105,15 @@ func (e *exchange) meet(st *site.Site, name string) (status int) {
 	case name != "":
 		c.workerMissing.Add(1)
 	}
-	if st.Worker.Refuse && !w.keyed {
+	m := st.InForce()
+	if !w.keyed && (st.Worker.Refuse || m == site.Mirror || m == site.Bypass && st.Mode == site.Mirror) { // a copy is no traffic that is lost
 		c.workerRefused.Add(1)
 		return http.StatusForbidden
 	}
 	w.far = w.keyed || name != ""
 	if w.keyed {
 		if named, has := once(e.req, originField); has {
-			to, known := e.s.forwards[st][strings.ToLower(named)]
+			to, known := t.routes[st].forwards[strings.ToLower(named)]
 			if !known {
 				c.workerForeign.Add(1)
 			}

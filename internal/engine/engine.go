@@ -36,9 +36,9 @@ type Config struct {
 // only touched by that exchange's goroutine.
 type Engine struct {
 	cfg   Config
-	sites map[string]*site.Site
+	sites atomic.Pointer[sites]
 
-	mu     sync.Mutex // one policy switch at a time
+	mu     sync.Mutex // one switch of policy or sites at a time
 	policy atomic.Pointer[rules]
 	known  sync.Map // revision to *policy.Snapshot: the two newest
 
@@ -84,10 +84,8 @@ type note struct {
 
 // New returns an Engine without a policy: it relays everything until SetPolicy.
 func New(cfg Config) *Engine {
-	e := &Engine{cfg: cfg, sites: map[string]*site.Site{}}
-	for _, s := range cfg.Sites {
-		e.sites[s.Name] = s
-	}
+	e := &Engine{cfg: cfg}
+	e.sites.Store(newSites(cfg.Sites, cfg.Judges))
 	if e.cfg.Logger == nil {
 		e.cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -100,17 +98,8 @@ func (e *Engine) SetPolicy(ctx context.Context, snap *policy.Snapshot) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.known.Store(snap.Revision, snap)
-	for n, j := range e.cfg.Judges {
-		p, ok := j.(interface {
-			SetPolicy(context.Context, map[string]string) error
-			Stats() PartitionStats
-		})
-		if !ok || p.Stats().Revision == snap.Revision {
-			continue
-		}
-		if err := p.SetPolicy(ctx, snap.Bundle); err != nil {
-			return fmt.Errorf("partition %d: policy %s: %w", n, snap.Revision, err)
-		}
+	if err := setPolicy(ctx, e.sites.Load().judges, snap); err != nil {
+		return err
 	}
 	old := e.policy.Swap(newRules(snap))
 	e.known.Range(func(k, _ any) bool {
@@ -165,14 +154,15 @@ func (e *Engine) Decide(x *wire.Exchange, p wire.Phase) (d wire.Decision) {
 func withoutVerdict(x *wire.Exchange, p wire.Phase) wire.Decision {
 	n, ok := x.Note.(*note)
 	if ok && n.sync && p <= wire.PhaseRequestBody && n.failsClosed() {
-		return wire.Decision{Answer: unavailable()}
+		return wire.Decision{Answer: unavailable(n.site)}
 	}
 	return wire.Decision{}
 }
 
 func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
 	r := e.policy.Load()
-	s := e.sites[x.Site]
+	at := e.sites.Load()
+	s := at.byName[x.Site]
 	if r == nil || s == nil || x.Mode == string(site.Bypass) {
 		return wire.Decision{}
 	}
@@ -182,9 +172,9 @@ func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
 	}
 	e.matched.Add(1)
 	x.Activities++
-	n := &note{rules: r, spec: spec, site: s, judge: e.cfg.Judges[s.Partition]}
+	n := &note{rules: r, spec: spec, site: s, judge: at.judges[s.Partition]}
 	n.sync = spec.Sync && x.Mode != string(site.Mirror)
-	n.active = n.sync && x.Mode == string(site.Active)
+	n.active = n.sync && x.Mode == string(site.Active) && !spec.PassThrough
 	n.reqBody, n.resBody = e.cfg.Capture.Needs(spec)
 	x.Note = n
 	d := wire.Decision{Limit: spec.MaxBody, Refuse: n.active && spec.Oversize == "refuse"}
@@ -231,7 +221,7 @@ func (e *Engine) judgeRequest(x *wire.Exchange, n *note) wire.Decision {
 		if n.failsClosed() {
 			n.taken = []journey.Action{{Name: "failure_policy", Type: journey.ActionBlock, Time: x.Start,
 				Enforced: true, Reason: "no verdict in time on a route that fails closed"}}
-			return wire.Decision{Answer: unavailable()}
+			return wire.Decision{Answer: unavailable(n.site)}
 		}
 		return wire.Decision{}
 	}
@@ -241,7 +231,7 @@ func (e *Engine) judgeRequest(x *wire.Exchange, n *note) wire.Decision {
 			snap = s.(*policy.Snapshot)
 		}
 	}
-	d, taken := action.Decide(snap, &v, n.active, "the site is in "+x.Mode+" mode")
+	d, taken := action.Decide(snap, &v, n.active, whyNot(x, n))
 	n.taken = taken
 	for _, a := range taken {
 		if a.Enforced {
@@ -313,12 +303,24 @@ func (n *note) failsClosed() bool {
 }
 
 // unavailable is the answer of a route that fails closed. It says nothing of us.
-func unavailable() *wire.Answer {
+func unavailable(s *site.Site) *wire.Answer {
+	page := s.Pages[503]
+	if page == nil {
+		page = &site.Page{ContentType: "text/plain; charset=utf-8", Body: []byte("Service Unavailable\n")}
+	}
 	return &wire.Answer{Status: 503, Fields: []wire.Field{
-		{Name: "Content-Type", Value: "text/plain; charset=utf-8"},
+		{Name: "Content-Type", Value: page.ContentType},
 		{Name: "Cache-Control", Value: "no-store"},
 		{Name: "Retry-After", Value: "5"},
-	}, Body: []byte("Service Unavailable\n")}
+	}, Body: page.Body}
+}
+
+// whyNot is why a verdict is not enforced.
+func whyNot(x *wire.Exchange, n *note) string {
+	if x.Mode == string(site.Active) && n.spec.PassThrough {
+		return "the Spec is in pass-through mode"
+	}
+	return "the site is in " + x.Mode + " mode"
 }
 
 // Stats counts what the engine did since it started.

@@ -302,12 +302,31 @@ func TestVerdictsAreMadeReal(t *testing.T) {
 		t.Fatalf("recorded %+v", got)
 	}
 
+	// A Spec in pass-through mode asks for the verdict and does nothing with it.
+	w.judge.seen, w.judge.urgent = nil, nil
+	for _, s := range w.e.Policy().Specs {
+		s.PassThrough = true
+		defer func() { s.PassThrough = false }()
+	}
+	head, body, x = login(site.Active)
+	respond(x, 200)
+	w.e.Decide(x, wire.PhaseResponseHead)
+	if got := w.judge.seen[1].Enforced; len(got) != 2 || got[0].Enforced || got[0].Reason != "the Spec is in pass-through mode" {
+		t.Fatalf("recorded %+v", got)
+	}
+	if head.Answer != nil || len(head.Edits) != 0 || !same(body, wire.Decision{}) {
+		t.Fatalf("a Spec in pass-through: %+v %+v", head, body)
+	}
+
 	// Mirror asks no verdict.
 	w.judge.seen, w.judge.urgent = nil, nil
 	head, body, x = login(site.Mirror)
 	w.e.Decide(x, wire.PhaseEnd)
 	if head.Request != wire.BodyCopy || len(head.Edits) != 0 || body.Answer != nil || w.phases() != "complete" {
 		t.Fatalf("mirror: %+v, %s", head, w.phases())
+	}
+	if o := w.judge.seen[0]; o.Outcome != journey.OutcomeUnknown || o.Status != 0 {
+		t.Fatalf("mirror saw a response: %+v", o)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/wire"
 )
 
@@ -53,7 +54,9 @@ func (e *Engine) observeResponse(x *wire.Exchange, n *note, o *journey.Observati
 	if x.RespTime > 0 {
 		o.Duration = x.RespTime - x.Start
 	}
-	o.Outcome = e.cfg.Capture.Outcome(n.spec, x)
+	if x.Mode != string(site.Mirror) { // which sees no responses
+		o.Outcome = e.cfg.Capture.Outcome(n.spec, x)
+	}
 	if !x.Answered {
 		o.Learned = e.cfg.Capture.Learned(n.rules.snap, &x.Response)
 	}

@@ -46,18 +46,18 @@ func TestEveryRoleOnEveryRoute(t *testing.T) {
 		"GET /api/v1/entities/{id}", "POST /api/v1/entities/lookup", "GET /api/v1/elements", "GET /api/v1/live", "GET /api/v1/status",
 	}
 	analyst := append(slices.Clone(viewer), "GET /api/v1/policy")
-	admin := append(slices.Clone(analyst), "POST /api/v1/sites/{name}/bypass", "GET /api/v1/users", "POST /api/v1/users",
+	admin := append(slices.Clone(analyst), "POST /api/v1/sites/{name}/mode", "GET /api/v1/users", "POST /api/v1/users",
 		"DELETE /api/v1/users/{name}", "GET /api/v1/tokens", "POST /api/v1/tokens", "DELETE /api/v1/tokens/{name}", "GET /api/v1/audit")
 	public := []string{"GET /api/openapi.json", "GET /api/v1/setup", "POST /api/v1/setup", "POST /api/v1/login"}
 	ownAccount := []string{"POST /api/v1/me/password", "POST /api/v1/logout"}
 	bodies := map[string]any{
-		"POST /api/v1/setup":               FirstUser{Token: "x", Name: "eve", Password: goodPassword},
-		"POST /api/v1/login":               Login{Name: "eve", Password: "x"},
-		"POST /api/v1/me/password":         NewPassword{Current: goodPassword, New: "short"},
-		"POST /api/v1/entities/lookup":     Lookup{Element: "email", Value: "ann@example.com"},
-		"POST /api/v1/sites/{name}/bypass": SwitchBypass{},
-		"POST /api/v1/users":               NewUser{Name: "A B", Role: "viewer", Password: goodPassword},
-		"POST /api/v1/tokens":              NewToken{Name: "A B", Role: "viewer"},
+		"POST /api/v1/setup":             FirstUser{Token: "x", Name: "eve", Password: goodPassword},
+		"POST /api/v1/login":             Login{Name: "eve", Password: "x"},
+		"POST /api/v1/me/password":       NewPassword{Current: goodPassword, New: "short"},
+		"POST /api/v1/entities/lookup":   Lookup{Element: "email", Value: "ann@example.com"},
+		"POST /api/v1/sites/{name}/mode": SwitchMode{Mode: "bypass"},
+		"POST /api/v1/users":             NewUser{Name: "A B", Role: "viewer", Password: goodPassword},
+		"POST /api/v1/tokens":            NewToken{Name: "A B", Role: "viewer"},
 	}
 	// Public routes may answer 401 or 403 of their own: not for lack of a permission.
 	refused := func(code int, body string) bool {
@@ -127,7 +127,7 @@ func TestForgedChangesAreRefused(t *testing.T) {
 	s := newStand(t)
 	admin := s.signIn("ann", control.Admin)
 	forge := func(change func(http.Header)) int {
-		r := admin.request("POST", "/api/v1/sites/shop/bypass", SwitchBypass{On: true})
+		r := admin.request("POST", "/api/v1/sites/shop/mode", SwitchMode{"bypass"})
 		change(r.Header)
 		resp, _ := admin.send(r)
 		return resp.StatusCode
@@ -143,10 +143,10 @@ func TestForgedChangesAreRefused(t *testing.T) {
 			t.Errorf("%s: %d", name, code)
 		}
 	}
-	if s.sites.on["shop"] {
-		t.Fatal("a forged request switched the bypass")
+	if s.sites.mode["shop"] != "active" {
+		t.Fatal("a forged request switched the mode")
 	}
-	if code := forge(func(http.Header) {}); code != http.StatusOK || !s.sites.on["shop"] {
+	if code := forge(func(http.Header) {}); code != http.StatusOK || s.sites.mode["shop"] != "bypass" {
 		t.Fatalf("the true request: %d", code)
 	}
 	r := s.nobody().request("POST", "/api/v1/login", Login{Name: "ann", Password: goodPassword})

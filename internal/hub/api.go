@@ -173,8 +173,8 @@ type SiteStatus struct {
 	Name     string   `json:"name"`
 	Hosts    []string `json:"hosts"`
 	Origin   string   `json:"origin"`
-	Mode     string   `json:"mode"`
-	Bypass   bool     `json:"bypass"`
+	Mode     string   `json:"mode" enum:"pass-through,active,mirror,bypass,maintenance" doc:"in force"`
+	Set      string   `json:"configured_mode" enum:"pass-through,active,mirror,bypass,maintenance"`
 	Failure  string   `json:"failure"`
 	Requests int64    `json:"requests"`
 	Errors   int64    `json:"origin_errors"`

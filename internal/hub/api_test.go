@@ -270,7 +270,7 @@ func TestEntityPage(t *testing.T) {
 	}
 }
 
-func TestStatusPolicyAndBypass(t *testing.T) {
+func TestStatusPolicyAndModes(t *testing.T) {
 	s := newStand(t)
 	admin := s.signIn("ann", control.Admin)
 	var st Status
@@ -283,27 +283,32 @@ func TestStatusPolicyAndBypass(t *testing.T) {
 	if p.Revision != "abc" || p.Files["spec.yaml"] != "kind: spec" {
 		t.Errorf("%+v", p)
 	}
-	var b Bypass
-	admin.do("POST", "/api/v1/sites/shop/bypass", SwitchBypass{true}, 200, &b)
-	kept, err := s.store.Setting(t.Context(), BypassSetting+"shop")
-	if err != nil || kept != "on" || !s.sites.on["shop"] || b != (Bypass{"shop", true}) {
-		t.Errorf("bypass %+v, kept %q %v", b, kept, err)
+	var b SiteMode
+	admin.do("POST", "/api/v1/sites/shop/mode", SwitchMode{"configured"}, 200, &b)
+	if b != (SiteMode{"shop", "active"}) {
+		t.Errorf("the configured mode: %+v", b)
 	}
-	admin.do("POST", "/api/v1/sites/nowhere/bypass", SwitchBypass{true}, 404, nil)
+	admin.do("POST", "/api/v1/sites/shop/mode", SwitchMode{"maintenance"}, 200, &b)
+	kept, err := s.store.Setting(t.Context(), ModeSetting+"shop")
+	if err != nil || kept != "maintenance" || s.sites.mode["shop"] != "maintenance" || b != (SiteMode{"shop", "maintenance"}) {
+		t.Errorf("mode %+v, kept %q %v", b, kept, err)
+	}
+	admin.do("POST", "/api/v1/sites/nowhere/mode", SwitchMode{"bypass"}, 404, nil)
+	admin.do("POST", "/api/v1/sites/shop/mode", SwitchMode{"off"}, 422, nil)
 	var log AuditList
 	admin.do("GET", "/api/v1/audit?limit=1", nil, 200, &log)
-	if e := log.Entries[0]; e.Actor != "ann" || e.Action != "site.bypass" || e.Target != "shop" || e.Detail != "on" || e.IP != "127.0.0.1" || log.Next == "" {
+	if e := log.Entries[0]; e.Actor != "ann" || e.Action != "site.mode" || e.Target != "shop" || e.Detail != "maintenance" || e.IP != "127.0.0.1" || log.Next == "" {
 		t.Errorf("audit %+v", log)
 	}
 }
 
 // The switch is for emergencies: a full disk must not keep it from working.
-func TestBypassWorksWithoutTheStore(t *testing.T) {
+func TestTheSwitchWorksWithoutTheStore(t *testing.T) {
 	s := newStand(t, func(c *Config) { c.Settings = fullDisk{c.Settings} })
 	admin := s.signIn("ann", control.Admin)
-	text := admin.do("POST", "/api/v1/sites/shop/bypass", SwitchBypass{true}, 500, nil)
-	if !s.sites.on["shop"] || !strings.Contains(text, "the bypass is on") || strings.Contains(text, "disk") {
-		t.Errorf("%v %s", s.sites.on, text)
+	text := admin.do("POST", "/api/v1/sites/shop/mode", SwitchMode{"bypass"}, 500, nil)
+	if s.sites.mode["shop"] != "bypass" || !strings.Contains(text, "mode bypass is in force") || strings.Contains(text, "disk") {
+		t.Errorf("%v %s", s.sites.mode, text)
 	}
 }
 

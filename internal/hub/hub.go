@@ -17,6 +17,7 @@ import (
 	"github.com/throughline/throughline/internal/control"
 	"github.com/throughline/throughline/internal/insight"
 	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/site"
 )
 
 // ErrNoSite is what Commands answers for a site that isn't configured.
@@ -24,8 +25,9 @@ var ErrNoSite = errors.New("no such site")
 
 // Commands changes what runs.
 type Commands interface {
-	// SetBypass switches a site's bypass, effective with the next request.
-	SetBypass(ctx context.Context, site string, on bool) error
+	// SetMode puts a mode in force for a site from the next request on; "" gives
+	// the configured one back. It answers the mode now in force.
+	SetMode(ctx context.Context, name string, m site.Mode) (site.Mode, error)
 }
 
 // LiveItem is an Event that became visible, and its Session as it is now.
@@ -41,9 +43,12 @@ type Live interface {
 	Subscribe(ctx context.Context) (items <-chan LiveItem, dropped func() int64)
 }
 
-// BypassSetting is the settings key, followed by the site's name, under which a
-// switched bypass ("on" or "off") outlives a restart.
-const BypassSetting = "bypass."
+// ModeSetting is the settings key, followed by the site's name, under which a
+// switched mode outlives a restart; Configured stands for none.
+const (
+	ModeSetting = "mode."
+	Configured  = "configured"
+)
 
 // Config is what a Hub needs.
 type Config struct {

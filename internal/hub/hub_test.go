@@ -24,6 +24,7 @@ import (
 	"github.com/throughline/throughline/internal/insight"
 	"github.com/throughline/throughline/internal/insight/insighttest"
 	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/site"
 )
 
 const goodPassword = "heron quartz lamp"
@@ -64,19 +65,22 @@ func (b *syncBuffer) String() string {
 }
 
 type sites struct {
-	mu  sync.Mutex
-	on  map[string]bool
-	err error
+	mu   sync.Mutex
+	mode map[string]site.Mode
+	err  error
 }
 
-func (s *sites) SetBypass(_ context.Context, site string, on bool) error {
+func (s *sites) SetMode(_ context.Context, name string, m site.Mode) (site.Mode, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.on[site]; !ok {
-		return ErrNoSite
+	if _, ok := s.mode[name]; !ok {
+		return "", ErrNoSite
 	}
-	s.on[site] = on
-	return s.err
+	if m == "" {
+		m = site.Active
+	}
+	s.mode[name] = m
+	return m, s.err
 }
 
 // feed is a Live whose one channel the test fills.
@@ -118,7 +122,7 @@ func (f *feed) publish(item LiveItem) {
 
 func newStand(t testing.TB, change ...func(*Config)) *stand {
 	t.Helper()
-	s := &stand{t: t, feed: newFeed(), sites: &sites{on: map[string]bool{"shop": false}}, clock: &clock{}, log: &syncBuffer{}}
+	s := &stand{t: t, feed: newFeed(), sites: &sites{mode: map[string]site.Mode{"shop": site.Active}}, clock: &clock{}, log: &syncBuffer{}}
 	s.clock.us.Store(day.Add(2 * time.Hour).UnixMicro())
 	var err error
 	if s.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "control.db")); err != nil {

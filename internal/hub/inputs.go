@@ -76,7 +76,7 @@ type liveInput struct {
 
 type siteInput struct {
 	Name string `path:"name" maxLength:"128"`
-	Body SwitchBypass
+	Body SwitchMode
 }
 
 type nameInput struct {

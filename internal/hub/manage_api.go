@@ -98,15 +98,15 @@ type Policy struct {
 	Files    map[string]string `json:"files" doc:"file path to text"`
 }
 
-// SwitchBypass turns a site's bypass on or off.
-type SwitchBypass struct {
-	On bool `json:"on"`
+// SwitchMode puts a mode in force for a site.
+type SwitchMode struct {
+	Mode string `json:"mode" enum:"configured,pass-through,active,mirror,bypass,maintenance" doc:"configured: the one of the configuration again"`
 }
 
-// Bypass is a site's bypass as it now is.
-type Bypass struct {
+// SiteMode is a site's mode as it now is.
+type SiteMode struct {
 	Site string `json:"site"`
-	On   bool   `json:"on"`
+	Mode string `json:"mode" enum:"pass-through,active,mirror,bypass,maintenance" doc:"in force"`
 }
 
 // LiveReady opens the live stream (SSE, event "ready").

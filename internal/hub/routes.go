@@ -41,7 +41,7 @@ func (h *Hub) register(api huma.API) {
 	}
 	huma.Register(api, running(http.MethodGet, "/api/v1/status", "get-status", "What runs, how fast, what was shed"), h.getStatus)
 	huma.Register(api, running(http.MethodGet, "/api/v1/policy", "get-policy", "The policy revision in force"), h.getPolicy)
-	huma.Register(api, running(http.MethodPost, "/api/v1/sites/{name}/bypass", "switch-bypass", "Switch a site's bypass"), h.switchBypass)
+	huma.Register(api, running(http.MethodPost, "/api/v1/sites/{name}/mode", "switch-mode", "Switch a site's mode"), h.switchMode)
 
 	access := func(method, path, id, summary string) huma.Operation {
 		return operation(method, path, id, summary, "Access")

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/throughline/throughline/internal/site"
 )
 
 func (h *Hub) getStatus(ctx context.Context, _ *empty) (*answer[Status], error) {
@@ -31,19 +33,23 @@ func (h *Hub) getPolicy(context.Context, *empty) (*answer[Policy], error) {
 	return &answer[Policy]{p}, nil
 }
 
-// switchBypass switches first and keeps it for the next start second: the
-// switch is for emergencies and must work when the disk doesn't.
-func (h *Hub) switchBypass(ctx context.Context, in *siteInput) (*answer[Bypass], error) {
-	if err := h.Commands.SetBypass(ctx, in.Name, in.Body.On); err != nil {
+// switchMode switches first and keeps it for the next start second: the switch is
+// for emergencies and must work when the disk doesn't.
+func (h *Hub) switchMode(ctx context.Context, in *siteInput) (*answer[SiteMode], error) {
+	mode := site.Mode(in.Body.Mode)
+	if mode == Configured {
+		mode = ""
+	}
+	now, err := h.Commands.SetMode(ctx, in.Name, mode)
+	if err != nil {
 		return nil, h.failed(ctx, "path", err)
 	}
-	word := map[bool]string{true: "on", false: "off"}[in.Body.On]
-	err := errors.Join(
-		h.Settings.SetSetting(ctx, BypassSetting+in.Name, word),
-		h.Auth.Record(ctx, callerOf(ctx).by(), "site.bypass", in.Name, word))
+	err = errors.Join(
+		h.Settings.SetSetting(ctx, ModeSetting+in.Name, in.Body.Mode),
+		h.Auth.Record(ctx, callerOf(ctx).by(), "site.mode", in.Name, in.Body.Mode))
 	if err != nil {
-		h.Logger.Error("bypass switched but not recorded", "site", in.Name, "bypass", word, "error", err)
-		return nil, huma.Error500InternalServerError("the bypass is " + word + ", but that could not be recorded and may not outlive a restart")
+		h.Logger.Error("mode switched but not recorded", "site", in.Name, "mode", in.Body.Mode, "error", err)
+		return nil, huma.Error500InternalServerError("the mode " + string(now) + " is in force, but that could not be recorded and may not outlive a restart")
 	}
-	return &answer[Bypass]{Bypass{Site: in.Name, On: in.Body.On}}, nil
+	return &answer[SiteMode]{SiteMode{Site: in.Name, Mode: string(now)}}, nil
 }

@@ -5,6 +5,7 @@
 package origin
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -26,6 +27,15 @@ type Options struct {
 	IdleTimeout   time.Duration // 60 s
 	MaxIdle       int           // 256 connections
 	MaxHead       int64         // 256 KiB of response head
+	// Of an origin with several hosts.
+	MaxFails    int           // failures in a row that take a host out; 3
+	FailTimeout time.Duration // for how long at first; 5 s, doubled up to 32 times
+	SlowStart   time.Duration // until a host that recovered has its whole share; 30 s
+	// Changed is told when a host goes down or comes up; it must not wait.
+	Changed  func(addr string, up bool, why string)
+	Resolver *net.Resolver    // nil: the system's
+	Now      func() time.Time // nil: the clock
+	Rand     func(n int) int  // nil: random; a number below n
 	// TLS is the ground on which a site's own settings stand, a client
 	// certificate for instance; nil: system roots.
 	TLS *tls.Config
@@ -41,6 +51,17 @@ func (o *Options) defaults() {
 	def(&o.HeaderTimeout, time.Minute)
 	def(&o.StallTimeout, 5*time.Minute)
 	def(&o.IdleTimeout, time.Minute)
+	def(&o.FailTimeout, 5*time.Second)
+	def(&o.SlowStart, 30*time.Second)
+	if o.MaxFails == 0 {
+		o.MaxFails = 3
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = random
+	}
 	if o.MaxIdle == 0 {
 		o.MaxIdle = 256
 	}
@@ -64,13 +85,16 @@ func Open(s *site.Site, o Options, w *wire.Sweeper) (*Set, error) {
 		return nil, fmt.Errorf("site %s: %w", s.Name, err)
 	}
 	set := &Set{named: map[string]*Pool{}}
-	if set.own, err = open(s.Origin, conf, o, w); err != nil {
+	if set.own, err = open(s.Origin, s.Addresses, s.Health, conf, o, w); err != nil {
 		return nil, fmt.Errorf("site %s: %w", s.Name, err)
 	}
 	for name, origin := range s.Origins {
-		if set.named[name], err = open(origin, conf, o, w); err != nil {
+		p, err := open(origin, nil, nil, conf, o, w)
+		if err != nil {
+			set.Close()
 			return nil, fmt.Errorf("site %s: %w", s.Name, err)
 		}
+		set.named[name] = p
 	}
 	return set, nil
 }
@@ -109,6 +133,15 @@ func tlsConfig(t *site.OriginTLS, base *tls.Config) (*tls.Config, error) {
 	if t.ServerName != "" {
 		conf.ServerName = t.ServerName
 	}
+	if t.CertFile != "" {
+		if _, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile); err != nil {
+			return nil, fmt.Errorf("client certificate: %w", err)
+		}
+		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			c, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile) // it may have been renewed
+			return &c, err
+		}
+	}
 	if t.CAFile != "" {
 		pem, err := os.ReadFile(t.CAFile) //nolint:gosec // the operator's own file
 		if err != nil {
@@ -122,7 +155,9 @@ func tlsConfig(t *site.OriginTLS, base *tls.Config) (*tls.Config, error) {
 	return conf, nil
 }
 
-func open(origin string, conf *tls.Config, o Options, w *wire.Sweeper) (*Pool, error) {
+// open makes the pool of an origin, whose hosts are the addresses given, or else
+// the one in its URL.
+func open(origin string, addresses []string, health *site.Health, conf *tls.Config, o Options, w *wire.Sweeper) (*Pool, error) {
 	base, err := url.Parse(origin)
 	if err != nil || base.Hostname() == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, fmt.Errorf("origin %q: want http://host:port or https://host", origin)
@@ -140,6 +175,29 @@ func open(origin string, conf *tls.Config, o Options, w *wire.Sweeper) (*Pool, e
 	} else if port == "" {
 		port = "80"
 	}
-	p.addr = net.JoinHostPort(strings.Trim(base.Hostname(), "[]"), port)
+	if len(addresses) == 0 {
+		addresses = []string{base.Hostname()}
+	}
+	for _, a := range addresses {
+		p.ends = append(p.ends, &Endpoint{pool: p, addr: withPort(a, port)})
+	}
+	p.running, p.stop = context.WithCancel(context.Background())
+	if health != nil {
+		h := *health
+		if h.Host == "" {
+			h.Host = base.Host
+		}
+		for _, e := range p.ends {
+			p.checks.Go(func() { p.check(p.running, e, &h) })
+		}
+	}
 	return p, nil
+}
+
+// withPort adds the origin's port to an address without one.
+func withPort(addr, port string) string {
+	if _, _, err := net.SplitHostPort(addr); err == nil {
+		return addr
+	}
+	return net.JoinHostPort(strings.Trim(addr, "[]"), port)
 }

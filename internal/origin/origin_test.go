@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -42,6 +43,7 @@ func call(t *testing.T, p *Pool, path string) (status int, head, body string, er
 		if n > 0 && c.In.Len() >= n+int(m.Length) {
 			status, head, body = m.Status, string(m.Raw), string(c.In.Bytes()[n:n+int(m.Length)])
 			c.In.Take(n + int(m.Length))
+			c.Answered()
 			c.Put()
 			return status, head, body, nil
 		}
@@ -119,9 +121,10 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestPoolsByName(t *testing.T) {
-	a := opened(t, &site.Site{Origin: "http://a/", Origins: map[string]string{"b": "https://b", "c": "http://[::1]:81"}}, Options{})
-	if a.Pool("").Addr() != "a:80" || a.Pool("b").Addr() != "b:443" || a.Pool("c").Addr() != "[::1]:81" || a.Pool("d") != nil {
-		t.Errorf("%s %s %s %v", a.Pool("").Addr(), a.Pool("b").Addr(), a.Pool("c").Addr(), a.Pool("d"))
+	a := opened(t, &site.Site{Origin: "http://a/", Addresses: []string{"10.0.0.1", "b:81", "::1", "[::1]:82"},
+		Origins: map[string]string{"b": "https://b", "c": "http://[::1]:81"}}, Options{})
+	if got := fmt.Sprint(a.Pool("").Addrs(), a.Pool("b").Addrs(), a.Pool("c").Addrs()); got != "[10.0.0.1:80 b:81 [::1]:80 [::1]:82] [b:443] [[::1]:81]" || a.Pool("d") != nil {
+		t.Errorf("%s %v", got, a.Pool("d"))
 	}
 }
 

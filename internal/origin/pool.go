@@ -11,23 +11,17 @@ import (
 	"github.com/throughline/throughline/internal/wire"
 )
 
-// Pool is the pooled connections of one origin. Safe for concurrent use.
-// Invariants, under mu: idle holds connections nobody uses, the longest idle
-// first, each with an empty buffer; prune runs while there are any.
+// Pool is the pooled connections of one origin, which may be several hosts alike.
+// Safe for concurrent use.
 type Pool struct {
 	o       Options
 	sweeper *wire.Sweeper
-	addr    string
 	tls     *tls.Config // nil: in the clear
-
-	mu     sync.Mutex
-	idle   []*Conn
-	timer  *time.Timer
-	closed bool
+	ends    []*Endpoint
+	running context.Context // ends with close
+	stop    context.CancelFunc
+	checks  sync.WaitGroup
 }
-
-// Addr is the origin's host and port.
-func (p *Pool) Addr() string { return p.addr }
 
 // HeaderTimeout is how long a response head may take.
 func (p *Pool) HeaderTimeout() time.Duration { return p.o.HeaderTimeout }
@@ -40,6 +34,7 @@ type Conn struct {
 	In   wire.Input // what was read of it and not yet used
 	sock *wire.Socket
 	pool *Pool
+	end  *Endpoint
 	tls  *tls.Conn // nil in the clear
 	used bool      // it served an exchange before
 	put  time.Time // when it became idle
@@ -64,26 +59,42 @@ func (c *Conn) Late() bool { return c.sock.Late() }
 // any goroutine.
 func (c *Conn) Abort() { c.sock.Abort() }
 
-// Get takes an idle connection, or opens one.
+// maxTries bounds how many hosts one request tries to connect to.
+const maxTries = 3
+
+// Get picks a host and takes an idle connection to it, or opens one. A host that
+// can't be connected to is passed over for another.
 func (p *Pool) Get(ctx context.Context) (*Conn, error) {
-	p.mu.Lock()
-	if n := len(p.idle); n > 0 {
-		c := p.idle[n-1] // the one used last lives most likely
-		p.idle[n-1] = nil
-		p.idle = p.idle[:n-1]
-		p.mu.Unlock()
-		return c, nil
+	var first error
+	var tried [maxTries]*Endpoint
+	for try := 0; ; try++ {
+		e := p.pick(tried[:try])
+		if c := e.take(); c != nil {
+			return c, nil
+		}
+		c, err := p.dial(ctx, e)
+		if err == nil {
+			return c, nil
+		}
+		if ctx.Err() == nil {
+			e.failed(err)
+		}
+		if first == nil {
+			first = err
+		}
+		tried[try] = e
+		if try+1 >= min(len(p.ends), maxTries) || ctx.Err() != nil {
+			return nil, first
+		}
 	}
-	p.mu.Unlock()
-	return p.Dial(ctx)
 }
 
-// Dial opens a connection.
-func (p *Pool) Dial(ctx context.Context) (*Conn, error) {
+// dial opens a connection.
+func (p *Pool) dial(ctx context.Context, e *Endpoint) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*p.o.DialTimeout)
 	defer cancel()
-	d := net.Dialer{Timeout: p.o.DialTimeout, KeepAlive: 30 * time.Second}
-	nc, err := d.DialContext(ctx, "tcp", p.addr)
+	d := net.Dialer{Timeout: p.o.DialTimeout, KeepAlive: 30 * time.Second, Resolver: p.o.Resolver}
+	nc, err := d.DialContext(ctx, "tcp", e.addr)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +104,7 @@ func (p *Pool) Dial(ctx context.Context) (*Conn, error) {
 		return nil, err
 	}
 	sock.Stall = p.o.StallTimeout
-	c := &Conn{sock: sock, pool: p}
+	c := &Conn{sock: sock, pool: p, end: e}
 	c.In.Bound = int(p.o.MaxHead)
 	if p.tls == nil {
 		return c, nil
@@ -117,7 +128,6 @@ func (p *Pool) Dial(ctx context.Context) (*Conn, error) {
 // Put gives the connection back after an exchange that used up exactly what it
 // asked for.
 func (c *Conn) Put() {
-	p := c.pool
 	if c.In.Len() > 0 {
 		c.Close()
 		return
@@ -125,17 +135,9 @@ func (c *Conn) Put() {
 	c.In.Release()
 	c.sock.DueRead(0)
 	c.used, c.put = true, time.Now()
-	p.mu.Lock()
-	if p.closed || len(p.idle) >= p.o.MaxIdle {
-		p.mu.Unlock()
+	if !c.end.keep(c) {
 		c.Close()
-		return
 	}
-	p.idle = append(p.idle, c)
-	if p.timer == nil {
-		p.timer = time.AfterFunc(p.o.IdleTimeout, p.prune)
-	}
-	p.mu.Unlock()
 }
 
 // Close closes the connection instead of giving it back.
@@ -144,47 +146,28 @@ func (c *Conn) Close() {
 	_ = c.sock.Close()
 }
 
-// prune closes what has been idle for too long.
-func (p *Pool) prune() {
-	p.mu.Lock()
-	n, limit := 0, time.Now().Add(-p.o.IdleTimeout)
-	for n < len(p.idle) && p.idle[n].put.Before(limit) {
-		n++
-	}
-	old := append([]*Conn(nil), p.idle[:n]...)
-	rest := copy(p.idle, p.idle[n:])
-	clear(p.idle[rest:])
-	p.idle = p.idle[:rest]
-	if rest > 0 {
-		p.timer.Reset(max(time.Until(p.idle[0].put.Add(p.o.IdleTimeout)), time.Millisecond))
-	} else {
-		p.timer = nil
-	}
-	p.mu.Unlock()
-	for _, c := range old {
-		c.Close()
-	}
-}
+// Failed says that the origin gave no response on this connection, and why.
+func (c *Conn) Failed(err error) { c.end.failed(err) }
+
+// Answered says that the origin gave one.
+func (c *Conn) Answered() { c.end.answered() }
 
 func (p *Pool) close() {
-	p.mu.Lock()
-	p.closed = true
-	idle := p.idle
-	p.idle = nil
-	if p.timer != nil {
-		p.timer.Stop()
+	p.stop()
+	for _, e := range p.ends {
+		e.close()
 	}
-	p.mu.Unlock()
-	for _, c := range idle {
-		c.Close()
-	}
+	p.checks.Wait()
 }
 
 // Idle is how many connections wait for use.
-func (p *Pool) Idle() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.idle)
+func (p *Pool) Idle() (n int) {
+	for _, e := range p.ends {
+		e.mu.Lock()
+		n += len(e.idle)
+		e.mu.Unlock()
+	}
+	return n
 }
 
 // Exchange sends a request whole and reads the first bytes of the answer into

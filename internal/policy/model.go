@@ -53,6 +53,8 @@ type Spec struct {
 	Response []Mapping
 	Outcome  []OutcomeRule // first that matches wins; none: by status class
 	Pos      Pos
+	// PassThrough of a sync Spec: the verdict is recorded and never enforced.
+	PassThrough bool
 }
 
 // Match is the condition of a Spec. Empty parts match everything. Match order

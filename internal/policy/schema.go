@@ -73,6 +73,7 @@ func specSchema() schema {
 		property{"processing", false, "sync waits for a verdict, so that actions can be enforced; default async.", enum("async", "sync")},
 		property{"failure", false, "On a sync spec, what happens without a verdict; default: the site's.", enum("open", "closed")},
 		property{"oversize", false, "What happens to a body over max_body on a sync spec; default stream.", enum("stream", "refuse")},
+		property{"mode", false, "On a sync spec in an active site: pass-through records the verdict and never enforces it; default active.", enum("active", "pass-through")},
 		property{"max_body", false, "How much of each body is read: bytes, KiB or MiB up to 1MiB; default 64KiB.",
 			schema{"type": []string{"integer", "string"}, "minimum": 1, "maximum": maxMaxBody, "pattern": "^[0-9]+ *(KiB|MiB)?$"}},
 		property{"request", false, "Sources of the request with their elements.",

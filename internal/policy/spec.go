@@ -65,6 +65,13 @@ func (c *compiler) spec(m *mapping) {
 			onlySync(m, v)
 		}
 	}
+	if v, ok := m.get("mode"); ok {
+		var mode string
+		if mode, ok = v.oneOf("active", "pass-through"); ok && async {
+			onlySync(m, v)
+		}
+		s.PassThrough = mode == "pass-through"
+	}
 	if v, ok := m.get("max_body"); ok {
 		s.MaxBody = size(v)
 	}

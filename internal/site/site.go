@@ -11,13 +11,24 @@ import (
 // Mode says how much the engine may do for a site.
 type Mode string
 
-// Modes. Bypass relays without asking anybody.
+// Modes. Bypass relays without asking anybody; Mirror ends each request here,
+// since it is the copy of one that takes another way; Maintenance answers a page.
 const (
 	PassThrough Mode = "pass-through"
 	Active      Mode = "active"
 	Mirror      Mode = "mirror"
 	Bypass      Mode = "bypass"
+	Maintenance Mode = "maintenance"
 )
+
+// Known tells whether there is such a mode.
+func (m Mode) Known() bool {
+	switch m {
+	case PassThrough, Active, Mirror, Bypass, Maintenance:
+		return true
+	}
+	return false
+}
 
 // Failure says what happens to a sync route when no verdict comes in time.
 type Failure string
@@ -33,6 +44,14 @@ type Site struct {
 	Name   string
 	Hosts  []string // exact names or "*.example.com"; "*" takes all others
 	Origin string   // http://host:port or https://host:port
+	// Addresses are the hosts of the origin, name or IP address with or without a
+	// port, over which requests are spread; none: the one in Origin. What Origin
+	// says beside it, scheme and name to verify, holds for all.
+	Addresses []string
+	// Health asks each of them how it is; nil: only traffic tells.
+	Health *Health
+	// OriginHost is the Host that the origin gets; "": the visitor's.
+	OriginHost string
 	// Origins are the site's other origins by name, for rerouting.
 	Origins map[string]string
 	// TLS steers TLS toward all of them; nil: system roots, the origin's own name.
@@ -42,6 +61,9 @@ type Site struct {
 	Failure   Failure       // default of its sync routes
 	Deadline  time.Duration // for a sync verdict; default 15 ms
 	Switch    *Switch
+	Pages     Pages         // in place of our plain answers
+	Upkeep    *Page         // shown in maintenance; nil: a plain one
+	Retry     time.Duration // after which maintenance asks to come again; 0: it does not say
 	// Worker says that a worker at a CDN sends the site's traffic; nil: none does.
 	Worker *Worker
 	// Sidechain says that the origin is the site's public name, behind whose worker
@@ -49,21 +71,65 @@ type Site struct {
 	Sidechain *Sidechain
 }
 
+// Health is a request by which a host of the origin tells that it is well.
+type Health struct {
+	Path     string
+	Host     string // "": the origin's own
+	Status   int    // the answer of one that is well
+	Interval time.Duration
+	Timeout  time.Duration
+}
+
+// InForce is the mode in force: the switched one, else the configured one.
+func (s *Site) InForce() Mode {
+	if m := s.Switch.Mode(); m != "" {
+		return m
+	}
+	return s.Mode
+}
+
+// Page is an answer of our own, made ready at start.
+type Page struct {
+	ContentType string
+	Body        []byte
+}
+
+// Pages are the pages of a site, or of those who ask for none, by status.
+type Pages map[int]*Page
+
 // OriginTLS says how an https origin is verified. It is always verified.
 type OriginTLS struct {
 	CAFile string // PEM roots in place of the system's
 	// ServerName is the name asked for (SNI) and verified, where it is not the
 	// one in the origin's URL. The Host header stays the visitor's.
 	ServerName string
+	// CertFile and KeyFile are what we show an origin that asks, PEM; read again
+	// with every connection.
+	CertFile, KeyFile string
 }
 
 // Switch holds what changes at run time. Safe for concurrent use.
 type Switch struct {
-	bypass atomic.Bool
+	mode atomic.Pointer[Mode]
 }
 
-// SetBypass turns the site's bypass on or off, effective with the next request.
-func (s *Switch) SetBypass(on bool) { s.bypass.Store(on) }
+// SetMode puts a mode in force from the next request on, in place of the
+// configured one; "" gives that one back.
+func (s *Switch) SetMode(m Mode) {
+	if m == "" {
+		s.mode.Store(nil)
+		return
+	}
+	s.mode.Store(&m)
+}
 
-// Bypassed tells whether the bypass is on.
-func (s *Switch) Bypassed() bool { return s != nil && s.bypass.Load() }
+// Mode is the switched mode, "" when none is.
+func (s *Switch) Mode() Mode {
+	if s == nil {
+		return ""
+	}
+	if m := s.mode.Load(); m != nil {
+		return *m
+	}
+	return ""
+}

@@ -20,12 +20,16 @@ func TestFind(t *testing.T) {
 
 func TestSwitch(t *testing.T) {
 	var none *Switch
-	s := &Switch{}
-	if none.Bypassed() || s.Bypassed() {
-		t.Fatal("bypassed from the start")
+	s := &Site{Mode: Active, Switch: &Switch{}}
+	if none.Mode() != "" || s.InForce() != Active || (&Site{Mode: Mirror}).InForce() != Mirror {
+		t.Fatal("a switch that nobody turned does something")
 	}
-	s.SetBypass(true)
-	if !s.Bypassed() {
-		t.Fatal("not bypassed")
+	for _, m := range []Mode{Bypass, Maintenance, PassThrough} {
+		if s.Switch.SetMode(m); s.InForce() != m {
+			t.Fatalf("%s is not in force but %s", m, s.InForce())
+		}
+	}
+	if s.Switch.SetMode(""); s.InForce() != Active || s.Switch.Mode() != "" {
+		t.Fatalf("%s stays in force", s.InForce())
 	}
 }

@@ -3,7 +3,10 @@ package site
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -51,6 +54,25 @@ func (s *Site) Validate() error {
 	if err := checkOrigin(s.Origin); err != nil {
 		bad("%w", err)
 	}
+	for _, a := range s.Addresses {
+		if why := BadAddress(a); why != "" {
+			bad("address %q: %s", a, why)
+		}
+	}
+	if h := s.Health; h != nil {
+		if !strings.HasPrefix(h.Path, "/") || strings.ContainsAny(h.Path, " \r\n\t#") {
+			bad("health path %q: want one like /healthz", h.Path)
+		}
+		if h.Status < 200 || h.Status > 599 {
+			bad("health status %d: want 200 to 599", h.Status)
+		}
+		if h.Interval <= 0 || h.Timeout <= 0 || h.Timeout > h.Interval {
+			bad("health interval %v and timeout %v: want both above zero, and the timeout no longer than the interval", h.Interval, h.Timeout)
+		}
+	}
+	if s.OriginHost != "" && BadAddress(s.OriginHost) != "" {
+		bad("host %q for the origin: %s", s.OriginHost, BadAddress(s.OriginHost))
+	}
 	for name, o := range s.Origins {
 		if name == "" {
 			bad("an origin for rerouting has no name")
@@ -59,10 +81,8 @@ func (s *Site) Validate() error {
 			bad("%w", err)
 		}
 	}
-	switch s.Mode {
-	case PassThrough, Active, Mirror, Bypass:
-	default:
-		bad("mode %q: want pass-through, active, mirror or bypass", s.Mode)
+	if !s.Mode.Known() {
+		bad("mode %q: want pass-through, active, mirror, bypass or maintenance", s.Mode)
 	}
 	switch s.Failure {
 	case FailOpen, FailClosed:
@@ -77,6 +97,24 @@ func (s *Site) Validate() error {
 	}
 	s.checkWorker(bad)
 	return errors.Join(faults...)
+}
+
+// BadAddress says what is wrong with a name or IP address, with or without a port.
+func BadAddress(a string) string {
+	host, port, err := net.SplitHostPort(a)
+	if err != nil {
+		host, port = strings.TrimSuffix(strings.TrimPrefix(a, "["), "]"), "1"
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return "want a port from 1 to 65535"
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return ""
+	}
+	if host == "" || strings.ContainsAny(host, "/:@*[] \t\r\n") {
+		return "want a host name or IP address, with or without a port"
+	}
+	return ""
 }
 
 func badHost(h string) string {

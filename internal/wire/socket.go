@@ -39,22 +39,31 @@ type Socket struct {
 	Closed func()
 	closed atomic.Bool
 	raw    syscall.RawConn
-	rd, wr direction
+	rd     reading
+	wr     writing
 }
 
-// direction is the state of one side's calls, kept to save allocations.
-type direction struct {
+// reading is the state of a Read, kept to save allocations.
+type reading struct {
+	buf  []byte
+	n    int
+	err  error
+	call func(fd uintptr) bool
+	lend *Input // of a lazy read: whose buffer is taken when there is something
+	// Of an exchange: what is sent first, and how far it is.
+	send  []byte
+	sent  int
+	stage stage
+}
+
+// writing is the state of a Write.
+type writing struct {
 	buf  []byte
 	n    int
 	err  error
 	call func(fd uintptr) bool
 	// waited says that the other side did not take everything at once.
 	waited bool
-	// Of an exchange: what is sent first, and how far it is.
-	send  []byte
-	sent  int
-	stage stage
-	lend  *Input // of a lazy read: whose buffer is taken when there is something
 }
 
 type stage uint8

@@ -8,7 +8,7 @@ const state = process.env.TL_FIXTURE ?? '';
 const started = Date.now() - 86_400_000;
 let all: Journey[] | undefined;
 const journeys = () => (all ??= state === 'empty' ? [] : world(Date.now()));
-let bypass = false;
+let mode: Parameters<typeof status>[1] = 'active';
 let cookie = '';
 const readers = new Set<ServerResponse>();
 
@@ -143,10 +143,11 @@ async function route(req: IncomingMessage, res: ServerResponse, url: URL) {
   if (path === '/live') return live(res);
   if (state === 'broken') return problem(res, 503, 'the warehouse is down: duckdb: disk full');
   if (path === '/elements') return send(res, 200, { elements });
-  if (path === '/status') return send(res, 200, status(journeys(), bypass, started));
-  if (/^\/sites\/[^/]+\/bypass$/.test(path)) {
-    bypass = (await body(req)).on === true;
-    return send(res, 200, { site: 'shop', on: bypass });
+  if (path === '/status') return send(res, 200, status(journeys(), mode, started));
+  if (/^\/sites\/[^/]+\/mode$/.test(path)) {
+    const asked = (await body(req)).mode as typeof mode | 'configured';
+    mode = asked === 'configured' ? 'active' : asked;
+    return send(res, 200, { site: 'shop', mode });
   }
   if (path === '/sessions') return send(res, 200, sessions(p));
   if (path === '/entities/lookup') {

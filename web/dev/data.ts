@@ -245,17 +245,17 @@ export function world(now: number): Journey[] {
 
 export const newcomer = () => new Journey(pick(['good', 'good', 'good', 'stuffing', 'cards', 'promo', 'scrape']), Date.now());
 
-export function status(all: Journey[], bypass: boolean, started: number): Status {
+export function status(all: Journey[], mode: Status['sites'][number]['mode'], started: number): Status {
   const events = all.reduce((n, j) => n + j.events.length, 0);
   return {
     version: '0.1.0', started: iso(started), healthy: true,
-    sites: [{ name: 'shop', hosts: ['shop.example', 'www.shop.example'], origin: 'http://127.0.0.1:3000', mode: 'active', bypass, failure: 'open', requests: events * 9, origin_errors: 3 }],
+    sites: [{ name: 'shop', hosts: ['shop.example', 'www.shop.example'], origin: 'http://127.0.0.1:3000', mode, configured_mode: 'active', failure: 'open', requests: events * 9, origin_errors: 3 }],
     policy: { revision: '9f3ac41d07be', since: iso(started), specs: 14, labels: 22, signatures: 6, workflows: 4, faults: ['labels.yaml:42:11: label "many_cards": when: undeclared reference to "sesion"; did you mean "session"?'] },
     engine: { requests: events * 9, matched: events, events, live_sessions: all.filter((j) => j.session.live).length, queue: 3, queue_max: 65536, rule_faults: 0, panics: 0, actions: { block_attack: 214, tag_for_review: 12 }, deadline_missed: 2 },
     journal: { state: 'ok', entries: events * 2, bytes: events * 1260, in_flight: 4, error: '' },
     warehouse: { state: 'ok', backend: 'duckdb', events, sessions: all.length, bytes: events * 310, lag: 12, error: '' },
     visible: { count: 1841, p50_ms: 148, p95_ms: 367, p99_ms: 512 }, decision: { count: 611, p50_ms: 0.21, p95_ms: 0.64, p99_ms: 1.9 },
-    shed: { 'async queue full': 0, 'judge deadline': 2 }, problems: bypass ? ['site shop is bypassed: traffic is relayed, nothing is judged'] : [],
+    shed: { 'async queue full': 0, 'judge deadline': 2 }, problems: mode === 'bypass' ? ['site shop is bypassed: traffic is relayed, nothing is judged'] : [],
     data: [{ name: 'country by IP', state: 'ok', detail: 'dbip-country, 2026-11-01, CC BY' }, { name: 'network by IP', state: 'missing', detail: 'not installed: networks stay unnamed' }],
   };
 }

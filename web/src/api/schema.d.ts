@@ -266,7 +266,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/sites/{name}/bypass": {
+    "/api/v1/sites/{name}/mode": {
         parameters: {
             query?: never;
             header?: never;
@@ -275,8 +275,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Switch a site's bypass */
-        post: operations["switch-bypass"];
+        /** Switch a site's mode */
+        post: operations["switch-mode"];
         delete?: never;
         options?: never;
         head?: never;
@@ -412,10 +412,6 @@ export interface components {
             types: {
                 [key: string]: number;
             };
-        };
-        Bypass: {
-            on: boolean;
-            site: string;
         };
         CreatedToken: {
             /** Format: date-time */
@@ -814,11 +810,24 @@ export interface components {
             time: number;
             title: string;
         };
+        SiteMode: {
+            /**
+             * @description in force
+             * @enum {string}
+             */
+            mode: "pass-through" | "active" | "mirror" | "bypass" | "maintenance";
+            site: string;
+        };
         SiteStatus: {
-            bypass: boolean;
+            /** @enum {string} */
+            configured_mode: "pass-through" | "active" | "mirror" | "bypass" | "maintenance";
             failure: string;
             hosts: string[];
-            mode: string;
+            /**
+             * @description in force
+             * @enum {string}
+             */
+            mode: "pass-through" | "active" | "mirror" | "bypass" | "maintenance";
             name: string;
             origin: string;
             /** Format: int64 */
@@ -849,8 +858,12 @@ export interface components {
             visible: components["schemas"]["LatencyStatus"];
             warehouse: components["schemas"]["WarehouseStatus"];
         };
-        SwitchBypass: {
-            on: boolean;
+        SwitchMode: {
+            /**
+             * @description configured: the one of the configuration again
+             * @enum {string}
+             */
+            mode: "configured" | "pass-through" | "active" | "mirror" | "bypass" | "maintenance";
         };
         Token: {
             /** Format: date-time */
@@ -1452,7 +1465,7 @@ export interface operations {
             };
         };
     };
-    "switch-bypass": {
+    "switch-mode": {
         parameters: {
             query?: never;
             header?: never;
@@ -1463,7 +1476,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SwitchBypass"];
+                "application/json": components["schemas"]["SwitchMode"];
             };
         };
         responses: {
@@ -1473,7 +1486,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Bypass"];
+                    "application/json": components["schemas"]["SiteMode"];
                 };
             };
             /** @description Error */

@@ -1,4 +1,4 @@
-import { Button, Modal, Switch } from '@mantine/core';
+import { Button, Modal, Select } from '@mantine/core';
 import { IconAlertTriangle, IconCircleCheck } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
@@ -167,19 +167,31 @@ function Latency({ title, lead, l }: { title: string; lead: string; l: LatencySt
   );
 }
 
-const modeWord: Record<string, string> = { 'pass-through': 'Pass-through', passthrough: 'Pass-through', active: 'Active', mirror: 'Mirror' };
+type Mode = Status['sites'][number]['mode'];
+
+/** What each mode is called, what it does, and what switching to it deserves. */
+const modes: Record<Mode, { word: string; does: string; grave?: boolean }> = {
+  'pass-through': { word: 'Pass-through', does: 'Requests are judged and recorded; no action is enforced.' },
+  active: { word: 'Active', does: 'Requests are judged, and actions are enforced on sync routes.' },
+  mirror: { word: 'Mirror', does: 'Each request ends here with an empty answer and never reaches the origin. Only for a site that receives copies of its traffic.', grave: true },
+  bypass: { word: 'Bypass', does: 'Traffic is relayed untouched: nothing is judged, recorded or blocked. Health probes are told to send visitors straight to the origin.', grave: true },
+  maintenance: { word: 'Maintenance', does: 'Every visitor gets the maintenance page; the origin is not asked.', grave: true },
+};
+
+const modeNames = Object.keys(modes) as Mode[];
 
 function Sites({ status: s }: { status: Status }) {
   const me = useQuery(meQuery).data;
   const queryClient = useQueryClient();
-  const [asked, setAsked] = useState<{ name: string; on: boolean } | null>(null);
+  const [asked, setAsked] = useState<{ name: string; mode: Mode; configured: boolean } | null>(null);
   const flip = useMutation({
-    mutationFn: (b: { name: string; on: boolean }) => answerOf(api.POST('/api/v1/sites/{name}/bypass', { params: { path: { name: b.name } }, body: { on: b.on } })),
+    mutationFn: (b: { name: string; mode: Mode; configured: boolean }) =>
+      answerOf(api.POST('/api/v1/sites/{name}/mode', { params: { path: { name: b.name } }, body: { mode: b.configured ? 'configured' : b.mode } })),
     onSuccess: (_, b) => {
-      toast.done(b.on ? `${b.name} is bypassed` : `${b.name} is judged again`);
+      toast.done(`${b.name}: ${modes[b.mode].word}`);
       setAsked(null);
     },
-    onError: (e) => toast.failed(`The bypass was not switched: ${e.message}`),
+    onError: (e) => toast.failed(`The mode was not switched: ${e.message}`),
     onSettled: () => queryClient.invalidateQueries({ queryKey: statusQuery.queryKey }),
   });
   const admin = me?.role === 'admin';
@@ -192,33 +204,30 @@ function Sites({ status: s }: { status: Status }) {
               <b>{site.name}</b>
               <small>{site.hosts.join(', ') || 'any host'} → <code>{site.origin}</code></small>
             </div>
-            <div className={css.figure}><small>Mode</small>{modeWord[site.mode] ?? site.mode}</div>
             <div className={css.figure}><small>On failure</small>{site.failure === 'closed' ? 'refuse' : 'let through'}</div>
             <div className={css.figure}><small>Requests</small>{count(site.requests)}</div>
             <div className={css.figure} data-warn={site.origin_errors > 0 || undefined}><small>Origin errors</small>{count(site.origin_errors)}</div>
-            <Switch
-              className={css.bypass}
-              label={site.bypass ? 'Bypassed' : 'Bypass'}
-              size="sm"
-              color="red"
-              checked={site.bypass}
+            <Select
+              className={css.mode}
+              aria-label={`Mode of ${site.name}`}
+              size="xs"
+              data={modeNames.map((m) => ({ value: m, label: m === site.configured_mode ? `${modes[m].word} (configured)` : modes[m].word }))}
+              value={site.mode}
+              allowDeselect={false}
               disabled={!admin}
-              title={admin ? undefined : 'Only an administrator can switch this'}
-              onChange={(e) => setAsked({ name: site.name, on: e.currentTarget.checked })}
+              data-grave={modes[site.mode].grave || undefined}
+              title={admin ? undefined : 'Only an administrator can switch the mode'}
+              onChange={(m) => m && m !== site.mode && setAsked({ name: site.name, mode: m, configured: m === site.configured_mode })}
             />
           </li>
         ))}
       </ul>
-      <Modal opened={asked !== null} onClose={() => setAsked(null)} title={asked?.on ? `Bypass ${asked.name}?` : `Judge ${asked?.name} again?`} size={440}>
-        <p>
-          {asked?.on
-            ? 'Traffic is relayed untouched at once: nothing is judged, recorded or blocked until the bypass is off again.'
-            : 'Requests are matched, judged and acted upon again from now on.'}
-        </p>
+      <Modal opened={asked !== null} onClose={() => setAsked(null)} title={asked ? `${modes[asked.mode].word} for ${asked.name}?` : ''} size={440}>
+        <p>{asked && modes[asked.mode].does} It holds from the next request on, over restarts too.</p>
         <div className={css.buttons}>
           <Button variant="default" onClick={() => setAsked(null)}>Cancel</Button>
-          <Button color={asked?.on ? 'red' : 'blue'} loading={flip.isPending} onClick={() => asked && flip.mutate(asked)} data-autofocus>
-            {asked?.on ? 'Bypass' : 'Judge again'}
+          <Button color={asked && modes[asked.mode].grave ? 'red' : 'blue'} loading={flip.isPending} onClick={() => asked && flip.mutate(asked)} data-autofocus>
+            Switch to {asked && modes[asked.mode].word.toLowerCase()}
           </Button>
         </div>
       </Modal>

@@ -1,0 +1,209 @@
+package origin
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Endpoint is one host of an origin: its idle connections and its health. Safe
+// for concurrent use. Invariants, under mu: idle holds connections nobody uses,
+// the longest idle first, each with an empty buffer; timer runs while there are
+// any.
+type Endpoint struct {
+	pool *Pool
+	addr string // host:port; a name is resolved with every connection
+
+	mu     sync.Mutex
+	idle   []*Conn
+	timer  *time.Timer
+	closed bool
+
+	streak    atomic.Int32 // failures without a response in between
+	downUntil atomic.Int64 // Unix millis; 0: it is up
+	outages   atomic.Int32 // how often it went down in a row
+	since     atomic.Int64 // Unix millis of its recovery; 0: long ago
+	sick      atomic.Bool  // active checks say so
+
+	responses, failures atomic.Int64
+	why                 atomic.Pointer[string]
+}
+
+// EndpointState is an Endpoint for people and metrics.
+type EndpointState struct {
+	Addr                string
+	Up                  bool
+	Error               string // the last failure, "" when it is up
+	Responses, Failures int64
+}
+
+// Addrs are the origin's hosts and ports.
+func (p *Pool) Addrs() []string {
+	out := make([]string, len(p.ends))
+	for i, e := range p.ends {
+		out[i] = e.addr
+	}
+	return out
+}
+
+// Endpoints may be called at any time.
+func (p *Pool) Endpoints() []EndpointState {
+	out := make([]EndpointState, len(p.ends))
+	now := p.o.Now().UnixMilli()
+	for i, e := range p.ends {
+		out[i] = EndpointState{Addr: e.addr, Up: e.up(now), Responses: e.responses.Load(), Failures: e.failures.Load()}
+		if why := e.why.Load(); why != nil && !out[i].Up {
+			out[i].Error = *why
+		}
+	}
+	return out
+}
+
+// pick chooses a host that was not tried yet at random, evenly over those that are up; one that has just
+// recovered gets its share little by little. When none is up all are tried:
+// health is a guess, and no reason to refuse anybody.
+func (p *Pool) pick(tried []*Endpoint) *Endpoint {
+	if len(p.ends) == 1 {
+		return p.ends[0]
+	}
+	now := p.o.Now().UnixMilli()
+	for range 2 * len(p.ends) {
+		if e := p.ends[p.o.Rand(len(p.ends))]; e.up(now) && e.ready(now) && !slices.Contains(tried, e) {
+			return e
+		}
+	}
+	from := p.o.Rand(len(p.ends))
+	for _, well := range []bool{true, false} { // those that are warming up, before those that are down
+		for i := range p.ends {
+			if e := p.ends[(from+i)%len(p.ends)]; e.up(now) == well && !slices.Contains(tried, e) {
+				return e
+			}
+		}
+	}
+	return p.ends[from]
+}
+
+func (e *Endpoint) up(now int64) bool { return !e.sick.Load() && e.downUntil.Load() <= now }
+
+// ready draws whether a host that recovered lately takes this one.
+func (e *Endpoint) ready(now int64) bool {
+	since, ramp := e.since.Load(), e.pool.o.SlowStart.Milliseconds()
+	if until := e.downUntil.Load(); until != 0 && since == 0 {
+		since = until // its time out is over, and it has not answered yet
+	}
+	if since == 0 || ramp <= 0 || now-since >= ramp {
+		return true
+	}
+	const least = 0.05
+	return float64(e.pool.o.Rand(1000))/1000 < max(least, float64(now-since)/float64(ramp))
+}
+
+// failed counts a failure; several in a row take the host out for a while, that
+// doubles while they go on.
+func (e *Endpoint) failed(err error) {
+	e.failures.Add(1)
+	text := err.Error()
+	e.why.Store(&text)
+	o := &e.pool.o
+	if len(e.pool.ends) == 1 || int(e.streak.Add(1)) < o.MaxFails {
+		return
+	}
+	e.streak.Store(0)
+	out := o.FailTimeout << min(e.outages.Add(1)-1, 5)
+	out += time.Duration(o.Rand(1000)) * out / 4000 // so that many of us don't come back at once
+	now := o.Now()
+	was := e.up(now.UnixMilli())
+	e.since.Store(0)
+	e.downUntil.Store(now.Add(out).UnixMilli())
+	if was && o.Changed != nil {
+		o.Changed(e.addr, false, text)
+	}
+}
+
+// answered takes the failures back.
+func (e *Endpoint) answered() {
+	e.responses.Add(1)
+	if e.streak.Load() != 0 {
+		e.streak.Store(0)
+	}
+	if e.downUntil.Load() != 0 {
+		e.recovered()
+	}
+}
+
+func (e *Endpoint) recovered() {
+	now := e.pool.o.Now().UnixMilli()
+	e.streak.Store(0)
+	e.outages.Store(0)
+	e.since.Store(now)
+	if e.downUntil.Swap(0) != 0 && e.pool.o.Changed != nil && !e.sick.Load() {
+		e.pool.o.Changed(e.addr, true, "")
+	}
+}
+
+// take gives the connection that was used last, which lives most likely.
+func (e *Endpoint) take() *Conn {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := len(e.idle)
+	if n == 0 {
+		return nil
+	}
+	c := e.idle[n-1]
+	e.idle[n-1] = nil
+	e.idle = e.idle[:n-1]
+	return c
+}
+
+func (e *Endpoint) keep(c *Conn) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || len(e.idle) >= e.pool.o.MaxIdle {
+		return false
+	}
+	e.idle = append(e.idle, c)
+	if e.timer == nil {
+		e.timer = time.AfterFunc(e.pool.o.IdleTimeout, e.prune)
+	}
+	return true
+}
+
+// prune closes what has been idle for too long.
+func (e *Endpoint) prune() {
+	e.mu.Lock()
+	n, limit := 0, time.Now().Add(-e.pool.o.IdleTimeout)
+	for n < len(e.idle) && e.idle[n].put.Before(limit) {
+		n++
+	}
+	old := append([]*Conn(nil), e.idle[:n]...)
+	rest := copy(e.idle, e.idle[n:])
+	clear(e.idle[rest:])
+	e.idle = e.idle[:rest]
+	if rest > 0 {
+		e.timer.Reset(max(time.Until(e.idle[0].put.Add(e.pool.o.IdleTimeout)), time.Millisecond))
+	} else {
+		e.timer = nil
+	}
+	e.mu.Unlock()
+	for _, c := range old {
+		c.Close()
+	}
+}
+
+func (e *Endpoint) close() {
+	e.mu.Lock()
+	e.closed = true
+	idle := e.idle
+	e.idle = nil
+	if e.timer != nil {
+		e.timer.Stop()
+	}
+	e.mu.Unlock()
+	for _, c := range idle {
+		c.Close()
+	}
+}
+
+func random(n int) int { return rand.IntN(n) } //nolint:gosec // a spread, not a secret
