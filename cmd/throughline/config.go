@@ -118,6 +118,7 @@ func loadConfig(path string) (Config, []fault) {
 			*p = relativeTo(base, *p)
 		}
 		for _, st := range c.Sites {
+			st.resolveSecrets(base)
 			if st.Maintenance != nil {
 				st.Maintenance.Page = relativeTo(base, st.Maintenance.Page)
 			}

@@ -93,7 +93,8 @@ listen: ":8080"            # visitors arrive here (plain HTTP)
 #     #   algorithm: hmac-sha256
 #     #   wait: 10s                     # until secondaries have followed
 
-# managed_domain: edge.example.net      # its names lead here; hosts get a CNAME to host.edge.example.net
+# managed_domain: edge.example.net      # its names lead here; hosts get a CNAME to host.edge.example.net,
+                                        # and workers append it; for them spec-internal.com without it
 
 sites:
   - name: site
@@ -113,6 +114,14 @@ sites:
     deadline: 15ms         # how long a sync verdict may take
     # cert: site.pem       # a certificate of the site's own
     # key: site-key.pem
+    # origins:             # others, which a worker may name
+    #   - {name: eu, origin: https://origin-eu.example.com}
+    # worker:              # a worker at a CDN sends the site's traffic; see docs/worker.md
+    #   keys: [customer.key, "env:CUSTOMER_KEY"]   # files, or from the environment; any of them is good
+    #   refuse: false      # true: 403 to whatever comes without a good key
+    # sidechain:           # origin is the site's public name, whose worker lets signed requests pass
+    #   keys: [{id: k1, key: signing.key}]         # the first signs
+    #   lifetime: 30s
     # maintenance:         # what mode maintenance shows; plain text without
     #   page: maintenance.html
     #   retry_after: 10m

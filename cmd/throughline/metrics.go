@@ -13,6 +13,14 @@ func (a *app) connectMetrics() {
 	m.Counter("throughline_requests_total", "Requests relayed or answered.", func() int64 { return a.edge.Counters().Requests })
 	m.Counter("throughline_requests_answered_total", "Requests the engine answered instead of the origin.", func() int64 { return a.edge.Counters().Answered })
 	m.Counter("throughline_requests_bypassed_total", "Requests relayed under a bypass.", func() int64 { return a.edge.Counters().Bypassed })
+	m.CounterVec("throughline_worker_requests_total", "Requests from workers at a CDN, by what came of their key and of the origin they named.", "result", func() map[string]int64 {
+		c := a.edge.Counters().Workers
+		return map[string]int64{"accepted": c.Accepted, "missing_key": c.Missing, "wrong_key": c.Wrong, "refused": c.Refused, "foreign_origin": c.ForeignOrigin}
+	})
+	m.CounterVec("throughline_sidechain_total", "Requests signed, refused as a loop, or stripped of a signature that is not ours.", "result", func() map[string]int64 {
+		c := a.edge.Counters().Sidechain
+		return map[string]int64{"signed": c.Signed, "loop": c.Loops, "foreign_signature": c.Foreign}
+	})
 	m.CounterVec("throughline_origin_errors_total", "Failed requests to an origin.", "kind", func() map[string]int64 { return a.edge.Counters().OriginErrors })
 	m.CounterVec("throughline_origin_address_failures_total", "Failures of each address of an origin.", "address", func() map[string]int64 {
 		out := map[string]int64{}

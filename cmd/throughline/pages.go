@@ -31,7 +31,7 @@ var pageTypes = map[string]string{
 }
 
 // pageStatuses are those that we answer ourselves.
-var pageStatuses = map[int]bool{400: true, 405: true, 408: true, 413: true, 414: true, 421: true, 431: true, 501: true, 502: true, 503: true, 504: true, 505: true}
+var pageStatuses = map[int]bool{400: true, 403: true, 405: true, 408: true, 413: true, 414: true, 421: true, 431: true, 501: true, 502: true, 503: true, 504: true, 505: true, 508: true}
 
 func checkPages(field string, list []PageConfig, bad func(field, wrong, right string)) site.Pages {
 	if len(list) == 0 {
@@ -42,7 +42,7 @@ func checkPages(field string, list []PageConfig, bad func(field, wrong, right st
 		at := func(f string) string { return fmt.Sprintf("%s[%d].%s", field, i, f) }
 		switch {
 		case !pageStatuses[c.Status]:
-			bad(at("status"), fmt.Sprintf("%d is no status that is answered here", c.Status), "400, 405, 408, 413, 414, 421, 431, 501, 502, 503, 504 or 505")
+			bad(at("status"), fmt.Sprintf("%d is no status that is answered here", c.Status), "400, 403, 405, 408, 413, 414, 421, 431, 501, 502, 503, 504, 505 or 508")
 		case pages[c.Status] != nil:
 			bad(at("status"), fmt.Sprintf("%d has a page already", c.Status), "one file for each status")
 		default:

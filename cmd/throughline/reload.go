@@ -16,7 +16,7 @@ import (
 
 // routing is what of the settings the edge takes at run time.
 func (s *settings) routing() edge.Config {
-	return edge.Config{Sites: s.sites, TrustedProxies: s.trusted, Health: s.health, Pages: s.pages}
+	return edge.Config{Sites: s.sites, TrustedProxies: s.trusted, Health: s.health, Pages: s.pages, ManagedDomain: s.ManagedDomain}
 }
 
 // reload reads the configuration again and puts sites, pages, trusted proxies and

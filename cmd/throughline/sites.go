@@ -30,6 +30,11 @@ type SiteConfig struct {
 	// Cert and Key are a certificate of the site's own.
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
+
+	// Origins, Worker and Sidechain are for workers at a CDN.
+	Origins   []NamedOriginConfig `yaml:"origins"`
+	Worker    *WorkerConfig       `yaml:"worker"`
+	Sidechain *SidechainConfig    `yaml:"sidechain"`
 }
 
 // OriginHealthConfig is how a host of the origin is asked for its health.
@@ -98,7 +103,7 @@ func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site
 			hosts[h] = sc.Name
 			sc.Hosts[j] = h
 		}
-		if u, err := url.Parse(sc.Origin); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil {
+		if !isOrigin(sc.Origin) {
 			bad(field("origin"), fmt.Sprintf("%q is no origin", sc.Origin), "http://host:port or https://host, without a path")
 		}
 		if t := sc.OriginTLS; t != nil {
@@ -159,8 +164,15 @@ func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site
 			st.Deadline = checkDuration(field("deadline"), sc.Deadline, time.Millisecond, bad)
 		}
 		checkMaintenance(field("maintenance"), sc.Maintenance, st, bad)
+		checkWorker(field, &sc, st, bad)
 		st.Pages = checkPages(field("error_pages"), sc.ErrorPages, bad)
 		out = append(out, st)
 	}
 	return out
+}
+
+// isOrigin tells a URL of an origin.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") && (u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.User == nil
 }

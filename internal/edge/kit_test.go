@@ -70,6 +70,7 @@ func (r *recorder) Decide(x *wire.Exchange, p wire.Phase) wire.Decision {
 	if p == wire.PhaseEnd {
 		c := *x
 		c.Request, c.Response = kept(x.Request), kept(x.Response)
+		c.SpecID = strings.Clone(x.SpecID)
 		c.ReqBody.Bytes = append([]byte(nil), x.ReqBody.Bytes...)
 		c.RespBody.Bytes = append([]byte(nil), x.RespBody.Bytes...)
 		r.ended = append(r.ended, c)

@@ -114,9 +114,6 @@ func New(cfg Config, d Decider) (*Server, error) {
 	if cfg.MaxConns == 0 {
 		cfg.MaxConns = 32_768
 	}
-	if cfg.ManagedDomain == "" {
-		cfg.ManagedDomain = site.DefaultManagedDomain
-	}
 	if cfg.Clock == nil {
 		cfg.Clock = func() int64 { return time.Now().UnixMicro() }
 	}

@@ -75,7 +75,10 @@ func (s *Server) newTable(cfg *Config, old *table) (*table, error) {
 	for _, st := range cfg.Sites {
 		r := &route{pools: old.same(st), count: s.counters.site(st.Name)}
 		if st.Worker != nil {
-			t.managed, r.forwards = strings.ToLower(cfg.ManagedDomain), forwardsOf(st)
+			if t.managed = strings.ToLower(strings.TrimSuffix(cfg.ManagedDomain, ".")); t.managed == "" {
+				t.managed = site.DefaultManagedDomain
+			}
+			r.forwards = forwardsOf(st)
 		}
 		if st.Sidechain != nil {
 			signer, err := newSigner(st.Sidechain)
@@ -126,9 +129,6 @@ func sameOrigins(a, b site.Site) bool {
 
 // checkSites checks what can change at run time.
 func checkSites(cfg *Config) error {
-	if cfg.ManagedDomain == "" {
-		cfg.ManagedDomain = site.DefaultManagedDomain
-	}
 	if err := site.Validate(cfg.Sites); err != nil {
 		return err
 	}
