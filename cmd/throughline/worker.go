@@ -96,7 +96,7 @@ func readSecret(field, from string, least, most int, bad func(field, wrong, righ
 	return text
 }
 
-// most characters of a signing key.
+// mostSigningKey bounds a signing key, in characters.
 const mostSigningKey = 1024
 
 // checkWorker checks what a site says of workers, and puts it into st.
