@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -239,7 +240,7 @@ func TestAForeignSignatureIsTakenOff(t *testing.T) {
 // A rule cannot spoil the signature, nor a visitor's digest the binding.
 func TestWhatIsSignedIsWhatLeaves(t *testing.T) {
 	c := newChain(t, one("k"), one("k"), signature.VerifierOptions{Bodies: true}, func(x *wire.Exchange, p wire.Phase) wire.Decision {
-		return wire.Decision{Request: wire.BodyHold, Edits: []wire.Edit{{Name: "Signature-Input", Value: "evil"}, {Name: "signature", Value: "evil"},
+		return wire.Decision{Request: wire.BodyHold, Edits: []wire.Edit{{Name: "Signature-Input", Value: "spec=()"}, {Name: "signature", Value: "spec=:AAAA:"},
 			{Name: "Content-Digest", Value: "evil"}, {Name: "X-Tag", Value: "1"}}}
 	})
 	for _, digest := range []string{"", "sha-256=:AAAA:", signature.Digest([]byte("x=1")), "sha-512=:AAAA:, " + signature.Digest([]byte("x=1"))} {
@@ -284,4 +285,39 @@ func TestASidechainBesideRouting(t *testing.T) {
 	}
 	get(t, s.url+"/trap", func(r *http.Request) { r.Host = "www.client.com" })
 	mustNotHold(t, "what another origin got", <-trap, "signature")
+}
+
+// A request that is sent again, since its connection had ended, is signed again:
+// the first may have been seen.
+func TestARepetitionIsSignedAnew(t *testing.T) {
+	heads := make(chan string, 4)
+	var first atomic.Bool
+	s := start(t, rawOrigin(t, func(c net.Conn, r *bufio.Reader) {
+		if first.CompareAndSwap(false, true) {
+			for answer := true; ; answer = false {
+				h, err := readHead(r)
+				if err != nil {
+					return
+				}
+				heads <- h
+				if !answer {
+					return
+				}
+				_, _ = io.WriteString(c, "HTTP/1.1 204 No Content\r\n\r\n")
+			}
+		}
+		answerAll(heads)(c, r)
+	}), newRecorder(nil), func(c *Config) {
+		c.Sites[0].Hosts, c.Sites[0].Sidechain = []string{"www.client.com"}, &site.Sidechain{Keys: one("k")}
+	})
+	for range 2 {
+		if resp, _ := get(t, s.url, func(r *http.Request) { r.Host = "www.client.com" }); resp.StatusCode != 204 {
+			t.Fatalf("%d", resp.StatusCode)
+		}
+	}
+	<-heads
+	lost, repeated := <-heads, <-heads
+	if lost == repeated || strings.Count(repeated, "\nSignature") != 2 {
+		t.Errorf("lost\n%s\nrepeated\n%s", lost, repeated)
+	}
 }

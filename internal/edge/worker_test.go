@@ -332,7 +332,12 @@ func TestTheCountOfAnAnswer(t *testing.T) {
 		}
 		return wire.Decision{}
 	})
-	s := start(t, serveOrigin(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(activityField, "99") }), rec, withWorker(workerSite(customerKey)))
+	s := start(t, serveOrigin(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/dead" {
+			panic(http.ErrAbortHandler)
+		}
+		w.Header().Set(activityField, "99")
+	}), rec, withWorker(workerSite(customerKey)))
 	w := &worker{engine: s.url, key: customerKey}
 	name := w.name(t)
 	if resp, _ := visitName(t, name, "GET", "/block", "", nil); resp.StatusCode != 429 || w.activities.Load() != "0" {
@@ -344,6 +349,10 @@ func TestTheCountOfAnAnswer(t *testing.T) {
 	s.SetBypass(true)
 	if visitName(t, name, "GET", "/", "", nil); w.activities.Load() != "99" {
 		t.Errorf("a bypass counts %v", w.activities.Load())
+	}
+	counted := w.counted.Load()
+	if resp, _ := visitName(t, name, "GET", "/dead", "", nil); resp.StatusCode != 502 || w.counted.Load() != counted {
+		t.Errorf("a bypass counts with %d", resp.StatusCode)
 	}
 }
 
@@ -359,7 +368,7 @@ func TestTheManagedDomain(t *testing.T) {
 	})
 	for host, want := range map[string]int{
 		"www.client.com.edge.example.net": 200, "WWW.client.com.EDGE.example.net:99": 200, "www.client.com": 200, "plain.com": 200,
-		"www.client.com.spec-internal.com": 421, "plain.com.edge.example.net": 421, "edge.example.net": 421, "www.client.comedge.example.net": 421,
+		"www.client.com.spec-internal.com": 421, "plain.com.edge.example.net": 421, "edge.example.net": 421, "www.client.comxedge.example.net": 421,
 		"other.com.edge.example.net": 421, "www.client.com.edge.example.net.edge.example.net": 421,
 	} {
 		if resp, _ := get(t, s.url, func(r *http.Request) { r.Host = host }); resp.StatusCode != want {
