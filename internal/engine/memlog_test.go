@@ -35,13 +35,15 @@ type memLog struct {
 	saves    []uint64
 	openings int
 
-	held   bool                           // acks wait
-	refuse func(e *journey.Entry) error   // Append fails
-	settle func(e *journey.Entry) fate    // its ack fails
-	open   func() error                   // Recorder fails
-	silent bool                           // Flush only waits
-	load   func() error                   // Load fails
-	onSave func(seq uint64, bytes []byte) // sees snapshots
+	held      bool                           // acks wait
+	refuse    func(e *journey.Entry) error   // Append fails
+	settle    func(e *journey.Entry) fate    // its ack fails
+	open      func() error                   // Recorder fails
+	silent    bool                           // Flush only waits
+	load      func() error                   // Load fails
+	onSave    func(seq uint64, bytes []byte) // sees snapshots
+	replaying func()                         // called as a replay begins
+	prompt    bool                           // appending waits for its ack
 }
 
 func newMemLog() *memLog {
@@ -104,8 +106,11 @@ func (l *memLog) Load() (uint64, io.ReadCloser, bool, error) {
 
 func (l *memLog) Replay(ctx context.Context, after uint64, fn func(uint64, *journey.Entry) error) (uint64, error) {
 	l.mu.Lock()
-	entries := l.entries
+	entries, begun := l.entries, l.replaying
 	l.mu.Unlock()
+	if begun != nil {
+		begun()
+	}
 	for after < uint64(len(entries)) {
 		var e journey.Entry
 		if err := json.Unmarshal(entries[after], &e); err != nil {
@@ -191,6 +196,9 @@ func (r *memRecorder) Append(e *journey.Entry, ack func(uint64, error)) error {
 	}
 	r.pending = append(r.pending, memAppend{&kept, b, ack})
 	r.l.wake.Broadcast()
+	for r.l.prompt && (len(r.pending) > 0 || r.busy) {
+		r.l.wake.Wait()
+	}
 	return nil
 }
 

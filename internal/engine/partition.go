@@ -134,16 +134,17 @@ type Partition struct {
 	lastErr  atomic.Pointer[string]
 	stats    atomic.Pointer[judge.Stats]
 	revision atomic.Pointer[string]
+	saved    atomic.Uint64 // what the newest stored snapshot includes
 
 	// Only run reads and writes what follows.
 	step     func(*judge.State, *journey.Input) journey.Judgement // Try
 	state    *judge.State
 	rec      Recorder
-	alive    bool // rec accepts
-	tainted  bool // the judge panicked and could not take back: rebuild after recording it
-	idle     int  // ticks to leave out, since the last tainted the state
-	penalty  int  // how many the next such tick costs
-	lastSnap uint64
+	alive    bool   // rec accepts
+	tainted  bool   // the judge panicked and could not take back: rebuild after recording it
+	idle     int    // ticks to leave out, since the last tainted the state
+	penalty  int    // how many the next such tick costs
+	lastSnap uint64 // where the last snapshot was begun, whatever came of it
 	patience time.Duration
 	lastCall context.Context // while stopping: until when entries are still recorded
 	hangUp   context.CancelFunc

@@ -90,6 +90,32 @@ func TestBackgroundSnapshotsEqualTheState(t *testing.T) {
 	}
 }
 
+// TestStoppingMakesUpForASnapshotItBreaksOff stops while a background snapshot
+// of everything there is has begun and can't end.
+func TestStoppingMakesUpForASnapshotItBreaksOff(t *testing.T) {
+	noneLeft(t)
+	log := newMemLog()
+	p := start(t, PartitionConfig{SnapshotEvery: 20}, log, &Shed{})
+	begun := make(chan struct{})
+	log.set(func(l *memLog) {
+		l.prompt = true
+		l.replaying = func() {
+			close(begun)
+			<-p.running.Done()
+		}
+	})
+	for x := range uint64(19) { // the policy was the first entry
+		if err := p.Observe(attempt(x), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-begun
+	stop(t, p)
+	if seq, _ := log.snapshot(); seq != 20 {
+		t.Errorf("the snapshot of stopping holds %d of 20 entries", seq)
+	}
+}
+
 // TestSyncGoesBeforeAsync fills both lanes while the log holds folding up.
 func TestSyncGoesBeforeAsync(t *testing.T) {
 	noneLeft(t)

@@ -29,6 +29,7 @@ func (p *Partition) recover(ctx context.Context) error {
 // adopt goes on with a state that holds exactly what the log does.
 func (p *Partition) adopt(state *judge.State, snap, last uint64, rec Recorder) {
 	p.state, p.rec, p.lastSnap = state, rec, snap
+	p.saved.Store(snap)
 	p.failed = make(chan error, 1)
 	p.acked.Store(last)
 	s := state.Live()
@@ -294,7 +295,7 @@ func (p *Partition) finish() {
 		return
 	}
 	p.saving <- struct{}{} // a background snapshot ends first; running is over, so it does soon
-	if seq := p.acked.Load(); seq > p.lastSnap {
+	if seq := p.acked.Load(); seq > p.saved.Load() {
 		if err := p.log.Save(seq, p.state.Snapshot); err != nil {
 			p.cfg.Logger.Warn("snapshot on stop", "partition", p.cfg.Number, "error", err)
 		}
@@ -330,5 +331,9 @@ func (p *Partition) replicate() error {
 	if err != nil || last <= snap {
 		return err
 	}
-	return p.log.Save(last, state.Snapshot)
+	if err := p.log.Save(last, state.Snapshot); err != nil {
+		return err
+	}
+	p.saved.Store(last)
+	return nil
 }
