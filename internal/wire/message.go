@@ -121,6 +121,7 @@ const (
 	badChunkEnd
 	badTrailer
 	unexpectedBody
+	forbiddenTrailer
 )
 
 var faultText = [...]string{
@@ -148,6 +149,7 @@ var faultText = [...]string{
 	badChunkEnd:       "chunk does not end in CR LF",
 	badTrailer:        "trailer is malformed or too long",
 	unexpectedBody:    "body where none may be",
+	forbiddenTrailer:  "trailer is a field that belongs before the body",
 }
 
 func (f Fault) Error() string { return faultText[f] }
