@@ -93,19 +93,27 @@ func TestHostileRequestsBesidePeers(t *testing.T) {
 	inParallel(list, next, func(l *lane, v vector) {
 		ours := send(l.s.addr, v.text)
 		reached := l.w.take()
-		cells := []string{ours + " > " + reached}
+		cells := []string{brief(ours, reached)}
 		var theirs []string
 		for i, p := range l.peers {
 			got := converse(l.plain[i], v.text, len(strings.Fields(ours)))
 			theirs = append(theirs, p.take())
-			cells = append(cells, got+" > "+theirs[i])
+			cells = append(cells, brief(got, theirs[i]))
 		}
 		rows.add(v.name, cells)
-		if alone := passed(reached, theirs...); alone != nil {
+		if alone := passed(reached, theirs...); alone != nil && v.keys["alone"] == "" {
 			t.Errorf("%s: only we pass on %q", v.name, alone)
 		}
 	})
 	rows.print(t, list)
+}
+
+// brief is a cell of the table.
+func brief(answered, reached string) string {
+	if len(reached) > 60 {
+		reached = reached[:60] + "..."
+	}
+	return answered + " > " + reached
 }
 
 // rows shows what became of each message: the statuses answered and, behind ">",

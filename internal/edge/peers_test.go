@@ -18,7 +18,7 @@ type lane struct {
 	s      *rig // with TLS on the second listener
 	w      *witness
 	peers  []*witness
-	plain  []string // the peers' addresses
+	plain  []string // the peers' sockets
 	secret []string // with TLS and HTTP/2
 }
 
@@ -36,7 +36,11 @@ func startLanes(t *testing.T) (next func() *lane) {
 			t.Skipf("%s is missing: the comparison is left out", p)
 		}
 	}
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp("", "peers") // short, for the sockets' sake
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	cert, key := certificate(t, dir, "a")
 	both := ""
 	for _, f := range []string{cert, key} {
@@ -54,9 +58,10 @@ func startLanes(t *testing.T) (next func() *lane) {
 		l.s = start(t, l.w.url, nobody{}, func(c *Config) {
 			c.Listeners = append(c.Listeners, Listener{Addr: "127.0.0.1:0", CertFile: cert, KeyFile: key})
 		})
-		for range peerNames {
+		for _, p := range peerNames {
 			l.peers = append(l.peers, newWitness(t))
-			l.plain, l.secret = append(l.plain, freeAddr(t)), append(l.secret, freeAddr(t))
+			l.plain = append(l.plain, fmt.Sprintf("%s/%s%d", dir, p, i))
+			l.secret = append(l.secret, fmt.Sprintf("%s/%s%d.tls", dir, p, i))
 		}
 		_, _ = fmt.Fprintf(&nginx, nginxServer, i, strings.TrimPrefix(l.peers[0].url, "http://"), l.plain[0], l.secret[0])
 		_, _ = fmt.Fprintf(&haproxy, haproxyListen, i, strings.TrimPrefix(l.peers[1].url, "http://"), l.plain[1], l.secret[1])
@@ -64,7 +69,7 @@ func startLanes(t *testing.T) (next func() *lane) {
 	}
 	write(t, filepath.Join(dir, "nginx.conf"), nginxHead+nginx.String()+"}\n")
 	write(t, filepath.Join(dir, "haproxy.cfg"), haproxyHead+haproxy.String())
-	last := lanes[workers-1].plain
+	last := lanes[workers-1].secret
 	peer(t, last[0], dir, "nginx", "-p", dir, "-c", "nginx.conf", "-e", "nginx.err")
 	peer(t, last[1], dir, "haproxy", "-f", "haproxy.cfg")
 	return func() *lane {
@@ -93,7 +98,7 @@ http {
 `
 	nginxServer = `	upstream o%[1]d { server %[2]s; keepalive 8; }
 	server {
-		listen %[3]s; listen %[4]s ssl http2;
+		listen unix:%[3]s; listen unix:%[4]s ssl http2;
 		location / {
 			proxy_pass http://o%[1]d; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
 			proxy_request_buffering off; proxy_buffering off;
@@ -107,8 +112,8 @@ http {
 	timeout connect 5s
 `
 	haproxyListen = `listen l%[1]d
-	bind %[3]s
-	bind %[4]s ssl crt both.pem alpn h2,http/1.1
+	bind unix@%[3]s
+	bind unix@%[4]s ssl crt both.pem alpn h2,http/1.1
 	server o %[2]s
 `
 )
@@ -116,7 +121,7 @@ http {
 // converse sends a message and reads until the answers are there and nothing more
 // comes. It does not end its half, which nginx takes for the end of the visitor.
 func converse(addr string, message []byte, answers int) string {
-	c, err := net.Dial("tcp", addr)
+	c, err := net.Dial("unix", addr)
 	if err != nil {
 		return err.Error()
 	}
@@ -154,7 +159,7 @@ func peer(t *testing.T, addr, dir, program string, args ...string) {
 	go func() { _ = c.Wait(); close(ended) }()
 	t.Cleanup(func() { _ = c.Process.Signal(os.Interrupt); <-ended })
 	for range 1000 {
-		if conn, err := net.Dial("tcp", addr); err == nil {
+		if conn, err := net.Dial("unix", addr); err == nil {
 			_ = conn.Close()
 			return
 		}
@@ -165,16 +170,6 @@ func peer(t *testing.T, addr, dir, program string, args ...string) {
 		}
 	}
 	t.Fatalf("%s does not listen", program)
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
 }
 
 // passed tells which of ours no peer passed on, each as often as it came.

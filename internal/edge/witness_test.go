@@ -50,6 +50,9 @@ func (w *witness) serve(c net.Conn, plain *bufio.Reader) {
 			return
 		}
 		answer := "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+		if strings.HasPrefix(line, "HEAD ") {
+			answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+		}
 		if w.answer != nil {
 			answer = w.answer(line)
 		}
@@ -124,9 +127,7 @@ func lenientRequest(r *bufio.Reader) (line string, ok bool) {
 			length = leading(strings.TrimLeft(strings.TrimSpace(value), "+"), 10)
 		}
 	}
-	if i := strings.LastIndex(line, " HTTP/"); i > 0 {
-		line = line[:i]
-	}
+	line = inOriginForm(line)
 	if !chunked {
 		_, err := r.Discard(length)
 		return line, err == nil
@@ -154,6 +155,20 @@ func lenientRequest(r *bufio.Reader) (line string, ok bool) {
 			return line, true
 		}
 	}
+}
+
+// inOriginForm leaves the version out and makes "GET http://a/b" a "GET /b", which is
+// the same.
+func inOriginForm(line string) string {
+	if i := strings.LastIndex(line, " HTTP/"); i > 0 {
+		line = line[:i]
+	}
+	method, target, _ := strings.Cut(line, " ")
+	if rest, ok := strings.CutPrefix(target, "http://"); ok {
+		_, path, _ := strings.Cut(rest, "/")
+		line = method + " /" + path
+	}
+	return line
 }
 
 // leading is the number that s begins with, 0 if there is none.
