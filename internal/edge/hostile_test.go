@@ -88,16 +88,16 @@ func TestHostileRequests(t *testing.T) {
 func TestHostileRequestsBesidePeers(t *testing.T) {
 	t.Parallel()
 	list := vectors(t, "requests")
-	next := startLanes(t)
+	next := startLanes(t, func() backend { return newWitness(t) })
 	rows := newTable("request")
 	inParallel(list, next, func(l *lane, v vector) {
 		ours := send(l.s.addr, v.text)
-		reached := l.w.take()
+		reached := l.w.(*witness).take()
 		cells := []string{brief(ours, reached)}
 		var theirs []string
 		for i, p := range l.peers {
 			got := converse(l.plain[i], v.text, len(strings.Fields(ours)))
-			theirs = append(theirs, p.take())
+			theirs = append(theirs, p.(*witness).take())
 			cells = append(cells, brief(got, theirs[i]))
 		}
 		rows.add(v.name, cells)

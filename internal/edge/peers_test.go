@@ -16,17 +16,23 @@ import (
 // that it need not wait for one message after the other.
 type lane struct {
 	s      *rig // with TLS on the second listener
-	w      *witness
-	peers  []*witness
+	w      backend
+	peers  []backend
 	plain  []string // the peers' sockets
 	secret []string // with TLS and HTTP/2
 }
+
+// backend is an origin.
+type backend interface{ address() string }
+
+func (w *witness) address() string { return w.url }
+func (l *liar) address() string    { return l.url }
 
 var peerNames = []string{"nginx", "haproxy"}
 
 // startLanes runs both peers. Where one is missing the comparison is left out, but
 // not in CI.
-func startLanes(t *testing.T) (next func() *lane) {
+func startLanes(t *testing.T, origin func() backend) (next func() *lane) {
 	t.Helper()
 	for _, p := range peerNames {
 		if _, err := exec.LookPath(p); err != nil {
@@ -54,17 +60,17 @@ func startLanes(t *testing.T) (next func() *lane) {
 	var nginx, haproxy strings.Builder
 	var lanes []*lane
 	for i := range workers {
-		l := &lane{w: newWitness(t)}
-		l.s = start(t, l.w.url, nobody{}, func(c *Config) {
+		l := &lane{w: origin()}
+		l.s = start(t, l.w.address(), nobody{}, func(c *Config) {
 			c.Listeners = append(c.Listeners, Listener{Addr: "127.0.0.1:0", CertFile: cert, KeyFile: key})
 		})
 		for _, p := range peerNames {
-			l.peers = append(l.peers, newWitness(t))
+			l.peers = append(l.peers, origin())
 			l.plain = append(l.plain, fmt.Sprintf("%s/%s%d", dir, p, i))
 			l.secret = append(l.secret, fmt.Sprintf("%s/%s%d.tls", dir, p, i))
 		}
-		_, _ = fmt.Fprintf(&nginx, nginxServer, i, strings.TrimPrefix(l.peers[0].url, "http://"), l.plain[0], l.secret[0])
-		_, _ = fmt.Fprintf(&haproxy, haproxyListen, i, strings.TrimPrefix(l.peers[1].url, "http://"), l.plain[1], l.secret[1])
+		_, _ = fmt.Fprintf(&nginx, nginxServer, i, strings.TrimPrefix(l.peers[0].address(), "http://"), l.plain[0], l.secret[0])
+		_, _ = fmt.Fprintf(&haproxy, haproxyListen, i, strings.TrimPrefix(l.peers[1].address(), "http://"), l.plain[1], l.secret[1])
 		lanes = append(lanes, l)
 	}
 	write(t, filepath.Join(dir, "nginx.conf"), nginxHead+nginx.String()+"}\n")

@@ -20,7 +20,7 @@ type vector struct {
 var (
 	escape   = regexp.MustCompile(`\\(x[0-9a-fA-F]{2}|[nrt0])`)
 	repeated = regexp.MustCompile(`\\\{(.*?)\*(\d+)\}`)
-	keyLine  = regexp.MustCompile(`^(want|origin|end|method|alone): (.*)$`)
+	keyLine  = regexp.MustCompile(`^(want|origin|end|extra|method|alone): (.*)$`)
 )
 
 // vectors reads a folder of testdata/hostile.
