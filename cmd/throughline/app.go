@@ -64,13 +64,14 @@ type app struct {
 	hubAddr           net.Addr
 	background        sync.WaitGroup
 	stop              context.CancelFunc
-	certificates      *certificate.Set // nil without TLS
-	acme              *acme.Manager    // nil when none are obtained
-	run               context.Context  // ends with stop
+	run               context.Context // ends with stop
 
 	current   atomic.Pointer[[]*site.Site]
 	reloading sync.Mutex // one reload at a time
 	mu        sync.Mutex // guards parts and ingests, which grow
+
+	certificates *certificate.Set // nil without TLS
+	acme         *acme.Manager    // nil when none are obtained
 }
 
 // sites are those in force, in the order of the configuration.
@@ -369,10 +370,10 @@ func (a *app) close(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.set.drain+15*time.Second)
 	defer cancel()
-	a.sockets.close() // nobody takes over: who comes now must not wait
 	if a.acme != nil {
 		a.acme.Close()
 	}
+	a.sockets.close() // nobody takes over: who comes now must not wait
 	if a.edge != nil {
 		drain, cancel := context.WithTimeout(ctx, a.set.drain)
 		a.note("edge", a.edge.Shutdown(drain))

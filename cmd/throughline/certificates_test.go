@@ -141,6 +141,18 @@ func TestACertificateIsObtained(t *testing.T) {
 			if n := authority.Orders(); n != orders || orders == 0 {
 				t.Errorf("%d orders before the restart, %d after", orders, n)
 			}
+			if way != "dns-01" { // a site that comes while it runs gets its certificate too
+				config := filepath.Join(s.dir, "throughline.yaml")
+				text, err := os.ReadFile(config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				write(t, config, strings.Replace(string(text), "hosts: [www.shop.example]", "hosts: [www.shop.example, api.shop.example]", 1))
+				if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "the new host's certificate is verified", func() bool { return verified(secure, "api.shop.example", authority.Roots) != nil })
+			}
 			s.signal(t, syscall.SIGTERM)
 		})
 	}

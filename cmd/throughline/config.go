@@ -60,19 +60,19 @@ type LogConfig struct {
 // settings is a Config checked and converted.
 type settings struct {
 	Config
-	sites  []*site.Site
-	limits limits
+	sites     []*site.Site
+	limits    limits
+	trusted   []netip.Prefix
+	retention time.Duration
+	drain     time.Duration
+	linger    time.Duration
+	notice    time.Duration
+	health    edge.Health
+	pages     site.Pages
+	file      string                   // "": there is none
+	again     func() (settings, error) // reads the same anew; nil: there is nothing to read
 	// certificates is what tls and the sites say of them.
 	certificates certificates
-	trusted      []netip.Prefix
-	retention    time.Duration
-	drain        time.Duration
-	linger       time.Duration
-	notice       time.Duration
-	health       edge.Health
-	pages        site.Pages
-	file         string                   // "": there is none
-	again        func() (settings, error) // reads the same anew; nil: there is nothing to read
 	journal      struct {
 		maxBytes   int64
 		sync       time.Duration

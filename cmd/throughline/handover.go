@@ -137,6 +137,9 @@ func (a *app) handOver(ctx context.Context) error {
 		return err
 	}
 	a.log.Info("handing over", "to", next.cmd.Process.Pid)
+	if a.acme != nil {
+		a.acme.Close()
+	}
 	a.edge.WindDown()
 	time.Sleep(windDown)
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), handOverWait)

@@ -52,6 +52,10 @@ func (a *app) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	own, err := set.ownPairs(a.log)
+	if err != nil {
+		return err
+	}
 	// Between the two switches the engine knows the sites of both.
 	if err := a.engine.SetSites(ctx, append(slices.Clone(old), set.sites...), judges); err != nil {
 		return err
@@ -60,6 +64,7 @@ func (a *app) reload(ctx context.Context) error {
 		return fmt.Errorf("%w; the sites stay as they were", joinErrors(err, a.engine.SetSites(ctx, old, judges)))
 	}
 	a.current.Store(&set.sites)
+	a.changeCertificates(&set, own)
 	return a.engine.SetSites(ctx, set.sites, judges)
 }
 

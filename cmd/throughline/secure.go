@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"time"
@@ -19,16 +20,9 @@ func (a *app) secure(cfg *edge.Config) error {
 	if t == nil {
 		return nil
 	}
-	own := map[*site.Site]*certificate.Pair{}
-	for i, sc := range a.set.Sites {
-		if sc.Cert == "" {
-			continue
-		}
-		p, err := certificate.Load(sc.Cert, sc.Key, a.log)
-		if err != nil {
-			return fmt.Errorf("site %s: %w", sc.Name, err)
-		}
-		own[a.set.sites[i]] = p
+	own, err := a.set.ownPairs(a.log)
+	if err != nil {
+		return err
 	}
 	a.certificates = certificate.NewSet(a.set.sites, own)
 	if t.Cert != "" {
@@ -49,6 +43,37 @@ func (a *app) secure(cfg *edge.Config) error {
 	}
 	cfg.Listeners = append(cfg.Listeners, edge.Listener{Addr: t.Listen, TLS: a.certificates.TLS(), Socket: a.secret})
 	return nil
+}
+
+// ownPairs are the certificates of sites that have their own.
+func (s *settings) ownPairs(log *slog.Logger) (map[*site.Site]*certificate.Pair, error) {
+	own := map[*site.Site]*certificate.Pair{}
+	for i, sc := range s.Sites {
+		if sc.Cert == "" {
+			continue
+		}
+		p, err := certificate.Load(sc.Cert, sc.Key, log)
+		if err != nil {
+			return nil, fmt.Errorf("site %s: %w", sc.Name, err)
+		}
+		own[s.sites[i]] = p
+	}
+	return own, nil
+}
+
+// changeCertificates puts those of other sites in force; what tls says of them
+// stays until a restart.
+func (a *app) changeCertificates(set *settings, own map[*site.Site]*certificate.Pair) {
+	if a.certificates == nil {
+		return
+	}
+	a.certificates.SetSites(set.sites, own)
+	if a.acme == nil || set.certificates.acme == nil {
+		return
+	}
+	if err := a.acme.SetNames(set.certificates.acme.Names); err != nil {
+		a.log.Error("certificates", "error", err.Error())
+	}
 }
 
 // obtainCertificates begins to, once the listeners that are asked for proofs are

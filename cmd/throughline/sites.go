@@ -19,8 +19,6 @@ type SiteConfig struct {
 	Mode      string           `yaml:"mode"`
 	Failure   string           `yaml:"failure"`
 	Deadline  string           `yaml:"deadline"`
-	Cert      string           `yaml:"cert"`
-	Key       string           `yaml:"key"`
 	// Addresses, Health and OriginHost say where and how the origin is reached.
 	Addresses  []string            `yaml:"addresses"`
 	Health     *OriginHealthConfig `yaml:"health"`
@@ -28,6 +26,10 @@ type SiteConfig struct {
 
 	Maintenance *MaintenanceConfig `yaml:"maintenance"`
 	ErrorPages  []PageConfig       `yaml:"error_pages"`
+
+	// Cert and Key are a certificate of the site's own.
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
 }
 
 // OriginHealthConfig is how a host of the origin is asked for its health.

@@ -123,6 +123,11 @@ func TestEachNameHasItsCertificate(t *testing.T) {
 			t.Errorf("%q is shown %q, want %q", name, got, want)
 		}
 	}
+	set.SetSites([]*site.Site{rest, blog}, map[*site.Site]*Pair{rest: pair(t, "rest, anew")})
+	if got := shown(t, addr, "shop.example"); got != "rest, anew" {
+		t.Errorf("a site that is gone is shown %q", got)
+	}
+	set.SetSites([]*site.Site{blog, shop}, map[*site.Site]*Pair{shop: pair(t, "own")})
 	for protos, want := range map[string]string{"h2": "h2", "http/1.1": "http/1.1", "h2 http/1.1": "h2", "acme-tls/1": "acme-tls/1"} {
 		s, err := ask(addr, &tls.Config{ServerName: "blog.example", NextProtos: strings.Fields(protos)})
 		if err != nil || s.NegotiatedProtocol != want {

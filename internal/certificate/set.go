@@ -27,21 +27,33 @@ type Set struct {
 	Default *Pair
 	Issued  Issued // may be nil
 
-	sites   *site.Index
-	own     map[*site.Site]*Pair
-	first   *Pair
+	now     atomic.Pointer[table]
 	missing atomic.Int64
+}
+
+// table is what of a Set changes with the sites.
+type table struct {
+	sites *site.Index
+	own   map[*site.Site]*Pair
+	first *Pair
 }
 
 // NewSet makes a Set for sites, of which some have certificates of their own.
 func NewSet(sites []*site.Site, own map[*site.Site]*Pair) *Set {
-	s := &Set{sites: site.NewIndex(sites), own: own}
+	s := &Set{}
+	s.SetSites(sites, own)
+	return s
+}
+
+// SetSites puts other sites in force, from the next handshake on.
+func (s *Set) SetSites(sites []*site.Site, own map[*site.Site]*Pair) {
+	t := &table{sites: site.NewIndex(sites), own: own}
 	for _, st := range sites {
-		if s.first == nil {
-			s.first = own[st]
+		if t.first == nil {
+			t.first = own[st]
 		}
 	}
-	return s
+	s.now.Store(t)
 }
 
 // Missing counts the handshakes for which there was no certificate.
@@ -64,7 +76,8 @@ var errNone = errors.New("there is no certificate for this name yet")
 
 func (s *Set) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	name := strings.TrimSuffix(strings.ToLower(hello.ServerName), ".")
-	if p := s.own[s.sites.Find(name)]; p != nil && name != "" {
+	t := s.now.Load()
+	if p := t.own[t.sites.Find(name)]; p != nil && name != "" {
 		return p.Get(), nil
 	}
 	if s.Issued != nil && name != "" {
@@ -75,8 +88,8 @@ func (s *Set) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	switch {
 	case s.Default != nil:
 		return s.Default.Get(), nil
-	case s.first != nil:
-		return s.first.Get(), nil
+	case t.first != nil:
+		return t.first.Get(), nil
 	case s.Issued != nil:
 		if c := s.Issued.Certificate(""); c != nil {
 			return c, nil

@@ -87,7 +87,7 @@ func (e *exchange) serve(v *visitor) {
 	st := t.index.Find(e.req.Host)
 	e.up.begin(e.req, e.ahead)
 	defer e.leave()
-	if !v.tls && e.challenged() || e.probed(t, v) {
+	if e.probed(t, v) || !v.tls && e.challenged() {
 		return
 	}
 	if st == nil || e.req.Method == http.MethodConnect {

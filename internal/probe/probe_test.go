@@ -210,7 +210,7 @@ func TestTheOrigin(t *testing.T) {
 		"true  shows a certificate for origin.shop.example": plan(o.URL, &site.OriginTLS{CAFile: ca, ServerName: "origin.shop.example"}),
 		"false origin_tls.server_name":                      plan(o.URL, &site.OriginTLS{CAFile: ca, ServerName: "x.example"}),
 		"false origin_tls.ca":                               plan(o.URL, &site.OriginTLS{ServerName: "origin.shop.example"}),
-		"false a readable origin_tls.ca":                    plan(o.URL, &site.OriginTLS{CAFile: "/none"}),
+		"false readable files in origin_tls":                plan(o.URL, &site.OriginTLS{CAFile: "/none"}),
 		"false an origin that speaks TLS":                   plan("https://127.0.0.1:1", nil),
 		"true  is asked in the clear":                       plan("http://127.0.0.1:1", nil),
 	} {
@@ -224,6 +224,25 @@ func TestTheOrigin(t *testing.T) {
 		if status = code; good.originHealth(t.Context()).OK != want {
 			t.Errorf("%d: %+v", code, good.originHealth(t.Context()))
 		}
+	}
+	// What health and addresses say counts, each address for itself.
+	status = http.StatusOK
+	good.Site.Addresses = []string{strings.TrimPrefix(o.URL, "https://"), "127.0.0.1:1"}
+	if tls, health := good.originTLS(t.Context()), good.originHealth(t.Context()); tls.OK || health.OK || !strings.HasPrefix(health.Found, "127.0.0.1:1:") {
+		t.Errorf("%+v %+v", tls, health)
+	}
+	good.Site.Addresses, good.Site.Origin = good.Site.Addresses[:1], "https://origin.shop.example"
+	good.Site.Health = &site.Health{Path: "/healthz", Host: "www.shop.example", Status: 204}
+	if r := good.originHealth(t.Context()); r.OK || r.Want != "an origin that answers with 204, as health says" {
+		t.Errorf("%+v", r)
+	}
+	status = 204
+	if r := good.originHealth(t.Context()); !r.OK || r.Found != "GET /healthz answers 204 No Content" {
+		t.Errorf("%+v", r)
+	}
+	good.Site.Health, good.Site.OriginHost = nil, "inner.shop.example"
+	if r := good.originHealth(t.Context()); r.OK || !strings.Contains(r.Found, "answers 502") { // another Host than it takes
+		t.Errorf("%+v", r)
 	}
 	if r := plan("http://127.0.0.1:1", nil).originHealth(t.Context()); r.OK || !strings.Contains(r.Found, "refused") {
 		t.Errorf("%+v", r)

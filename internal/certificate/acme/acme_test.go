@@ -65,6 +65,11 @@ func start(t *testing.T, lasting time.Duration, change func(*Config, *rig)) *rig
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		host, _, _ := strings.Cut(q.Host, ":")
 		text, ok := r.manager().Answer(host, q.URL.Path)
+		for _, other := range [][2]string{{host, q.URL.Path + "x"}, {host, "/.well-known/acme-challenge/"}, {"other.shop.example", q.URL.Path}} {
+			if text, ok := r.manager().Answer(other[0], other[1]); ok {
+				t.Errorf("%v is answered with %q while another challenge is open", other, text)
+			}
+		}
 		if !ok || r.deaf {
 			w.WriteHeader(http.StatusNotFound)
 			return
@@ -282,5 +287,27 @@ func TestNothingToDo(t *testing.T) {
 	defer m.Close()
 	if err := m.Start(&net.TCPAddr{}, nil); err == nil {
 		t.Error("no listener for the challenge")
+	}
+}
+
+// Names come and go with the sites: a new one gets a certificate, one that is gone
+// is shown no more, and comes back without anybody being asked.
+func TestNamesChange(t *testing.T) {
+	r := start(t, 24*time.Hour, nil)
+	eventually(t, "no name waits", func() bool { return r.Stats().Waiting == 0 })
+	if err := r.SetNames([]string{"api.shop.example"}); err != nil {
+		t.Fatal(err)
+	}
+	if r.Certificate("www.shop.example") != nil {
+		t.Error("the name that is gone is still shown")
+	}
+	eventually(t, "the new name is shown", func() bool { return r.shown("api.shop.example") != nil })
+	asked := r.authority.Orders()
+	if err := r.SetNames([]string{"api.shop.example", "www.shop.example"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "both are shown", func() bool { return r.shown("www.shop.example") != nil && r.shown("api.shop.example") != nil })
+	if n := r.authority.Orders(); n != asked {
+		t.Errorf("%d orders for what was there", n-asked)
 	}
 }

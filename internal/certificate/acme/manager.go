@@ -60,11 +60,12 @@ type Stats struct {
 // Manager keeps certificates for its names. Safe for concurrent use.
 type Manager struct {
 	cfg   Config
-	names map[string]bool
+	names atomic.Pointer[names]
 	cache *certmagic.Cache
 	magic *certmagic.Config
 
 	started                   atomic.Bool
+	ctx                       context.Context // ends with Close
 	stop                      context.CancelFunc
 	once                      sync.Once
 	obtained, renewed, failed atomic.Int64
@@ -81,10 +82,9 @@ func New(cfg Config) (*Manager, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	m := &Manager{cfg: cfg, names: map[string]bool{}}
-	for _, n := range cfg.Names {
-		m.names[n] = true
-	}
+	m := &Manager{cfg: cfg}
+	m.ctx, m.stop = context.WithCancel(context.Background())
+	m.names.Store(newNames(cfg.Names))
 	log := zap.New(bridge{cfg.Logger})
 	m.cache = certmagic.NewCache(certmagic.CacheOptions{GetConfigForCert: m.config, RenewCheckInterval: cfg.checkEvery,
 		OCSPCheckInterval: 365 * 24 * time.Hour, Logger: log})
@@ -122,9 +122,36 @@ func (m *Manager) Start(plain, secure net.Addr) error {
 	}
 	m.magic.Issuers = issuers
 	m.started.Store(true)
-	ctx, stop := context.WithCancel(context.Background())
-	m.stop = stop
-	return m.magic.ManageAsync(ctx, m.cfg.Names)
+	return m.magic.ManageAsync(m.ctx, m.names.Load().list)
+}
+
+// SetNames puts other names in force. Certificates of names that are gone stay in
+// the folder, and are shown and renewed no more.
+func (m *Manager) SetNames(list []string) error {
+	now := newNames(list)
+	old := m.names.Swap(now)
+	var gone []certmagic.SubjectIssuer
+	for _, n := range old.list {
+		if !now.has[n] {
+			gone = append(gone, certmagic.SubjectIssuer{Subject: n})
+		}
+	}
+	m.cache.RemoveManaged(gone)
+	return m.magic.ManageAsync(m.ctx, list) // knows those that it keeps already
+}
+
+// names are the hosts that we keep certificates for.
+type names struct {
+	list []string
+	has  map[string]bool
+}
+
+func newNames(list []string) *names {
+	n := &names{slices.Clone(list), map[string]bool{}}
+	for _, one := range list {
+		n.has[one] = true
+	}
+	return n
 }
 
 // issuers has one for each way to show that a name is ours: certmagic tries them
@@ -170,9 +197,7 @@ func (m *Manager) issuers(plain, secure net.Addr) ([]certmagic.Issuer, error) {
 // Close ends the background work. Call it before the listeners close.
 func (m *Manager) Close() {
 	m.once.Do(func() {
-		if m.stop != nil {
-			m.stop()
-		}
+		m.stop()
 		m.cache.Stop()
 	})
 }
@@ -181,7 +206,7 @@ func (m *Manager) Close() {
 // ends last.
 func (m *Manager) Certificate(name string) *tls.Certificate {
 	if name == "" {
-		for _, n := range m.cfg.Names {
+		for _, n := range m.names.Load().list {
 			if c := m.latest(n, false); c != nil {
 				return c
 			}
@@ -217,11 +242,12 @@ func (m *Manager) latest(name string, exact bool) *tls.Certificate {
 // covers tells whether a name is among ours, so that nobody makes us look for
 // what they make up.
 func (m *Manager) covers(name string) bool {
-	if m.names[name] {
+	has := m.names.Load().has
+	if has[name] {
 		return true
 	}
 	_, rest, ok := strings.Cut(name, ".")
-	return ok && m.names["*."+rest]
+	return ok && has["*."+rest]
 }
 
 // Challenge implements certificate.Issued.
@@ -250,7 +276,7 @@ func (m *Manager) Answer(host, path string) (text string, ok bool) {
 
 // asked is the challenge that is open for a name.
 func (m *Manager) asked(name, kind string) (certmagic.Challenge, bool) {
-	if !m.names[name] {
+	if !m.names.Load().has[name] {
 		return certmagic.Challenge{}, false
 	}
 	c, ok := certmagic.GetACMEChallenge(name)
@@ -262,6 +288,10 @@ func (m *Manager) event(_ context.Context, event string, data map[string]any) er
 	name, _ := data["identifier"].(string)
 	renewal, _ := data["renewal"].(bool)
 	switch event {
+	case "cert_obtaining":
+		if !m.names.Load().has[name] {
+			return certmagic.ErrNoRetry{Err: errors.New("the name belongs to no site any more")}
+		}
 	case "cert_obtained":
 		if renewal {
 			m.renewed.Add(1)
@@ -279,7 +309,7 @@ func (m *Manager) event(_ context.Context, event string, data map[string]any) er
 // Stats returns what became of certificates.
 func (m *Manager) Stats() Stats {
 	s := Stats{Obtained: m.obtained.Load(), Renewed: m.renewed.Load(), Failed: m.failed.Load()}
-	for _, n := range m.cfg.Names {
+	for _, n := range m.names.Load().list {
 		c := m.latest(n, true)
 		if c == nil {
 			s.Waiting++
