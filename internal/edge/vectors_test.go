@@ -12,9 +12,10 @@ import (
 
 // vector is a message of testdata/hostile, whose README says how it is written.
 type vector struct {
-	name string
-	keys map[string]string
-	text []byte
+	name  string
+	keys  map[string]string
+	text  []byte   // as it is sent
+	lines []string // as it is written
 }
 
 var (
@@ -60,6 +61,7 @@ func parseVector(block string) vector {
 		v.keys[k[1]] = k[2]
 		lines = lines[1:]
 	}
+	v.lines = lines
 	for _, l := range lines {
 		end := "\r\n"
 		if strings.HasSuffix(l, `\`) {
