@@ -84,6 +84,10 @@ bench-capture: ## cost of matching and extracting, as key=value lines
 bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk)
 	@go run ./bench/wire
 
+.PHONY: bench-idle
+bench-idle: ## heap and stack of an idle visitor's connection after a collection, as key=value lines
+	@script/bench ./internal/edge BenchmarkIdleConnection
+
 .PHONY: rewrite
 rewrite: ## regenerate golden files and journey scripts, to be read in the diff
 	go test ./internal/policy ./internal/replay -rewrite

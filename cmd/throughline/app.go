@@ -225,6 +225,7 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 		return err
 	}
 	a.set.limits.apply(&cfg)
+	a.fitDescriptors(&cfg)
 	var err error
 	a.edge, err = edge.New(cfg, a.engine)
 	return err

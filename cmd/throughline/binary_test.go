@@ -76,6 +76,7 @@ type server struct {
 	site, hub string
 	token     string
 	log       *safeBuffer
+	files     int // its limit on open files; 0: ours
 }
 
 type safeBuffer struct {
@@ -171,6 +172,9 @@ func (s *server) start(t *testing.T) {
 	s.log = &safeBuffer{}
 	r, w := io.Pipe()
 	s.cmd = exec.Command(binary(t), "serve", "--config", filepath.Join(s.dir, "throughline.yaml"))
+	if s.files > 0 {
+		s.cmd = exec.Command("/bin/sh", append([]string{"-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, s.files)}, s.cmd.Args...)...)
+	}
 	s.cmd.Stderr = io.MultiWriter(s.log, w)
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)

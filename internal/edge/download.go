@@ -49,7 +49,7 @@ func framingOf(method string, m *wire.Message) (framing, int64) {
 }
 
 func (d *download) begin(method string, m *wire.Message, limit int) {
-	*d = download{limit: limit}
+	*d = download{limit: limit, chunks: wire.Chunks{Response: true}}
 	d.framing, d.left = framingOf(method, m)
 	d.ended = d.framing == noBody
 }

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"os"
 	"syscall"
+
+	"github.com/throughline/throughline/internal/origin"
 )
 
 // uploadFailed ends an exchange whose request body broke off or is no body.
@@ -51,8 +53,11 @@ func (e *exchange) originFailed(err error) {
 	if why == timeIsUp {
 		kind = "timeout"
 	}
-	if kind == "timeout" {
+	switch kind {
+	case "timeout":
 		status = http.StatusGatewayTimeout
+	case "exhausted":
+		status = http.StatusServiceUnavailable
 	}
 	e.s.counters.originError(e.count, kind)
 	e.x.Err = "origin " + kind
@@ -75,6 +80,8 @@ func originKind(err error) string {
 		return "timeout"
 	case errors.As(err, &dns):
 		return "unknown"
+	case origin.Exhausted(err):
+		return "exhausted"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refused"
 	case errors.As(err, &op) && op.Op == "dial":

@@ -157,7 +157,7 @@ func ask(b *testing.B, addr string) {
 // costs both sides in any case.
 func BenchmarkIdleConnection(b *testing.B) {
 	const n = 5000
-	held := func(addr string, serve bool) float64 {
+	held := func(addr string, serve bool) (heap, stack float64) {
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
@@ -175,7 +175,8 @@ func BenchmarkIdleConnection(b *testing.B) {
 		}
 		runtime.ReadMemStats(&after)
 		runtime.KeepAlive(conns)
-		return float64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse) / n
+		per := func(after, before uint64) float64 { return (float64(after) - float64(before)) / n }
+		return per(after.HeapInuse, before.HeapInuse), per(after.StackInuse, before.StackInuse)
 	}
 	for b.Loop() {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -192,9 +193,13 @@ func BenchmarkIdleConnection(b *testing.B) {
 				kept = append(kept, c)
 			}
 		}()
-		bare := held(ln.Addr().String(), false)
+		bareHeap, bareStack := held(ln.Addr().String(), false)
 		_ = ln.Close()
 		s := start(b, fixed(b, 1500), nobody{}, nil)
-		b.ReportMetric(held(s.addr, true)-bare, "bytes/conn")
+		heap, stack := held(s.addr, true)
+		heap, stack = heap-bareHeap, stack-bareStack
+		b.ReportMetric(heap, "heap_bytes/conn")
+		b.ReportMetric(stack, "stack_bytes/conn")
+		b.ReportMetric(heap+stack, "bytes/conn")
 	}
 }

@@ -34,7 +34,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := &stream{s: s, w: w, rc: http.NewResponseController(w), r: r}
 	t.ex.s, t.ex.f, t.ex.req = s, t, &t.ex.asking
 	text := t.head()
-	if _, err := t.ex.req.ParseRequest(text, wire.Limits{Bytes: len(text), Fields: maxFields + 2}); err != nil {
+	_, err := t.ex.req.ParseRequest(text, wire.Limits{Bytes: len(text), Fields: maxFields + 2})
+	if err == nil {
+		err = t.ambiguous()
+	}
+	if err != nil {
 		s.counters.malformed.Add(1)
 		s.cfg.Logger.Debug("request refused", "peer", r.RemoteAddr, "error", err.Error())
 		h := w.Header()

@@ -3,9 +3,11 @@ package origin
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/throughline/throughline/internal/wire"
@@ -76,6 +78,9 @@ func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 		if err == nil {
 			return c, nil
 		}
+		if Exhausted(err) {
+			return nil, err // no other host can be reached either
+		}
 		if ctx.Err() == nil {
 			e.failed(err)
 		}
@@ -87,6 +92,17 @@ func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 			return nil, first
 		}
 	}
+}
+
+// Exhausted tells of an error that is ours, not the origin's: there are no
+// descriptors, ports or memory left for another connection.
+func Exhausted(err error) bool {
+	for _, own := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, own) {
+			return true
+		}
+	}
+	return false
 }
 
 // dial opens a connection.

@@ -9,8 +9,13 @@ type Chunks struct {
 	left   int64 // of the chunk's data
 	extra  int   // bytes of extensions and trailers so far
 	// Keep asks for the trailers: their lines, CR LF included, in Trailers.
-	Keep     bool
+	Keep bool
+	// Response says whose body it is: a request's trailers are looked at more
+	// closely, since an origin may trust them.
+	Response bool
 	Trailers []byte
+	name     [longestKnown + 1]byte // of the trailer, as far as it is of interest
+	named    uint8
 }
 
 type chunkState uint8
@@ -29,6 +34,9 @@ const (
 	lastLF
 	chunksEnd
 )
+
+// longestKnown is the length of the longest name that kindOf knows.
+const longestKnown = len("proxy-authorization")
 
 // maxExtra bounds extensions and trailers of one body together.
 const maxExtra = 8 << 10
@@ -119,15 +127,25 @@ func (c *Chunks) trailer(ch byte) (done bool, err error) {
 			c.state = lastLF
 		case chars[ch]&inToken != 0:
 			c.state = trailerName
+			c.name[0], c.named = ch, 1
 		default:
 			return false, badTrailer
 		}
 	case trailerName:
 		switch {
 		case ch == ':':
+			// What frames, routes or authorizes must not come behind the body (RFC 9110
+			// 6.5.1): an origin that takes trailers for fields of the head would see what
+			// nobody before it has.
+			if !c.Response && KindOf(string(c.name[:c.named])) != Plain {
+				return false, forbiddenTrailer
+			}
 			c.state = trailerValue
 		case chars[ch]&inToken == 0:
 			return false, badTrailer
+		case int(c.named) < len(c.name):
+			c.name[c.named] = ch
+			c.named++
 		}
 	case trailerValue:
 		switch {

@@ -260,7 +260,9 @@ func (m *Message) connection(v []byte) {
 			m.Upgrades = true
 		case is(t, "te"), len(t) == 0:
 		default:
+			// Also when it names nothing that is there: it may name what we add.
 			m.nominate = true
+			m.has |= 1 << Nominated
 		}
 	}
 }
@@ -359,7 +361,7 @@ func (m *Message) markNominated() Fault {
 			switch k := kindOf([]byte(t)); {
 			case k == Plain:
 				m.nominated(t)
-			case !k.HopByHop():
+			case !k.HopByHop(), k == TransferEncoding:
 				return badNomination
 			}
 		}
@@ -371,7 +373,6 @@ func (m *Message) nominated(name string) {
 	for i := range m.Fields {
 		if m.lines[i].kind == Plain && equalFold(m.Fields[i].Name, name) {
 			m.lines[i].kind = Nominated
-			m.has |= 1 << Nominated
 		}
 	}
 }

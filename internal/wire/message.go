@@ -123,6 +123,7 @@ const (
 	badChunkEnd
 	badTrailer
 	unexpectedBody
+	forbiddenTrailer
 )
 
 var faultText = [...]string{
@@ -150,6 +151,7 @@ var faultText = [...]string{
 	badChunkEnd:       "chunk does not end in CR LF",
 	badTrailer:        "trailer is malformed or too long",
 	unexpectedBody:    "body where none may be",
+	forbiddenTrailer:  "trailer is a field that belongs before the body",
 }
 
 func (f Fault) Error() string { return faultText[f] }
