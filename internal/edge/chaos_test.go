@@ -61,6 +61,7 @@ func TestAThousandSlowVisitors(t *testing.T) {
 // What an origin may do to a response, and what its visitor sees: a body that is
 // not whole never looks whole, and nothing of it reaches another visitor.
 func TestOriginsThatLie(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, answer, status, body string }{
 		{"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok", "502", ""},
 		{"length and coding", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "502", ""},

@@ -38,6 +38,11 @@ func (e *exchange) originFailed(err error) {
 		return
 	}
 	why := e.aborted.Load()
+	if why == 0 && e.f.context().Err() != nil { // whoever says so has not come round to it
+		if why = clientLeft; e.s.cut.Err() != nil {
+			why = cutOff
+		}
+	}
 	switch why {
 	case clientLeft:
 		e.gone()

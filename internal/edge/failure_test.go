@@ -110,6 +110,7 @@ func TestAnOriginThatBreaksOffWhileHeld(t *testing.T) {
 }
 
 func TestClientsThatVanish(t *testing.T) {
+	t.Parallel()
 	reached := make(chan struct{}, 1)
 	release := make(chan struct{})
 	origin := serveOrigin(t, func(w http.ResponseWriter, r *http.Request) {
@@ -234,6 +235,7 @@ func TestRequestTimeout(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	origin, _ := script(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 	s := start(t, origin, newRecorder(nil), func(c *Config) {
 		c.MaxConns, c.MaxHead, c.HeadTimeout = 2, 4096, 100*time.Millisecond
@@ -372,6 +374,7 @@ func TestStartLeavesNothingOpenOnError(t *testing.T) {
 // A client that neither ends its upload nor hangs up after an early response
 // does not keep its connection.
 func TestAnUnfinishedUploadIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
 	origin := rawOrigin(t, func(c net.Conn, r *bufio.Reader) {
 		if _, err := readHead(r); err == nil {
 			_, _ = io.WriteString(c, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")

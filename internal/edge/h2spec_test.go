@@ -26,6 +26,7 @@ var h2Exceptions = map[string]string{
 // TestHTTP2Spec runs h2spec, the conformance suite of RFC 7540 and 7541, against
 // the HTTP/2 front.
 func TestHTTP2Spec(t *testing.T) {
+	t.Parallel() // it waits for what must not come
 	origin := serveOrigin(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, "hello")

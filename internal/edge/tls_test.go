@@ -120,6 +120,7 @@ func served(t *testing.T, s *rig) string {
 }
 
 func TestCertificatesAreReadAgain(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	cert, key := certificate(t, dir, "old")
 	s := start(t, "http://127.0.0.1:1", newRecorder(nil), func(c *Config) { c.Listeners[0].CertFile, c.Listeners[0].KeyFile = cert, key })
