@@ -64,7 +64,20 @@ type Site struct {
 	Pages     Pages         // in place of our plain answers
 	Upkeep    *Page         // shown in maintenance; nil: a plain one
 	Retry     time.Duration // after which maintenance asks to come again; 0: it does not say
+	// OriginProtocol is what the origins speak; "": HTTP/1.1.
+	OriginProtocol Protocol
 }
+
+// Protocol is what is spoken to an origin.
+type Protocol string
+
+// Protocols. HTTP/2 is negotiated where there is TLS, and known to be spoken in
+// the clear; AutoProtocol takes what TLS negotiates.
+const (
+	HTTP1        Protocol = "http1"
+	HTTP2        Protocol = "h2"
+	AutoProtocol Protocol = "auto"
+)
 
 // Health is a request by which a host of the origin tells that it is well.
 type Health struct {
