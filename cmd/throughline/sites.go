@@ -35,6 +35,9 @@ type SiteConfig struct {
 	Origins   []NamedOriginConfig `yaml:"origins"`
 	Worker    *WorkerConfig       `yaml:"worker"`
 	Sidechain *SidechainConfig    `yaml:"sidechain"`
+
+	// OriginProtocol is what the origin speaks.
+	OriginProtocol string `yaml:"origin_protocol"`
 }
 
 // OriginHealthConfig is how a host of the origin is asked for its health.
@@ -166,6 +169,15 @@ func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site
 		checkMaintenance(field("maintenance"), sc.Maintenance, st, bad)
 		checkWorker(field, &sc, st, bad)
 		st.Pages = checkPages(field("error_pages"), sc.ErrorPages, bad)
+		switch p := site.Protocol(sc.OriginProtocol); {
+		case p == "":
+		case p == site.AutoProtocol && !strings.HasPrefix(sc.Origin, "https:"):
+			bad(field("origin_protocol"), "auto asks by TLS, and the origin has none", "h2 for an origin that speaks HTTP/2 in the clear, or http1")
+		case p == site.HTTP1, p == site.HTTP2, p == site.AutoProtocol:
+			st.OriginProtocol = p
+		default:
+			bad(field("origin_protocol"), fmt.Sprintf("%q is no protocol", sc.OriginProtocol), "http1, h2, or auto for what TLS negotiates")
+		}
 		out = append(out, st)
 	}
 	return out

@@ -37,7 +37,11 @@ func (e *exchange) send(v *visitor) error {
 		e.out = append(e.out, body...)
 	}
 	for repeated := false; ; {
-		c, err := e.pool.Get(e.f.context())
+		get := e.pool.Get
+		if e.req.Upgrades && !isHTTP2(e.req.Get("Upgrade")) {
+			get = e.pool.GetHTTP1
+		}
+		c, err := get(e.f.context())
 		if err != nil {
 			return err
 		}
@@ -212,6 +216,7 @@ func (e *exchange) response() error {
 		}
 		if m.Status >= 200 || m.Status == http.StatusSwitchingProtocols {
 			c.Answered()
+			e.up.answered()
 			return e.received(n)
 		}
 		if interim++; interim > maxInterim {

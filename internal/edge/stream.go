@@ -187,6 +187,9 @@ func (t *stream) begin(m *wire.Message, r *wire.Rewrite, _ bool) (framed bool) {
 	h := t.w.Header()
 	clear(h)
 	h["Date"], h["Content-Type"] = nil, nil
+	if m.Length < 0 {
+		h["Content-Length"] = nil // net/http would count an empty body's
+	}
 	text := m.Append(nil, r)
 	var out wire.Message
 	if _, err := out.ParseResponse(text, wire.Limits{Bytes: len(text), Fields: len(m.Fields) + len(r.Edits) + 2}); err != nil {
@@ -233,7 +236,15 @@ func (t *stream) finish(trailers []byte) error {
 			h.Add(http.TrailerPrefix+name, strings.Trim(value, " \t"))
 		}
 	}
+	t.stop()
 	return nil
 }
 
-func (t *stream) cut() { t.over = true }
+func (t *stream) cut() {
+	t.over = true
+	t.stop()
+}
+
+// stop reads no more of the request: what is behind it on the connection does not
+// depend on that, and the response ends only when nobody reads any more.
+func (t *stream) stop() { _ = t.r.Body.Close() }

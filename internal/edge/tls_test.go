@@ -21,7 +21,7 @@ import (
 )
 
 // certificate makes a self-signed pair of files for a name.
-func certificate(t *testing.T, dir, name string) (cert, key string) {
+func certificate(t testing.TB, dir, name string) (cert, key string) {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

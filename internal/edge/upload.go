@@ -43,6 +43,7 @@ type upload struct {
 	letGo  bool // what was held has been taken: the rest goes behind it
 	idle   bool // nobody wants the rest: it is thrown away
 	pump   chan struct{}
+	late   bool // the response has begun: the body's end no longer starts its time
 }
 
 // errFraming says that the body is not framed as HTTP asks.
@@ -224,9 +225,11 @@ func (u *upload) took(e *exchange, p []byte, err error) (goOn bool) {
 		}
 	}
 	if ended {
-		if to != nil {
+		u.mu.Lock()
+		if to != nil && !u.late {
 			to.DueRead(e.pool.HeaderTimeout())
 		}
+		u.mu.Unlock()
 		u.wake.Broadcast()
 	}
 	return !ended
@@ -289,6 +292,13 @@ func (u *upload) pass(e *exchange, c *origin.Conn) {
 	u.mu.Lock()
 	u.to = c
 	u.wake.Broadcast()
+	u.mu.Unlock()
+}
+
+// answered says that the response has begun.
+func (u *upload) answered() {
+	u.mu.Lock()
+	u.late = true
 	u.mu.Unlock()
 }
 

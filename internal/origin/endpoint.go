@@ -20,6 +20,10 @@ type Endpoint struct {
 	idle   []*Conn
 	timer  *time.Timer
 	closed bool
+	// Of HTTP/2: the connections that exchanges share, and the next one on its way.
+	muxes   []*mux
+	dialing *dialing
+	old     bool // what was negotiated last is HTTP/1.1
 
 	streak    atomic.Int32 // failures without a response in between
 	downUntil atomic.Int64 // Unix millis; 0: it is up
@@ -195,14 +199,17 @@ func (e *Endpoint) prune() {
 func (e *Endpoint) close() {
 	e.mu.Lock()
 	e.closed = true
-	idle := e.idle
-	e.idle = nil
+	idle, muxes := e.idle, e.muxes
+	e.idle, e.muxes = nil, nil
 	if e.timer != nil {
 		e.timer.Stop()
 	}
 	e.mu.Unlock()
 	for _, c := range idle {
 		c.Close()
+	}
+	for _, m := range muxes {
+		m.leave()
 	}
 }
 

@@ -39,6 +39,10 @@ type Options struct {
 	// TLS is the ground on which a site's own settings stand, a client
 	// certificate for instance; nil: system roots.
 	TLS *tls.Config
+	// Of HTTP/2: after what silence a connection in use is asked for a sign of
+	// life, and how long that may take.
+	PingAfter   time.Duration // 15 s
+	PingTimeout time.Duration // 10 s
 }
 
 func (o *Options) defaults() {
@@ -53,6 +57,8 @@ func (o *Options) defaults() {
 	def(&o.IdleTimeout, time.Minute)
 	def(&o.FailTimeout, 5*time.Second)
 	def(&o.SlowStart, 30*time.Second)
+	def(&o.PingAfter, 15*time.Second)
+	def(&o.PingTimeout, 10*time.Second)
 	if o.MaxFails == 0 {
 		o.MaxFails = 3
 	}
@@ -85,11 +91,11 @@ func Open(s *site.Site, o Options, w *wire.Sweeper) (*Set, error) {
 		return nil, fmt.Errorf("site %s: %w", s.Name, err)
 	}
 	set := &Set{named: map[string]*Pool{}}
-	if set.own, err = open(s.Origin, s.Addresses, s.Health, conf, o, w); err != nil {
+	if set.own, err = open(s.Origin, s.Addresses, s.Health, s.OriginProtocol, conf, o, w); err != nil {
 		return nil, fmt.Errorf("site %s: %w", s.Name, err)
 	}
 	for name, origin := range s.Origins {
-		p, err := open(origin, nil, nil, conf, o, w)
+		p, err := open(origin, nil, nil, s.OriginProtocol, conf, o, w)
 		if err != nil {
 			set.Close()
 			return nil, fmt.Errorf("site %s: %w", s.Name, err)
@@ -157,12 +163,12 @@ func tlsConfig(t *site.OriginTLS, base *tls.Config) (*tls.Config, error) {
 
 // open makes the pool of an origin, whose hosts are the addresses given, or else
 // the one in its URL.
-func open(origin string, addresses []string, health *site.Health, conf *tls.Config, o Options, w *wire.Sweeper) (*Pool, error) {
+func open(origin string, addresses []string, health *site.Health, proto site.Protocol, conf *tls.Config, o Options, w *wire.Sweeper) (*Pool, error) {
 	base, err := url.Parse(origin)
 	if err != nil || base.Hostname() == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, fmt.Errorf("origin %q: want http://host:port or https://host", origin)
 	}
-	p := &Pool{o: o, sweeper: w}
+	p := &Pool{o: o, sweeper: w, protocol: proto}
 	port := base.Port()
 	if base.Scheme == "https" {
 		p.tls = conf.Clone()
@@ -172,8 +178,13 @@ func open(origin string, addresses []string, health *site.Health, conf *tls.Conf
 		if port == "" {
 			port = "443"
 		}
-	} else if port == "" {
-		port = "80"
+	} else {
+		if port == "" {
+			port = "80"
+		}
+		if proto == site.AutoProtocol { // in the clear nothing is negotiated
+			p.protocol = site.HTTP1
+		}
 	}
 	if len(addresses) == 0 {
 		addresses = []string{base.Hostname()}

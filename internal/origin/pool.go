@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/wire"
 )
 
@@ -23,6 +24,8 @@ type Pool struct {
 	running context.Context // ends with close
 	stop    context.CancelFunc
 	checks  sync.WaitGroup
+
+	protocol site.Protocol
 }
 
 // HeaderTimeout is how long a response head may take.
@@ -40,6 +43,9 @@ type Conn struct {
 	tls  *tls.Conn // nil in the clear
 	used bool      // it served an exchange before
 	put  time.Time // when it became idle
+	// h2 is the exchange on a connection to an origin that speaks HTTP/2, which
+	// others use too; nil: the socket speaks HTTP/1.1.
+	h2 *muxCall
 }
 
 // Used tells whether the connection served an exchange before, so that a failure
@@ -48,18 +54,41 @@ func (c *Conn) Used() bool { return c.used }
 
 // DueRead bounds all reads from now on; 0 takes the bound away. When it is over
 // the connection is too.
-func (c *Conn) DueRead(after time.Duration) { c.sock.DueRead(after) }
+func (c *Conn) DueRead(after time.Duration) {
+	if c.h2 != nil {
+		c.h2.dueRead(after)
+		return
+	}
+	c.sock.DueRead(after)
+}
 
 // PauseAt lets reads fail at a time with os.ErrDeadlineExceeded, and go on when
 // it is moved; the zero time takes it away.
-func (c *Conn) PauseAt(at time.Time) { _ = c.sock.SetReadDeadline(at) }
+func (c *Conn) PauseAt(at time.Time) {
+	if c.h2 != nil {
+		c.h2.pauseAt(at)
+		return
+	}
+	_ = c.sock.SetReadDeadline(at)
+}
 
 // Late tells whether DueRead's bound, or the one on writes, ended the connection.
-func (c *Conn) Late() bool { return c.sock.Late() }
+func (c *Conn) Late() bool {
+	if c.h2 != nil {
+		return c.h2.late.Load()
+	}
+	return c.sock.Late()
+}
 
 // Abort wakes whoever waits for the connection, which is over. Safe to call from
 // any goroutine.
-func (c *Conn) Abort() { c.sock.Abort() }
+func (c *Conn) Abort() {
+	if c.h2 != nil {
+		c.h2.abort()
+		return
+	}
+	c.sock.Abort()
+}
 
 // maxTries bounds how many hosts one request tries to connect to.
 const maxTries = 3
@@ -67,14 +96,18 @@ const maxTries = 3
 // Get picks a host and takes an idle connection to it, or opens one. A host that
 // can't be connected to is passed over for another.
 func (p *Pool) Get(ctx context.Context) (*Conn, error) {
+	return p.get(ctx, p.protocol == site.HTTP2 || p.protocol == site.AutoProtocol)
+}
+
+// GetHTTP1 is Get for what HTTP/1.1 alone can do: a switch of protocols.
+func (p *Pool) GetHTTP1(ctx context.Context) (*Conn, error) { return p.get(ctx, false) }
+
+func (p *Pool) get(ctx context.Context, shared bool) (*Conn, error) {
 	var first error
 	var tried [maxTries]*Endpoint
 	for try := 0; ; try++ {
 		e := p.pick(tried[:try])
-		if c := e.take(); c != nil {
-			return c, nil
-		}
-		c, err := p.dial(ctx, e)
+		c, err := e.conn(ctx, shared)
 		if err == nil {
 			return c, nil
 		}
@@ -105,8 +138,19 @@ func Exhausted(err error) bool {
 	return false
 }
 
-// dial opens a connection.
-func (p *Pool) dial(ctx context.Context, e *Endpoint) (*Conn, error) {
+// conn takes an idle connection or opens one.
+func (e *Endpoint) conn(ctx context.Context, shared bool) (*Conn, error) {
+	if shared {
+		return e.share(ctx)
+	}
+	if c := e.take(); c != nil {
+		return c, nil
+	}
+	return e.pool.dial(ctx, e, "http/1.1")
+}
+
+// dial opens a connection that speaks one of the protocols.
+func (p *Pool) dial(ctx context.Context, e *Endpoint, protocols ...string) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*p.o.DialTimeout)
 	defer cancel()
 	d := net.Dialer{Timeout: p.o.DialTimeout, KeepAlive: 30 * time.Second, Resolver: p.o.Resolver}
@@ -125,7 +169,12 @@ func (p *Pool) dial(ctx context.Context, e *Endpoint) (*Conn, error) {
 	if p.tls == nil {
 		return c, nil
 	}
-	c.tls = tls.Client(sock, p.tls)
+	conf := p.tls
+	if len(protocols) != 1 || protocols[0] != conf.NextProtos[0] {
+		conf = conf.Clone()
+		conf.NextProtos = protocols
+	}
+	c.tls = tls.Client(sock, conf)
 	// The Sweeper's deadline, since the Socket's own calls know no other.
 	sock.DueRead(p.o.DialTimeout)
 	stop := context.AfterFunc(ctx, sock.Abort)
@@ -144,6 +193,11 @@ func (p *Pool) dial(ctx context.Context, e *Endpoint) (*Conn, error) {
 // Put gives the connection back after an exchange that used up exactly what it
 // asked for.
 func (c *Conn) Put() {
+	if c.h2 != nil {
+		c.In.Drop()
+		c.h2.put()
+		return
+	}
 	if c.In.Len() > 0 {
 		c.Close()
 		return
@@ -159,14 +213,25 @@ func (c *Conn) Put() {
 // Close closes the connection instead of giving it back.
 func (c *Conn) Close() {
 	c.In.Drop()
+	if c.h2 != nil {
+		c.h2.close()
+		return
+	}
 	_ = c.sock.Close()
 }
 
 // Failed says that the origin gave no response on this connection, and why.
-func (c *Conn) Failed(err error) { c.end.failed(err) }
+func (c *Conn) Failed(err error) { c.host().failed(err) }
 
 // Answered says that the origin gave one.
-func (c *Conn) Answered() { c.end.answered() }
+func (c *Conn) Answered() { c.host().answered() }
+
+func (c *Conn) host() *Endpoint {
+	if c.h2 != nil {
+		return c.h2.host()
+	}
+	return c.end
+}
 
 func (p *Pool) close() {
 	p.stop()
@@ -181,6 +246,11 @@ func (p *Pool) Idle() (n int) {
 	for _, e := range p.ends {
 		e.mu.Lock()
 		n += len(e.idle)
+		for _, m := range e.muxes {
+			if m.quiet() {
+				n++
+			}
+		}
 		e.mu.Unlock()
 	}
 	return n
@@ -190,6 +260,12 @@ func (p *Pool) Idle() (n int) {
 // In. A connection that has ended since it was used, or on which something came
 // unasked, answers wire.ErrStale or wire.ErrPoisoned with nothing sent.
 func (c *Conn) Exchange(request []byte) (sent bool, err error) {
+	if c.h2 != nil {
+		if _, err := c.h2.Write(request); err != nil {
+			return true, err
+		}
+		return true, c.Fill()
+	}
 	if c.tls == nil {
 		return c.sock.Exchange(request, &c.In, c.used)
 	}
@@ -204,7 +280,7 @@ func (c *Conn) Exchange(request []byte) (sent bool, err error) {
 
 // Fresh looks at a connection that was used before, without waiting.
 func (c *Conn) Fresh() error {
-	if !c.used {
+	if !c.used || c.h2 != nil {
 		return nil
 	}
 	return c.sock.Quiet()
@@ -212,6 +288,9 @@ func (c *Conn) Fresh() error {
 
 // Fill reads more into In.
 func (c *Conn) Fill() error {
+	if c.h2 != nil {
+		return c.In.Fill(c.h2)
+	}
 	if c.tls != nil {
 		return c.In.Fill(c.tls)
 	}
@@ -220,6 +299,9 @@ func (c *Conn) Fill() error {
 
 // Read reads past In, which must be empty.
 func (c *Conn) Read(p []byte) (int, error) {
+	if c.h2 != nil {
+		return c.h2.Read(p)
+	}
 	if c.tls != nil {
 		return c.tls.Read(p)
 	}
@@ -228,6 +310,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 
 // Write sends more of a request.
 func (c *Conn) Write(p []byte) (int, error) {
+	if c.h2 != nil {
+		return c.h2.Write(p)
+	}
 	if c.tls != nil {
 		return c.tls.Write(p)
 	}
@@ -236,6 +321,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 
 // CloseWrite ends our half.
 func (c *Conn) CloseWrite() error {
+	if c.h2 != nil {
+		return c.h2.closeWrite()
+	}
 	if c.tls != nil {
 		return c.tls.CloseWrite()
 	}

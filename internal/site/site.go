@@ -69,7 +69,21 @@ type Site struct {
 	// Sidechain says that the origin is the site's public name, behind whose worker
 	// the true origin stands; nil: it is the origin itself.
 	Sidechain *Sidechain
+
+	// OriginProtocol is what the origins speak; "": HTTP/1.1.
+	OriginProtocol Protocol
 }
+
+// Protocol is what is spoken to an origin.
+type Protocol string
+
+// Protocols. HTTP/2 is negotiated where there is TLS, and known to be spoken in
+// the clear; AutoProtocol takes what TLS negotiates.
+const (
+	HTTP1        Protocol = "http1"
+	HTTP2        Protocol = "h2"
+	AutoProtocol Protocol = "auto"
+)
 
 // Health is a request by which a host of the origin tells that it is well.
 type Health struct {
