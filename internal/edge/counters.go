@@ -28,6 +28,7 @@ type Counters struct {
 	Slow          int64 // held bodies that did not come in time
 	BadReroutes   int64 // to an origin that the site does not have
 	Probes        int64 // of the health target
+	ProxyHeaders  int64 // connections whose header of the PROXY protocol was missing or none
 	OriginErrors  map[string]int64
 	PerSite       map[string]SiteCounters
 }
@@ -36,7 +37,8 @@ type counters struct {
 	requests, active, connections, overLimit, answered, bypassed, clientGone                             atomic.Int64
 	panics, faults, refused, oversize, slow, badReroutes, malformed, slowHeads, handshakes, acceptErrors atomic.Int64
 
-	probes atomic.Int64
+	probes, proxyHeaders atomic.Int64
+
 	mu     sync.Mutex
 	errors map[string]int64
 	per    map[string]*siteCount // one for each site there has been
@@ -72,7 +74,7 @@ func (s *Server) Counters() Counters {
 		ClientGone: c.clientGone.Load(), DeciderPanics: c.panics.Load(), Faults: c.faults.Load(), Refused: c.refused.Load(),
 		Malformed: c.malformed.Load(), SlowHeads: c.slowHeads.Load(), Handshakes: c.handshakes.Load(), AcceptErrors: c.acceptErrors.Load(), Oversize: c.oversize.Load(), Slow: c.slow.Load(), BadReroutes: c.badReroutes.Load(),
 		OriginErrors: map[string]int64{}, PerSite: map[string]SiteCounters{}}
-	out.Probes = c.probes.Load()
+	out.Probes, out.ProxyHeaders = c.probes.Load(), c.proxyHeaders.Load()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name, p := range c.per {
