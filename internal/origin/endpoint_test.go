@@ -137,7 +137,7 @@ func TestADeadHostIsLeftOutAndComesBack(t *testing.T) {
 
 func TestWhenNoneIsWellAllAreTried(t *testing.T) {
 	p, list, _ := hosts(t, 2, Options{})
-	for _, e := range p.ends {
+	for _, e := range p.list() {
 		for range 3 {
 			e.failed(errors.New("slow"))
 		}
@@ -154,7 +154,7 @@ func TestWhenNoneIsWellAllAreTried(t *testing.T) {
 // Each time out is longer than the one before, up to a bound.
 func TestTimesOutGrow(t *testing.T) {
 	p, _, c := hosts(t, 2, Options{FailTimeout: time.Second})
-	e := p.ends[0]
+	e := p.list()[0]
 	last := time.Duration(0)
 	for i := range 10 {
 		for range 3 {

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/wire"
 )
 
@@ -17,10 +19,21 @@ type Pool struct {
 	o       Options
 	sweeper *wire.Sweeper
 	tls     *tls.Config // nil: in the clear
-	ends    []*Endpoint
-	running context.Context // ends with close
+	fixed   []string    // hosts that are known by address
+	names   []*name     // and by name
+	addrs   []string    // both, in their order
+	asks    *tls.Config // what health checks use in place of tls
+	health  *site.Health
+	ends    atomic.Pointer[[]*Endpoint] // all of them, replaced as a whole
+	running context.Context             // ends with close
 	stop    context.CancelFunc
-	checks  sync.WaitGroup
+
+	due        atomic.Int64          // Unix millis: names are to be resolved again
+	unresolved atomic.Pointer[error] // why not all names are; nil: they are
+	resolving  sync.Mutex            // one resolution at a time
+	mu         sync.Mutex            // background takes on nothing once running has ended
+	asking     *lookup               // under mu
+	background sync.WaitGroup
 }
 
 // HeaderTimeout is how long a response head may take.
@@ -67,12 +80,16 @@ const maxTries = 3
 func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 	var first error
 	var tried [maxTries]*Endpoint
+	ends, err := p.hosts(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for try := 0; ; try++ {
-		e := p.pick(tried[:try])
+		e := p.pick(ends, tried[:try])
 		if c := e.take(); c != nil {
 			return c, nil
 		}
-		c, err := p.dial(ctx, e)
+		c, err := p.dial(ctx, e, p.tls)
 		if err == nil {
 			return c, nil
 		}
@@ -83,17 +100,17 @@ func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 			first = err
 		}
 		tried[try] = e
-		if try+1 >= min(len(p.ends), maxTries) || ctx.Err() != nil {
+		if try+1 >= min(len(ends), maxTries) || ctx.Err() != nil {
 			return nil, first
 		}
 	}
 }
 
-// dial opens a connection.
-func (p *Pool) dial(ctx context.Context, e *Endpoint) (*Conn, error) {
+// dial opens a connection; conf is nil in the clear.
+func (p *Pool) dial(ctx context.Context, e *Endpoint, conf *tls.Config) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*p.o.DialTimeout)
 	defer cancel()
-	d := net.Dialer{Timeout: p.o.DialTimeout, KeepAlive: 30 * time.Second, Resolver: p.o.Resolver}
+	d := net.Dialer{Timeout: p.o.DialTimeout, KeepAlive: 30 * time.Second}
 	nc, err := d.DialContext(ctx, "tcp", e.addr)
 	if err != nil {
 		return nil, err
@@ -106,10 +123,10 @@ func (p *Pool) dial(ctx context.Context, e *Endpoint) (*Conn, error) {
 	sock.Stall = p.o.StallTimeout
 	c := &Conn{sock: sock, pool: p, end: e}
 	c.In.Bound = int(p.o.MaxHead)
-	if p.tls == nil {
+	if conf == nil {
 		return c, nil
 	}
-	c.tls = tls.Client(sock, p.tls)
+	c.tls = tls.Client(sock, conf)
 	// The Sweeper's deadline, since the Socket's own calls know no other.
 	sock.DueRead(p.o.DialTimeout)
 	stop := context.AfterFunc(ctx, sock.Abort)
@@ -153,16 +170,18 @@ func (c *Conn) Failed(err error) { c.end.failed(err) }
 func (c *Conn) Answered() { c.end.answered() }
 
 func (p *Pool) close() {
+	p.mu.Lock()
 	p.stop()
-	for _, e := range p.ends {
+	p.mu.Unlock()
+	p.background.Wait()
+	for _, e := range p.list() {
 		e.close()
 	}
-	p.checks.Wait()
 }
 
 // Idle is how many connections wait for use.
 func (p *Pool) Idle() (n int) {
-	for _, e := range p.ends {
+	for _, e := range p.list() {
 		e.mu.Lock()
 		n += len(e.idle)
 		e.mu.Unlock()
