@@ -152,6 +152,7 @@ func tlsConfig(t *site.OriginTLS, base *tls.Config) (*tls.Config, error) {
 		if _, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile); err != nil {
 			return nil, fmt.Errorf("client certificate: %w", err)
 		}
+		conf.ClientSessionCache = nil // a resumed session would go on under the certificate it began with
 		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			c, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile) // it may have been renewed
 			return &c, err
