@@ -162,7 +162,7 @@ func (t *Table) weak(r Request, rules Rules) (*Entry, string) {
 func (t *Table) touch(e *Entry, r Request) {
 	t.changing(e)
 	e.Last = max(e.Last, r.Time)
-	for _, k := range r.Keys {
+	for _, k := range slices.Backward(r.Keys) { // the surest last, and so kept longest
 		if k.Named {
 			t.Learn(e, k.Hash)
 		}
@@ -174,10 +174,16 @@ func (t *Table) touch(e *Entry, r Request) {
 	}
 }
 
-// Learn binds a strong key to a Session; a key that another one held moves.
+// Learn binds a strong key to a Session; a key that another one held moves. Beyond
+// the bound the key longest unused goes, so that made-up keys push out none in use.
 func (t *Table) Learn(e *Entry, key uint64) {
 	if id, known := t.byKey[key]; known {
 		if id == e.ID {
+			if last := len(e.Keys) - 1; e.Keys[last] != key { // in use: others go first
+				t.changing(e)
+				kept := slices.DeleteFunc(slices.Clone(e.Keys), func(k uint64) bool { return k == key })
+				e.Keys = append(kept, key)
+			}
 			return
 		}
 		if other := t.live[id]; other != nil {
