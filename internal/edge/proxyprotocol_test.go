@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
@@ -240,8 +241,9 @@ func TestAnnouncedBeforeTLS(t *testing.T) {
 	s := announced(t, func(c *Config) { c.Listeners[0].CertFile, c.Listeners[0].KeyFile = cert, key })
 	for _, h2 := range []bool{false, true} {
 		transport := &http.Transport{ForceAttemptHTTP2: h2, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "shop.example"},
-			Dial: func(string, string) (net.Conn, error) { //nolint:staticcheck // there is no context to obey
-				conn, err := net.Dial("tcp", s.addr)
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				var d net.Dialer
+				conn, err := d.DialContext(ctx, "tcp", s.addr)
 				if err == nil {
 					_, err = io.WriteString(conn, binaryHeader(0x21, 0x11, four+noop))
 				}
