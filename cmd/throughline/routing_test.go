@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/throughline/throughline/internal/hub"
 )
 
 // TestRoutingFromTheConfiguration spreads over the addresses of an origin, leaves
@@ -49,6 +51,12 @@ func TestRoutingFromTheConfiguration(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s is missing in\n%s", want, text)
 		}
+	}
+	var st hub.Status
+	s.get(t, "/api/v1/status", &st)
+	ends := st.Sites[0].Endpoints
+	if len(ends) != 2 || !ends[0].Up || ends[0].Responses == 0 || ends[1].Up || ends[1].Failures != 2 || !strings.Contains(ends[1].Error, "refused") {
+		t.Errorf("%+v", ends)
 	}
 }
 
