@@ -220,7 +220,7 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 		return err
 	}
 	cfg := a.set.routing()
-	cfg.Clock, cfg.Logger, cfg.Listeners = now, a.log, []edge.Listener{{Addr: a.set.Listen, Socket: a.visitors}}
+	cfg.Clock, cfg.Logger, cfg.Listeners = now, a.log, []edge.Listener{{Addr: a.set.Listen, Socket: a.visitors, Announced: a.set.announced}}
 	if err := a.secure(&cfg); err != nil {
 		return err
 	}

@@ -23,6 +23,8 @@ type TLSConfig struct {
 	Cert   string      `yaml:"cert"`
 	Key    string      `yaml:"key"`
 	ACME   *ACMEConfig `yaml:"acme"`
+	// ProxyProtocol lists who begins connections with a header of it.
+	ProxyProtocol []string `yaml:"proxy_protocol"`
 }
 
 // ACMEConfig says from whom certificates are obtained for the hosts of sites that

@@ -36,6 +36,7 @@ type Config struct {
 	ErrorPages     []PageConfig  `yaml:"error_pages"`
 	Health         *HealthConfig `yaml:"health"`
 	ManagedDomain  string        `yaml:"managed_domain"`
+	ProxyProtocol  []string      `yaml:"proxy_protocol"`
 }
 
 // HubConfig is where the Hub listens and what it calls itself.
@@ -73,7 +74,10 @@ type settings struct {
 	again     func() (settings, error) // reads the same anew; nil: there is nothing to read
 	// certificates is what tls and the sites say of them.
 	certificates certificates
-	journal      struct {
+	// announced and announcedTLS begin connections with a PROXY protocol header.
+	announced, announcedTLS []netip.Prefix
+
+	journal struct {
 		maxBytes   int64
 		sync       time.Duration
 		syncAlways bool
@@ -176,13 +180,10 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 	if c.Data == "" {
 		bad("data", "is empty", "a folder, e.g. ./data")
 	}
-	for i, p := range c.TrustedProxies {
-		pre, err := parsePrefix(p)
-		if err != nil {
-			bad(fmt.Sprintf("trusted_proxies[%d]", i), fmt.Sprintf("%q is no address or network", p), "10.0.0.0/8, 2001:db8::/32 or 192.0.2.7")
-			continue
-		}
-		s.trusted = append(s.trusted, pre)
+	s.trusted = checkNetworks("trusted_proxies", c.TrustedProxies, bad)
+	s.announced = checkNetworks("proxy_protocol", c.ProxyProtocol, bad)
+	if c.TLS != nil {
+		s.announcedTLS = checkNetworks("tls.proxy_protocol", c.TLS.ProxyProtocol, bad)
 	}
 	s.sites = checkSites(c.Sites, bad)
 	s.limits = c.Limits.check(bad)
@@ -207,6 +208,18 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 		bad("log.level", fmt.Sprintf("%q is no level", c.Log.Level), "debug, info, warn or error")
 	}
 	return s, faults
+}
+
+func checkNetworks(field string, list []string, bad func(field, wrong, right string)) (out []netip.Prefix) {
+	for i, p := range list {
+		pre, err := parsePrefix(p)
+		if err != nil {
+			bad(fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("%q is no address or network", p), "10.0.0.0/8, 2001:db8::/32 or 192.0.2.7")
+			continue
+		}
+		out = append(out, pre)
+	}
+	return out
 }
 
 func checkDuration(field, v string, least time.Duration, bad func(field, wrong, right string)) time.Duration {

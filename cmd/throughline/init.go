@@ -75,11 +75,13 @@ const configTemplate = `# Throughline's configuration. Every field but sites may
 # docs/configuration.md explains each field; ` + "`throughline serve --check`" + ` checks the file.
 
 listen: ":8080"            # visitors arrive here (plain HTTP)
+# proxy_protocol: [10.0.0.0/8]   # balancers that say by the PROXY protocol whom they speak for
 
 # tls:                     # and here, when TLS ends at Throughline
 #   listen: ":8443"
 #   cert: cert.pem         # for names that have no other; both are read again when they change
 #   key: key.pem
+#   proxy_protocol: [10.0.0.0/8]
 #   acme:                  # obtain certificates for the hosts of sites without cert and key;
 #     email: ops@example.com            # to set it up is to agree to the authority's terms
 #     directory: https://acme-v02.api.letsencrypt.org/directory
@@ -108,6 +110,7 @@ sites:
     # origin_protocol: http1         # h2: HTTP/2, gRPC too (in the clear without TLS); auto: what TLS negotiates
     # addresses: ["10.0.0.1", "10.0.0.2:8443"]  # hosts of the origin; requests are spread over them
     # health: {path: /healthz, interval: 10s, timeout: 2s, status: 200}
+    # failover: {fails: 3, pause: 5s, slow_start: 30s}   # of an address where requests fail
     # origin_host: www.example.com   # the Host that the origin gets, in place of the visitor's
     mode: pass-through     # pass-through: see and rate; active: also act; bypass: only relay;
                            # maintenance: a page; mirror: end copies of requests here

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/throughline/throughline/internal/origin"
 	"github.com/throughline/throughline/internal/telemetry"
 )
 
@@ -24,20 +25,23 @@ func (a *app) connectMetrics() {
 	m.CounterVec("throughline_origin_errors_total", "Failed requests to an origin.", "kind", func() map[string]int64 { return a.edge.Counters().OriginErrors })
 	m.CounterVec("throughline_origin_address_failures_total", "Failures of each address of an origin.", "address", func() map[string]int64 {
 		out := map[string]int64{}
-		for _, st := range a.set.sites {
-			for _, e := range a.edge.Endpoints(st.Name) {
-				out[e.Addr] += e.Failures
-			}
+		for _, e := range a.endpoints() {
+			out[e.Addr] += e.Failures
+		}
+		return out
+	})
+	m.CounterVec("throughline_origin_address_responses_total", "Responses of each address of an origin.", "address", func() map[string]int64 {
+		out := map[string]int64{}
+		for _, e := range a.endpoints() {
+			out[e.Addr] += e.Responses
 		}
 		return out
 	})
 	m.Gauge("throughline_origin_addresses_down", "Addresses of origins that are left out now.", func() float64 {
 		n := 0
-		for _, st := range a.set.sites {
-			for _, e := range a.edge.Endpoints(st.Name) {
-				if !e.Up {
-					n++
-				}
+		for _, e := range a.endpoints() {
+			if !e.Up {
+				n++
 			}
 		}
 		return float64(n)
@@ -48,7 +52,7 @@ func (a *app) connectMetrics() {
 	m.CounterVec("throughline_refused_total", "Connections and requests that were not relayed.", "reason", func() map[string]int64 {
 		c := a.edge.Counters()
 		return map[string]int64{"over_limit": c.OverLimit, "unknown_host": c.Refused, "malformed": c.Malformed, "slow_head": c.SlowHeads,
-			"handshake": c.Handshakes, "accept": c.AcceptErrors}
+			"handshake": c.Handshakes, "accept": c.AcceptErrors, "proxy_header": c.ProxyHeaders}
 	})
 	m.CounterVec("throughline_bodies_let_go_total", "Held bodies that were judged in part.", "reason", func() map[string]int64 {
 		c := a.edge.Counters()
@@ -92,4 +96,12 @@ func (a *app) connectMetrics() {
 			return q[0].Seconds()
 		})
 	}
+}
+
+// endpoints are the addresses of all sites' origins.
+func (a *app) endpoints() (all []origin.EndpointState) {
+	for _, st := range a.sites() {
+		all = append(all, a.edge.Endpoints(st.Name)...)
+	}
+	return all
 }

@@ -41,7 +41,7 @@ func (a *app) secure(cfg *edge.Config) error {
 		}
 		a.acme, a.certificates.Issued, cfg.Challenge = m, m, m.Answer
 	}
-	cfg.Listeners = append(cfg.Listeners, edge.Listener{Addr: t.Listen, TLS: a.certificates.TLS(), Socket: a.secret})
+	cfg.Listeners = append(cfg.Listeners, edge.Listener{Addr: t.Listen, TLS: a.certificates.TLS(), Socket: a.secret, Announced: a.set.announcedTLS})
 	return nil
 }
 

@@ -38,6 +38,35 @@ type SiteConfig struct {
 
 	// OriginProtocol is what the origin speaks.
 	OriginProtocol string `yaml:"origin_protocol"`
+
+	Failover *FailoverConfig `yaml:"failover"`
+}
+
+// FailoverConfig says when an address of the origin is left out.
+type FailoverConfig struct {
+	Fails     int    `yaml:"fails"`
+	Pause     string `yaml:"pause"`
+	SlowStart string `yaml:"slow_start"`
+}
+
+// check converts it; what is left out takes a default.
+func (f *FailoverConfig) check(field string, bad func(field, wrong, right string)) *site.Failover {
+	out := &site.Failover{Fails: 3, Pause: 5 * time.Second, SlowStart: 30 * time.Second}
+	if *f == (FailoverConfig{}) {
+		bad(field, "says nothing", "fails, pause or slow_start")
+	}
+	if f.Fails < 0 || f.Fails > 1000 {
+		bad(field+".fails", fmt.Sprintf("%d is no number of failures in a row", f.Fails), "1 to 1000")
+	} else if f.Fails > 0 {
+		out.Fails = f.Fails
+	}
+	if f.Pause != "" {
+		out.Pause = checkDuration(field+".pause", f.Pause, 100*time.Millisecond, bad)
+	}
+	if f.SlowStart != "" {
+		out.SlowStart = checkDuration(field+".slow_start", f.SlowStart, 0, bad)
+	}
+	return out
 }
 
 // OriginHealthConfig is how a host of the origin is asked for its health.
@@ -47,11 +76,19 @@ type OriginHealthConfig struct {
 	Status   int    `yaml:"status"`
 	Interval string `yaml:"interval"`
 	Timeout  string `yaml:"timeout"`
+	// ServerName is asked for and verified where it is not the origin's.
+	ServerName string `yaml:"server_name"`
 }
 
 // check converts it; what is left out takes a default.
 func (h *OriginHealthConfig) check(field string, bad func(field, wrong, right string)) *site.Health {
-	out := &site.Health{Path: h.Path, Host: h.Host, Status: h.Status, Interval: 10 * time.Second, Timeout: 2 * time.Second}
+	out := &site.Health{Path: h.Path, Host: h.Host, Status: h.Status, Interval: 10 * time.Second, Timeout: 2 * time.Second, ServerName: h.ServerName}
+	if strings.ContainsAny(h.ServerName, ":/ *") {
+		bad(field+".server_name", fmt.Sprintf("%q is no host name", h.ServerName), "the name in the origin's certificate, e.g. origin.example.com")
+	}
+	if h.Host != "" && site.BadAddress(h.Host) != "" {
+		bad(field+".host", fmt.Sprintf("%q is no host", h.Host), "the Host to ask for, e.g. www.example.com")
+	}
 	if !strings.HasPrefix(h.Path, "/") || strings.ContainsAny(h.Path, " \r\n\t#") {
 		bad(field+".path", fmt.Sprintf("%q is no path", h.Path), "e.g. /healthz")
 	}
@@ -148,6 +185,12 @@ func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site
 		}
 		if sc.Health != nil {
 			st.Health = sc.Health.check(field("health"), bad)
+			if sc.Health.ServerName != "" && !strings.HasPrefix(sc.Origin, "https:") {
+				bad(field("health.server_name"), "does nothing for an origin without TLS", "an https origin, or leave it out")
+			}
+		}
+		if sc.Failover != nil {
+			st.Failover = sc.Failover.check(field("failover"), bad)
 		}
 		switch m := site.Mode(sc.Mode); m {
 		case "":

@@ -20,8 +20,12 @@ func (a *app) status(ctx context.Context) hub.Status {
 	c := a.edge.Counters()
 	for _, st := range a.sites() {
 		per := c.PerSite[st.Name]
+		ends := []hub.EndpointStatus{}
+		for _, e := range a.edge.Endpoints(st.Name) {
+			ends = append(ends, hub.EndpointStatus{Address: e.Addr, Up: e.Up, Error: e.Error, Responses: e.Responses, Failures: e.Failures})
+		}
 		s.Sites = append(s.Sites, hub.SiteStatus{Name: st.Name, Hosts: st.Hosts, Origin: st.Origin, Mode: string(st.InForce()),
-			Set: string(st.Mode), Failure: string(st.Failure), Requests: per.Requests, Errors: per.OriginErrors})
+			Set: string(st.Mode), Failure: string(st.Failure), Requests: per.Requests, Errors: per.OriginErrors, Endpoints: ends})
 	}
 	e := a.engine.Stats()
 	s.Engine = hub.EngineStatus{Requests: c.Requests, Matched: e.Matched, Panics: e.Panics + c.DeciderPanics,

@@ -434,4 +434,3 @@ func TestNode(t *testing.T) {
 		t.Errorf("%d %q %v", resp.StatusCode, body, resp.Header)
 	}
 }
-

@@ -14,7 +14,7 @@ import (
 
 // accept takes connections until the listener is closed. Out of descriptors or
 // memory it waits a little, and goes on.
-func (s *Server) accept(ln net.Listener, conf *tls.Config) {
+func (s *Server) accept(ln net.Listener, conf *tls.Config, announced []netip.Prefix) {
 	pause := time.Duration(0)
 	for {
 		c, err := ln.Accept()
@@ -29,14 +29,14 @@ func (s *Server) accept(ln net.Listener, conf *tls.Config) {
 			continue
 		}
 		pause = 0
-		s.admit(c.(*net.TCPConn), conf)
+		s.admit(c.(*net.TCPConn), conf, announced)
 	}
 }
 
 // admit bounds the number of connections. Over the bound one is sent away at
 // once: waiting in the kernel's queue would look like a dead site, and cost the
 // memory that the bound is to save.
-func (s *Server) admit(c *net.TCPConn, conf *tls.Config) {
+func (s *Server) admit(c *net.TCPConn, conf *tls.Config, announced []netip.Prefix) {
 	if s.counters.connections.Add(1) > int64(s.cfg.MaxConns) {
 		s.counters.connections.Add(-1)
 		s.counters.overLimit.Add(1)
@@ -66,7 +66,7 @@ func (s *Server) admit(c *net.TCPConn, conf *tls.Config) {
 	s.visits[v] = struct{}{}
 	s.running.Add(1)
 	s.mu.Unlock()
-	go s.visit(v, conf)
+	go s.visit(v, conf, announced)
 }
 
 // maxGoodbyes bounds how many visitors are told at once that there is no room.
@@ -93,7 +93,7 @@ func (s *Server) sendAway(c *net.TCPConn, secret bool) {
 	})
 }
 
-func (s *Server) visit(v *visit, conf *tls.Config) {
+func (s *Server) visit(v *visit, conf *tls.Config, announced []netip.Prefix) {
 	defer s.running.Done()
 	defer func() {
 		if r := recover(); r != nil {
@@ -104,7 +104,7 @@ func (s *Server) visit(v *visit, conf *tls.Config) {
 		delete(s.visits, v)
 		s.mu.Unlock()
 	}()
-	if conf != nil && !v.handshake(conf) {
+	if !v.announced(announced) || conf != nil && !v.handshake(conf) {
 		_ = v.sock.Close()
 		return
 	}

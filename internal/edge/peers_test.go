@@ -30,17 +30,11 @@ func (l *liar) address() string    { return l.url }
 
 var peerNames = []string{"nginx", "haproxy"}
 
-// startLanes runs both peers. Where one is missing the comparison is left out, but
-// not in CI.
+// startLanes runs both peers.
 func startLanes(t *testing.T, origin func() backend) (next func() *lane) {
 	t.Helper()
 	for _, p := range peerNames {
-		if _, err := exec.LookPath(p); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("%s is missing: in CI the comparison must run (script/tools installs it)", p)
-			}
-			t.Skipf("%s is missing: the comparison is left out", p)
-		}
+		needPeer(t, p)
 	}
 	dir, err := os.MkdirTemp("", "peers") // short, for the sockets' sake
 	if err != nil {
@@ -83,6 +77,18 @@ func startLanes(t *testing.T, origin func() backend) (next func() *lane) {
 		lanes = lanes[1:]
 		return l
 	}
+}
+
+// needPeer leaves a test out where a program is missing, but not in CI.
+func needPeer(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is missing: in CI it must run (script/tools installs it)", program)
+	}
+	t.Skipf("%s is missing", program)
 }
 
 func write(t *testing.T, path, text string) {
@@ -151,7 +157,19 @@ func converse(addr string, message []byte, answers int) string {
 	}
 }
 
-// peer runs a program in a folder until the test ends, and waits until it listens.
+// freeAddr is a TCP address that nobody listens on yet.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String()
+}
+
+// peer runs a program in a folder until the test ends, and waits until it listens
+// on a socket's path or a TCP address.
 func peer(t *testing.T, addr, dir, program string, args ...string) {
 	t.Helper()
 	c := exec.Command(program, args...)
@@ -164,8 +182,12 @@ func peer(t *testing.T, addr, dir, program string, args ...string) {
 	ended := make(chan struct{})
 	go func() { _ = c.Wait(); close(ended) }()
 	t.Cleanup(func() { _ = c.Process.Signal(os.Interrupt); <-ended })
+	network := "tcp"
+	if filepath.IsAbs(addr) {
+		network = "unix"
+	}
 	for range 1000 {
-		if conn, err := net.Dial("unix", addr); err == nil {
+		if conn, err := net.Dial(network, addr); err == nil {
 			_ = conn.Close()
 			return
 		}

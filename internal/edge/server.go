@@ -33,6 +33,9 @@ type Listener struct {
 	CertFile, KeyFile string // read again when they change
 	TLS               *tls.Config
 	Socket            net.Listener // listens already; nil: on Addr
+	// Announced are the peers that begin each connection with a header of the PROXY
+	// protocol; none else is listened to about whom it speaks for.
+	Announced []netip.Prefix
 }
 
 // Config is what a Server is made of. Zero limits take the defaults given.
@@ -188,7 +191,7 @@ func (s *Server) Start() error {
 		s.accepting.Add(1)
 		s.running.Go(func() {
 			defer s.accepting.Done()
-			s.accept(ln, confs[i])
+			s.accept(ln, confs[i], s.cfg.Listeners[i].Announced)
 		})
 	}
 	s.h2 = &http.Server{

@@ -178,6 +178,17 @@ type SiteStatus struct {
 	Failure  string   `json:"failure"`
 	Requests int64    `json:"requests"`
 	Errors   int64    `json:"origin_errors"`
+	// Endpoints are the addresses of its origin.
+	Endpoints []EndpointStatus `json:"endpoints" doc:"addresses of its origin, as far as they are known yet"`
+}
+
+// EndpointStatus is one address of an origin.
+type EndpointStatus struct {
+	Address   string `json:"address"`
+	Up        bool   `json:"up" doc:"it takes requests"`
+	Error     string `json:"error,omitempty" doc:"why it does not"`
+	Responses int64  `json:"responses"`
+	Failures  int64  `json:"failures"`
 }
 
 // PolicyStatus is the policy revision in force and the last fault, if any.

@@ -15,6 +15,7 @@ func (h *Hub) getStatus(ctx context.Context, _ *empty) (*answer[Status], error) 
 	s.Sites, s.Problems, s.Data, s.Policy.Faults = list(s.Sites), list(s.Problems), list(s.Data), list(s.Policy.Faults)
 	for i := range s.Sites {
 		s.Sites[i].Hosts = list(s.Sites[i].Hosts)
+		s.Sites[i].Endpoints = list(s.Sites[i].Endpoints)
 	}
 	if s.Shed == nil {
 		s.Shed = map[string]int64{}

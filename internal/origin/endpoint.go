@@ -1,7 +1,9 @@
 package origin
 
 import (
+	"context"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,7 +16,8 @@ import (
 // any.
 type Endpoint struct {
 	pool *Pool
-	addr string // host:port; a name is resolved with every connection
+	addr string             // IP address and port
+	stop context.CancelFunc // of its health checks; nil: there are none
 
 	mu     sync.Mutex
 	idle   []*Conn
@@ -43,23 +46,20 @@ type EndpointState struct {
 	Responses, Failures int64
 }
 
-// Addrs are the origin's hosts and ports.
-func (p *Pool) Addrs() []string {
-	out := make([]string, len(p.ends))
-	for i, e := range p.ends {
-		out[i] = e.addr
-	}
-	return out
-}
-
 // Endpoints may be called at any time.
 func (p *Pool) Endpoints() []EndpointState {
-	out := make([]EndpointState, len(p.ends))
+	ends := p.list()
+	out := make([]EndpointState, len(ends))
 	now := p.o.Now().UnixMilli()
-	for i, e := range p.ends {
+	for i, e := range ends {
 		out[i] = EndpointState{Addr: e.addr, Up: e.up(now), Responses: e.responses.Load(), Failures: e.failures.Load()}
 		if why := e.why.Load(); why != nil && !out[i].Up {
 			out[i].Error = *why
+		}
+	}
+	if why := p.unresolved.Load(); why != nil && len(out) == 0 {
+		for _, n := range p.names {
+			out = append(out, EndpointState{Addr: net.JoinHostPort(n.host, n.port), Error: (*why).Error()})
 		}
 	}
 	return out
@@ -68,25 +68,25 @@ func (p *Pool) Endpoints() []EndpointState {
 // pick chooses a host that was not tried yet at random, evenly over those that are up; one that has just
 // recovered gets its share little by little. When none is up all are tried:
 // health is a guess, and no reason to refuse anybody.
-func (p *Pool) pick(tried []*Endpoint) *Endpoint {
-	if len(p.ends) == 1 {
-		return p.ends[0]
+func (p *Pool) pick(ends, tried []*Endpoint) *Endpoint {
+	if len(ends) == 1 {
+		return ends[0]
 	}
 	now := p.o.Now().UnixMilli()
-	for range 2 * len(p.ends) {
-		if e := p.ends[p.o.Rand(len(p.ends))]; e.up(now) && e.ready(now) && !slices.Contains(tried, e) {
+	for range 2 * len(ends) {
+		if e := ends[p.o.Rand(len(ends))]; e.up(now) && e.ready(now) && !slices.Contains(tried, e) {
 			return e
 		}
 	}
-	from := p.o.Rand(len(p.ends))
+	from := p.o.Rand(len(ends))
 	for _, well := range []bool{true, false} { // those that are warming up, before those that are down
-		for i := range p.ends {
-			if e := p.ends[(from+i)%len(p.ends)]; e.up(now) == well && !slices.Contains(tried, e) {
+		for i := range ends {
+			if e := ends[(from+i)%len(ends)]; e.up(now) == well && !slices.Contains(tried, e) {
 				return e
 			}
 		}
 	}
-	return p.ends[from]
+	return ends[from]
 }
 
 func (e *Endpoint) up(now int64) bool { return !e.sick.Load() && e.downUntil.Load() <= now }
@@ -111,17 +111,17 @@ func (e *Endpoint) failed(err error) {
 	text := err.Error()
 	e.why.Store(&text)
 	o := &e.pool.o
-	if len(e.pool.ends) == 1 || int(e.streak.Add(1)) < o.MaxFails {
+	if len(e.pool.list()) == 1 || int(e.streak.Add(1)) < o.MaxFails {
 		return
 	}
 	e.streak.Store(0)
-	out := o.FailTimeout << min(e.outages.Add(1)-1, 5)
+	outage := e.outages.Add(1)
+	out := o.FailTimeout << min(outage-1, 5)
 	out += time.Duration(o.Rand(1000)) * out / 4000 // so that many of us don't come back at once
 	now := o.Now()
-	was := e.up(now.UnixMilli())
 	e.since.Store(0)
 	e.downUntil.Store(now.Add(out).UnixMilli())
-	if was && o.Changed != nil {
+	if outage == 1 && !e.sick.Load() && o.Changed != nil { // it is told once, until it has answered
 		o.Changed(e.addr, false, text)
 	}
 }
@@ -197,6 +197,9 @@ func (e *Endpoint) prune() {
 }
 
 func (e *Endpoint) close() {
+	if e.stop != nil {
+		e.stop()
+	}
 	e.mu.Lock()
 	e.closed = true
 	idle, muxes := e.idle, e.muxes

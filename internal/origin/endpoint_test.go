@@ -137,7 +137,7 @@ func TestADeadHostIsLeftOutAndComesBack(t *testing.T) {
 
 func TestWhenNoneIsWellAllAreTried(t *testing.T) {
 	p, list, _ := hosts(t, 2, Options{})
-	for _, e := range p.ends {
+	for _, e := range p.list() {
 		for range 3 {
 			e.failed(errors.New("slow"))
 		}
@@ -154,7 +154,7 @@ func TestWhenNoneIsWellAllAreTried(t *testing.T) {
 // Each time out is longer than the one before, up to a bound.
 func TestTimesOutGrow(t *testing.T) {
 	p, _, c := hosts(t, 2, Options{FailTimeout: time.Second})
-	e := p.ends[0]
+	e := p.list()[0]
 	last := time.Duration(0)
 	for i := range 10 {
 		for range 3 {
@@ -213,38 +213,16 @@ func TestActiveChecks(t *testing.T) {
 // An origin that asks for a certificate gets ours.
 func TestClientCertificate(t *testing.T) {
 	dir := t.TempDir()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(7), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, DNSNames: []string{"us.example"}, IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
 	certFile, keyFile, caFile := filepath.Join(dir, "c.pem"), filepath.Join(dir, "k.pem"), filepath.Join(dir, "ca.pem")
-	put := func(file, kind string, der []byte) {
-		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put(certFile, "CERTIFICATE", der)
-	put(keyFile, "EC PRIVATE KEY", raw)
-	ours, _ := x509.ParseCertificate(der)
 	trusted := x509.NewCertPool()
-	trusted.AddCert(ours)
+	trusted.AddCert(clientPair(t, "us.example", certFile, keyFile))
 	o := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, r.TLS.PeerCertificates[0].DNSNames[0])
 	}))
 	o.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted}
 	o.StartTLS()
 	t.Cleanup(o.Close)
-	put(caFile, "CERTIFICATE", o.Certificate().Raw)
+	put(t, caFile, "CERTIFICATE", o.Certificate().Raw)
 	s := &site.Site{Origin: o.URL, TLS: &site.OriginTLS{CAFile: caFile}}
 	if _, _, _, err := call(t, opened(t, s, Options{}).Pool(""), "/"); err == nil {
 		t.Error("taken without a certificate")
@@ -256,5 +234,38 @@ func TestClientCertificate(t *testing.T) {
 	s.TLS.KeyFile = caFile
 	if _, err := Open(s, Options{}, wire.NewSweeper()); err == nil || !strings.Contains(err.Error(), "client certificate") {
 		t.Errorf("a key that is none: %v", err)
+	}
+}
+
+// clientPair writes a certificate that signs itself, and its key.
+func clientPair(t *testing.T, name, certFile, keyFile string) *x509.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(7), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, certFile, "CERTIFICATE", der)
+	put(t, keyFile, "EC PRIVATE KEY", raw)
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
+func put(t *testing.T, file, kind string, der []byte) {
+	t.Helper()
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -47,7 +47,7 @@ func (p *Pool) check(ctx context.Context, e *Endpoint, h *site.Health) {
 func (p *Pool) probe(ctx context.Context, e *Endpoint, h *site.Health) error {
 	ctx, cancel := context.WithTimeout(ctx, h.Timeout)
 	defer cancel()
-	c, err := e.fresh(ctx)
+	c, err := e.fresh(ctx, p.asks)
 	if err != nil {
 		return err
 	}

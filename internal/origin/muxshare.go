@@ -2,6 +2,7 @@ package origin
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -30,7 +31,7 @@ func (e *Endpoint) share(ctx context.Context) (*Conn, error) {
 			if c := e.take(); c != nil {
 				return c, nil
 			}
-			c, m, err := e.greet(ctx)
+			c, m, err := e.greet(ctx, e.pool.tls)
 			if m == nil {
 				return c, err
 			}
@@ -84,7 +85,7 @@ func (e *Endpoint) call(m *mux, used bool) *Conn {
 
 // open makes a connection for all who wait; it does not end with any of them.
 func (e *Endpoint) open(d *dialing) {
-	c, m, err := e.greet(context.Background())
+	c, m, err := e.greet(context.Background(), e.pool.tls)
 	switch {
 	case m != nil:
 		e.add(m)
@@ -107,13 +108,13 @@ func (e *Endpoint) add(m *mux) {
 
 // greet opens a connection of the kind that the pool wants: m when it speaks
 // HTTP/2, else c.
-func (e *Endpoint) greet(ctx context.Context) (c *Conn, m *mux, err error) {
+func (e *Endpoint) greet(ctx context.Context, conf *tls.Config) (c *Conn, m *mux, err error) {
 	p := e.pool
 	protocols := []string{"h2"}
 	if p.protocol == site.AutoProtocol {
 		protocols = append(protocols, "http/1.1")
 	}
-	c, err = p.dial(ctx, e, protocols...)
+	c, err = p.dial(ctx, e, conf, protocols...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -156,12 +157,12 @@ func (e *Endpoint) greet(ctx context.Context) (c *Conn, m *mux, err error) {
 	return nil, m, nil
 }
 
-// fresh opens a connection for one exchange only.
-func (e *Endpoint) fresh(ctx context.Context) (*Conn, error) {
+// fresh opens a connection for one exchange only; conf is nil in the clear.
+func (e *Endpoint) fresh(ctx context.Context, conf *tls.Config) (*Conn, error) {
 	if p := e.pool.protocol; p != site.HTTP2 && p != site.AutoProtocol {
-		return e.pool.dial(ctx, e, "http/1.1")
+		return e.pool.dial(ctx, e, conf, "http/1.1")
 	}
-	c, m, err := e.greet(ctx)
+	c, m, err := e.greet(ctx, conf)
 	if m == nil {
 		return c, err
 	}

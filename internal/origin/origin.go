@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -32,10 +33,12 @@ type Options struct {
 	FailTimeout time.Duration // for how long at first; 5 s, doubled up to 32 times
 	SlowStart   time.Duration // until a host that recovered has its whole share; 30 s
 	// Changed is told when a host goes down or comes up; it must not wait.
-	Changed  func(addr string, up bool, why string)
-	Resolver *net.Resolver    // nil: the system's
-	Now      func() time.Time // nil: the clock
-	Rand     func(n int) int  // nil: random; a number below n
+	Changed func(addr string, up bool, why string)
+	// Lookup finds all addresses of a host; nil: by the system's resolver.
+	Lookup       func(ctx context.Context, host string) ([]netip.Addr, error)
+	ResolveEvery time.Duration    // how long an answer is good for; 10 s
+	Now          func() time.Time // nil: the clock
+	Rand         func(n int) int  // nil: random; a number below n
 	// TLS is the ground on which a site's own settings stand, a client
 	// certificate for instance; nil: system roots.
 	TLS *tls.Config
@@ -59,6 +62,12 @@ func (o *Options) defaults() {
 	def(&o.SlowStart, 30*time.Second)
 	def(&o.PingAfter, 15*time.Second)
 	def(&o.PingTimeout, 10*time.Second)
+	def(&o.ResolveEvery, 10*time.Second)
+	if o.Lookup == nil {
+		o.Lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
 	if o.MaxFails == 0 {
 		o.MaxFails = 3
 	}
@@ -85,6 +94,12 @@ type Set struct {
 // Open makes the pools of a site; they connect with their first request. The
 // sweeper keeps their connections' deadlines.
 func Open(s *site.Site, o Options, w *wire.Sweeper) (*Set, error) {
+	if f := s.Failover; f != nil {
+		o.MaxFails, o.FailTimeout, o.SlowStart = f.Fails, f.Pause, f.SlowStart
+		if f.SlowStart == 0 {
+			o.SlowStart = -1 // zero would be the default
+		}
+	}
 	o.defaults()
 	conf, err := tlsConfig(s.TLS, o.TLS)
 	if err != nil {
@@ -143,6 +158,7 @@ func tlsConfig(t *site.OriginTLS, base *tls.Config) (*tls.Config, error) {
 		if _, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile); err != nil {
 			return nil, fmt.Errorf("client certificate: %w", err)
 		}
+		conf.ClientSessionCache = nil // a resumed session would go on under the certificate it began with
 		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			c, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile) // it may have been renewed
 			return &c, err
@@ -189,18 +205,33 @@ func open(origin string, addresses []string, health *site.Health, proto site.Pro
 	if len(addresses) == 0 {
 		addresses = []string{base.Hostname()}
 	}
-	for _, a := range addresses {
-		p.ends = append(p.ends, &Endpoint{pool: p, addr: withPort(a, port)})
-	}
 	p.running, p.stop = context.WithCancel(context.Background())
-	if health != nil {
+	if p.asks = p.tls; health != nil {
 		h := *health
 		if h.Host == "" {
 			h.Host = base.Host
 		}
-		for _, e := range p.ends {
-			p.checks.Go(func() { p.check(p.running, e, &h) })
+		p.health = &h
+		if h.ServerName != "" && p.tls != nil {
+			p.asks = p.tls.Clone()
+			p.asks.ServerName = h.ServerName
 		}
+	}
+	for _, a := range addresses {
+		a = withPort(a, port)
+		p.addrs = append(p.addrs, a)
+		host, port, _ := net.SplitHostPort(a)
+		if _, err := netip.ParseAddr(host); err == nil {
+			p.fixed = append(p.fixed, a)
+		} else {
+			p.names = append(p.names, &name{host: host, port: port})
+		}
+	}
+	p.ends.Store(&[]*Endpoint{})
+	if len(p.names) == 0 {
+		p.put(p.fixed)
+	} else if p.health != nil {
+		p.background.Go(func() { p.follow(p.running) })
 	}
 	return p, nil
 }

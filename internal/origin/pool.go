@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,12 +21,23 @@ type Pool struct {
 	o       Options
 	sweeper *wire.Sweeper
 	tls     *tls.Config // nil: in the clear
-	ends    []*Endpoint
-	running context.Context // ends with close
+	fixed   []string    // hosts that are known by address
+	names   []*name     // and by name
+	addrs   []string    // both, in their order
+	asks    *tls.Config // what health checks use in place of tls
+	health  *site.Health
+	ends    atomic.Pointer[[]*Endpoint] // all of them, replaced as a whole
+	running context.Context             // ends with close
 	stop    context.CancelFunc
-	checks  sync.WaitGroup
 
 	protocol site.Protocol
+
+	due        atomic.Int64          // Unix millis: names are to be resolved again
+	unresolved atomic.Pointer[error] // why not all names are; nil: they are
+	resolving  sync.Mutex            // one resolution at a time
+	mu         sync.Mutex            // background takes on nothing once running has ended
+	asking     *lookup               // under mu
+	background sync.WaitGroup
 }
 
 // HeaderTimeout is how long a response head may take.
@@ -105,8 +117,12 @@ func (p *Pool) GetHTTP1(ctx context.Context) (*Conn, error) { return p.get(ctx, 
 func (p *Pool) get(ctx context.Context, shared bool) (*Conn, error) {
 	var first error
 	var tried [maxTries]*Endpoint
+	ends, err := p.hosts(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for try := 0; ; try++ {
-		e := p.pick(tried[:try])
+		e := p.pick(ends, tried[:try])
 		c, err := e.conn(ctx, shared)
 		if err == nil {
 			return c, nil
@@ -121,7 +137,7 @@ func (p *Pool) get(ctx context.Context, shared bool) (*Conn, error) {
 			first = err
 		}
 		tried[try] = e
-		if try+1 >= min(len(p.ends), maxTries) || ctx.Err() != nil {
+		if try+1 >= min(len(ends), maxTries) || ctx.Err() != nil {
 			return nil, first
 		}
 	}
@@ -146,14 +162,15 @@ func (e *Endpoint) conn(ctx context.Context, shared bool) (*Conn, error) {
 	if c := e.take(); c != nil {
 		return c, nil
 	}
-	return e.pool.dial(ctx, e, "http/1.1")
+	return e.pool.dial(ctx, e, e.pool.tls, "http/1.1")
 }
 
-// dial opens a connection that speaks one of the protocols.
-func (p *Pool) dial(ctx context.Context, e *Endpoint, protocols ...string) (*Conn, error) {
+// dial opens a connection that speaks one of the protocols; conf is nil in the
+// clear.
+func (p *Pool) dial(ctx context.Context, e *Endpoint, conf *tls.Config, protocols ...string) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*p.o.DialTimeout)
 	defer cancel()
-	d := net.Dialer{Timeout: p.o.DialTimeout, KeepAlive: 30 * time.Second, Resolver: p.o.Resolver}
+	d := net.Dialer{Timeout: p.o.DialTimeout, KeepAlive: 30 * time.Second}
 	nc, err := d.DialContext(ctx, "tcp", e.addr)
 	if err != nil {
 		return nil, err
@@ -166,10 +183,9 @@ func (p *Pool) dial(ctx context.Context, e *Endpoint, protocols ...string) (*Con
 	sock.Stall = p.o.StallTimeout
 	c := &Conn{sock: sock, pool: p, end: e}
 	c.In.Bound = int(p.o.MaxHead)
-	if p.tls == nil {
+	if conf == nil {
 		return c, nil
 	}
-	conf := p.tls
 	if len(protocols) != 1 || protocols[0] != conf.NextProtos[0] {
 		conf = conf.Clone()
 		conf.NextProtos = protocols
@@ -234,16 +250,18 @@ func (c *Conn) host() *Endpoint {
 }
 
 func (p *Pool) close() {
+	p.mu.Lock()
 	p.stop()
-	for _, e := range p.ends {
+	p.mu.Unlock()
+	p.background.Wait()
+	for _, e := range p.list() {
 		e.close()
 	}
-	p.checks.Wait()
 }
 
 // Idle is how many connections wait for use.
 func (p *Pool) Idle() (n int) {
-	for _, e := range p.ends {
+	for _, e := range p.list() {
 		e.mu.Lock()
 		n += len(e.idle)
 		for _, m := range e.muxes {

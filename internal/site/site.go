@@ -72,6 +72,8 @@ type Site struct {
 
 	// OriginProtocol is what the origins speak; "": HTTP/1.1.
 	OriginProtocol Protocol
+	// Failover says when an address of the origin is left out; nil: as usual.
+	Failover *Failover
 }
 
 // Protocol is what is spoken to an origin.
@@ -92,6 +94,16 @@ type Health struct {
 	Status   int    // the answer of one that is well
 	Interval time.Duration
 	Timeout  time.Duration
+	// ServerName is asked for (SNI) and verified; "": the one for requests.
+	ServerName string
+}
+
+// Failover says when an address of an origin that has several is left out because
+// requests failed there, and how it comes back.
+type Failover struct {
+	Fails     int           // in a row, that take it out
+	Pause     time.Duration // for how long at first; longer each time in a row
+	SlowStart time.Duration // until it has its whole share again; 0: at once
 }
 
 // InForce is the mode in force: the switched one, else the configured one.

@@ -70,6 +70,9 @@ func (s *Site) Validate() error {
 			bad("health interval %v and timeout %v: want both above zero, and the timeout no longer than the interval", h.Interval, h.Timeout)
 		}
 	}
+	if f := s.Failover; f != nil && (f.Fails < 1 || f.Pause <= 0 || f.SlowStart < 0) {
+		bad("failover after %d fails, for %v, slow start %v: want one fail or more, a pause above zero, and a slow start not below", f.Fails, f.Pause, f.SlowStart)
+	}
 	if s.OriginHost != "" && BadAddress(s.OriginHost) != "" {
 		bad("host %q for the origin: %s", s.OriginHost, BadAddress(s.OriginHost))
 	}

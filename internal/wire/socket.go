@@ -35,6 +35,9 @@ type Socket struct {
 	// Gone is called by the Sweeper, on a watched connection, when the other side
 	// has ended it. It must not wait. Set before the first Watch.
 	Gone func()
+	// Remote is who is on the other side, where somebody else holds the connection
+	// for them; nil: who holds it. Set before others use the Socket.
+	Remote net.Addr
 	// Closed is called once, when the connection is closed here.
 	Closed func()
 	closed atomic.Bool
@@ -85,6 +88,14 @@ func NewSocket(c *net.TCPConn, w *Sweeper) (*Socket, error) {
 	s.rd.call, s.wr.call = s.readStep, s.writeStep
 	w.add(s)
 	return s, nil
+}
+
+// RemoteAddr is Remote, or else the address of who holds the connection.
+func (s *Socket) RemoteAddr() net.Addr {
+	if s.Remote != nil {
+		return s.Remote
+	}
+	return s.TCPConn.RemoteAddr()
 }
 
 // DueRead bounds all reads from now on; 0 takes the bound away.

@@ -454,6 +454,17 @@ export interface components {
         ElementList: {
             elements: components["schemas"]["ElementDef"][];
         };
+        EndpointStatus: {
+            address: string;
+            /** @description why it does not */
+            error?: string;
+            /** Format: int64 */
+            failures: number;
+            /** Format: int64 */
+            responses: number;
+            /** @description it takes requests */
+            up: boolean;
+        };
         EngineStatus: {
             /** @description enforced, by name */
             actions: {
@@ -821,6 +832,8 @@ export interface components {
         SiteStatus: {
             /** @enum {string} */
             configured_mode: "pass-through" | "active" | "mirror" | "bypass" | "maintenance";
+            /** @description addresses of its origin, as far as they are known yet */
+            endpoints: components["schemas"]["EndpointStatus"][];
             failure: string;
             hosts: string[];
             /**
