@@ -161,6 +161,8 @@ func TestUnknownHosts(t *testing.T) {
 	if h := c.head(); !strings.HasPrefix(h, "HTTP/1.1 405 ") {
 		t.Errorf("CONNECT: %q", h)
 	}
+	rec.one(t)
+	rec.one(t)
 	if n := s.Counters(); n.Refused != 3 || len(rec.seen) != 2 {
 		t.Errorf("%d refused, asked about %d", n.Refused, len(rec.seen))
 	}

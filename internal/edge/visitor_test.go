@@ -127,7 +127,9 @@ func TestAVisitorThatNeverReads(t *testing.T) {
 			}
 		}
 	})
-	stall := func(c *Config) { c.StallTimeout = 100 * time.Millisecond }
+	// A connection whose last stream was reset while there was still room in the
+	// kernel's buffers is idle, and ends as such.
+	stall := func(c *Config) { c.StallTimeout, c.IdleTimeout = 100*time.Millisecond, 500*time.Millisecond }
 	t.Run("answers", func(t *testing.T) {
 		big := &wire.Answer{Status: 403, Body: make([]byte, 3<<10)} // stays in net/http's buffer until the handler is over
 		s := start(t, origin, decider(at(1, wire.Decision{Answer: big})), stall)

@@ -240,6 +240,20 @@ describe.each(sizes)('$name', ({ name, viewport }) => {
     }
   });
 
+  it('switches the mode of a site and back', async () => {
+    interface Site { name: string; mode: string; configured_mode: string }
+    const site = async () => (await api<{ sites: Site[] }>(page, '/api/v1/status')).sites[0];
+    const before = await site();
+    await page.goto(`${base}/status`);
+    for (const [option, verb, mode] of [['Bypass', 'Switch to bypass', 'bypass'], [/\(configured\)$/, /^Switch to/, before?.configured_mode]] as const) {
+      await page.getByRole('combobox', { name: `Mode of ${before?.name}` }).click();
+      await page.getByRole('option', { name: option }).click();
+      await page.getByRole('dialog').getByRole('button', { name: verb }).click();
+      await expect.poll(async () => (await site())?.mode).toBe(mode);
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+    }
+  });
+
   it('says so where nothing is found', async () => {
     await page.goto(`${base}/sessions?country=ZZ&from=1h`);
     await page.getByText('No session fits this search').waitFor();
