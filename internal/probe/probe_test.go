@@ -78,6 +78,7 @@ edge.example.                 60 IN A     192.0.2.1
 edge.example.                 60 IN A     192.0.2.2
 loop.example.                 60 IN CNAME loop.example.
 fakeedge.example.             60 IN CNAME notedge.example.
+fakeedge.example.             60 IN A     192.0.2.9
 notedge.example.              60 IN A     192.0.2.9
 _acme-challenge.shop.example. 60 IN CNAME shop.example.acme.example.
 _acme-challenge.old.example.  60 IN CNAME else.example.

@@ -162,6 +162,9 @@ func TestCertificatesAreObtained(t *testing.T) {
 				t.Fatalf("%+v", cert)
 			}
 			if way == DNS01 {
+				if r.Certificate("any.shop.example") == nil || r.Certificate("any.other.example") != nil {
+					t.Error("a wildcard is for the names right below it")
+				}
 				if c := r.shown("any.shop.example"); c == nil || c.DNSNames[0] != "*.shop.example" {
 					t.Errorf("below the wildcard: %+v", c)
 				}
@@ -300,6 +303,9 @@ func TestNamesChange(t *testing.T) {
 	}
 	if r.Certificate("www.shop.example") != nil {
 		t.Error("the name that is gone is still shown")
+	}
+	if len(r.cache.AllMatchingCertificates("www.shop.example")) > 0 {
+		t.Error("the name that is gone would still be renewed")
 	}
 	eventually(t, "the new name is shown", func() bool { return r.shown("api.shop.example") != nil })
 	asked := r.authority.Orders()
