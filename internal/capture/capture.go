@@ -12,12 +12,15 @@ import (
 )
 
 // Capturer extracts with one hash key. Safe for concurrent use.
-type Capturer struct{ opt element.Options }
+type Capturer struct {
+	opt   element.Options
+	names cookieNames
+}
 
 // New returns a Capturer. region is the country of phone numbers without a
 // country code.
 func New(h *element.Hasher, region string) *Capturer {
-	return &Capturer{element.Options{Region: region, Hasher: h}}
+	return &Capturer{opt: element.Options{Region: region, Hasher: h}}
 }
 
 // Needs tells which bodies a Spec reads.
