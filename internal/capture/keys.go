@@ -22,6 +22,7 @@ const (
 // the policy's names, or without any, the names the origin was seen to set and the
 // ones frameworks use. What is left is guessed at, and only guesses are bounded in
 // number, so that no amount of other cookies pushes the session's own out of sight.
+// The surest come first.
 func (c *Capturer) Keys(snap *policy.Snapshot, h *wire.Head) []journey.Key {
 	var out []journey.Key
 	bearer := carried{}
@@ -48,12 +49,13 @@ func (c *Capturer) Keys(snap *policy.Snapshot, h *wire.Head) []journey.Key {
 		})
 		return c.cookieKeys(out, configured, known.all)
 	}
-	sure := func(name string) bool { return frameworkName(name) || c.names.holds(name) }
-	named, other := carried{}, carried{}
+	framework, named, other := carried{}, carried{}, carried{}
 	eachCookie(h, func(name, value string) {
 		switch {
-		case sure(name):
+		case c.names.holds(name):
 			known.add(name, value)
+		case frameworkName(name):
+			framework.add(name, value)
 		case sessionName(nil, name):
 			named.guess(name, value)
 		default:
@@ -61,6 +63,7 @@ func (c *Capturer) Keys(snap *policy.Snapshot, h *wire.Head) []journey.Key {
 		}
 	})
 	out = c.cookieKeys(out, nil, known.all)
+	out = c.cookieKeys(out, nil, framework.all)
 	out = c.cookieKeys(out, nil, named.all)
 	return c.cookieKeys(out, nil, other.all[:min(len(other.all), maxKeys-len(named.all))])
 }

@@ -157,7 +157,7 @@ func (t *Table) weak(r Request, rules Rules) (*Entry, string) {
 // touch moves a Session on and binds the request's named keys to it.
 func (t *Table) touch(e *Entry, r Request) {
 	e.Last = max(e.Last, r.Time)
-	for _, k := range r.Keys {
+	for _, k := range slices.Backward(r.Keys) { // the surest last, and so kept longest
 		if k.Named {
 			t.Learn(e, k.Hash)
 		}
@@ -171,10 +171,13 @@ func (t *Table) touch(e *Entry, r Request) {
 	}
 }
 
-// Learn binds a strong key to a Session; a key that another one held moves.
+// Learn binds a strong key to a Session; a key that another one held moves. Beyond
+// the bound the key longest unused goes, so that made-up keys push out none in use.
 func (t *Table) Learn(e *Entry, key uint64) {
 	if id, known := t.byKey[key]; known {
-		if id == e.ID {
+		if id == e.ID { // in use: others go first
+			i := slices.Index(e.Keys, key)
+			e.Keys = append(slices.Delete(e.Keys, i, i+1), key)
 			return
 		}
 		if other := t.live[id]; other != nil {
