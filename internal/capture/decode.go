@@ -37,6 +37,9 @@ func (r *repeated) next(f found) {
 // name's.
 func pairValue(pair, name string) found {
 	k, v, _ := strings.Cut(pair, "=")
+	if pair == "" { // && is no parameter without a name
+		return found{}
+	}
 	if k != name {
 		if !strings.ContainsAny(k, "%+") {
 			return found{}
