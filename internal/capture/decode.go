@@ -40,13 +40,14 @@ func pairValue(pair, name string) found {
 	if pair == "" { // && is no parameter without a name
 		return found{}
 	}
+	if strings.ContainsAny(k, "%+") { // a+b is the name "a b", never itself
+		var err error
+		if k, err = url.QueryUnescape(k); err != nil {
+			return found{}
+		}
+	}
 	if k != name {
-		if !strings.ContainsAny(k, "%+") {
-			return found{}
-		}
-		if dk, err := url.QueryUnescape(k); err != nil || dk != name {
-			return found{}
-		}
+		return found{}
 	}
 	if len(v) > maxValue {
 		return found{err: errLong}
