@@ -1,11 +1,10 @@
 package capture
 
 import (
-	"bytes"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/journey"
@@ -14,12 +13,16 @@ import (
 )
 
 // Capturer extracts with one hash key. Safe for concurrent use.
-type Capturer struct{ opt element.Options }
+type Capturer struct {
+	opt    element.Options
+	names  cookieNames
+	codecs codecs
+}
 
 // New returns a Capturer. region is the country of phone numbers without a
 // country code.
 func New(h *element.Hasher, region string) *Capturer {
-	return &Capturer{element.Options{Region: region, Hasher: h}}
+	return &Capturer{opt: element.Options{Region: region, Hasher: h}}
 }
 
 // Needs tells which bodies a Spec reads.
@@ -37,44 +40,33 @@ func (c *Capturer) Needs(s *policy.Spec) (request, response bool) {
 }
 
 // Request returns the Elements a Spec maps from a request, the client's address
-// always among them.
+// always among them. Nothing of them is the exchange's memory.
 func (c *Capturer) Request(s *policy.Spec, x *wire.Exchange) []journey.Element {
 	b := builder{c: c}
-	ip := x.Conn.Client.String()
-	b.add("ip", ip, "")
-	path, query := x.Request.Path()
-	body, cut, bodyErr := c.body(s.Request, &x.Request, &x.ReqBody)
-	jsons := mapped(s.Request, body)
-	form := form(s.Request, body, cut)
+	ip := found{text: x.Conn.Client.String(), ok: true, own: true}
+	b.take("ip", "", ip)
+	path, query := resource(&x.Request)
+	body := c.body(s.Request, &x.Request, &x.ReqBody)
+	jsons := mapped(s.Request, body.text)
 	for i := range s.Request {
 		m := &s.Request[i]
-		var v string
-		var ok bool
 		switch m.Source {
 		case policy.SourcePath:
-			v, ok = segment(s.Match.Path, path, m.Name)
+			b.take(m.Element, m.Transform, pathValue(s.Match.Path, path, m.Name))
 		case policy.SourceQuery:
-			v, ok = parameter(query, m.Name)
+			b.takeAll(m, parameters(query, m.Name))
 		case policy.SourceHeader:
-			v = x.Request.Get(m.Name)
-			ok = v != ""
+			b.takeAll(m, headers(&x.Request, m.Name))
 		case policy.SourceCookie:
-			v, ok = cookie(cookies(&x.Request), m.Name)
+			b.takeAll(m, cookies(&x.Request, m.Name))
 		case policy.SourceForm:
-			v, ok = parameter(form, m.Name)
-			if !ok && bodyErr != nil {
-				b.invalid(m.Element, bodyErr.Error())
-			}
+			f := formValues(body.text, body.cut, m.Name)
+			f.first = body.or(f.first)
+			b.takeAll(m, f)
 		case policy.SourceJSON:
-			v, ok = jsons[i].text, jsons[i].ok
-			if !ok && bodyErr != nil {
-				b.invalid(m.Element, bodyErr.Error())
-			}
+			b.take(m.Element, m.Transform, body.or(jsons[i]))
 		case policy.SourceConn:
-			v, ok = ip, true
-		}
-		if ok && v != "" {
-			b.add(m.Element, v, m.Transform)
+			b.take(m.Element, m.Transform, ip)
 		}
 	}
 	b.compose("billing")
@@ -82,60 +74,51 @@ func (c *Capturer) Request(s *policy.Spec, x *wire.Exchange) []journey.Element {
 	return b.out
 }
 
-// Response returns the Elements a Spec maps from a response.
+// Response returns the Elements a Spec maps from a response, with the same promise.
 func (c *Capturer) Response(s *policy.Spec, x *wire.Exchange) []journey.Element {
 	b := builder{c: c}
-	body, _, _ := c.body(s.Response, &x.Response, &x.RespBody)
-	jsons := mapped(s.Response, body)
+	body := c.body(s.Response, &x.Response, &x.RespBody)
+	jsons := mapped(s.Response, body.text)
 	for i := range s.Response {
 		m := &s.Response[i]
-		var v string
-		var ok bool
 		switch m.Source {
 		case policy.SourceStatus:
-			v, ok = strconv.Itoa(x.Response.Status), x.Response.Status != 0
+			b.take(m.Element, m.Transform, found{text: strconv.Itoa(x.Response.Status), ok: x.Response.Status != 0, own: true})
 		case policy.SourceHeader:
-			v = x.Response.Get(m.Name)
-			ok = v != ""
+			b.takeAll(m, headers(&x.Response, m.Name))
 		case policy.SourceSetCookie:
-			v, ok = setCookie(&x.Response, m.Name)
+			b.takeAll(m, setCookies(&x.Response, m.Name))
 		case policy.SourceJSON:
-			v, ok = jsons[i].text, jsons[i].ok
-		}
-		if ok && v != "" {
-			b.add(m.Element, v, m.Transform)
+			b.take(m.Element, m.Transform, body.or(jsons[i]))
 		}
 	}
 	return b.out
 }
 
-// body undoes the encoding of a body when a mapping reads it. cut tells that it
-// went on.
-func (c *Capturer) body(maps []policy.Mapping, head *wire.Head, body *wire.Body) (text []byte, cut bool, err error) {
-	if len(body.Bytes) == 0 {
-		return nil, false, nil
-	}
-	for _, m := range maps {
-		if m.Source == policy.SourceJSON || m.Source == policy.SourceForm {
-			text, cut, err = plain(body.Bytes, head.Get("Content-Encoding"))
-			return text, cut || body.Truncated, err
-		}
-	}
-	return nil, false, nil
+// readable is a body without its encoding. cut tells that it went on, err why it
+// can't be read.
+type readable struct {
+	text []byte
+	cut  bool
+	err  error
 }
 
-// form is a body as a form. Of one that was cut the last field goes, since its
-// value may not be whole.
-func form(maps []policy.Mapping, body []byte, cut bool) string {
-	for i := range maps {
-		if maps[i].Source == policy.SourceForm {
-			if cut {
-				body = body[:max(0, bytes.LastIndexByte(body, '&'))]
-			}
-			return string(body)
-		}
+// or is a value of the body, or why there is none.
+func (r readable) or(f found) found {
+	if !f.ok && f.err == nil {
+		f.err = r.err
 	}
-	return ""
+	return f
+}
+
+// body undoes the encoding of a body when a mapping reads it.
+func (c *Capturer) body(maps []policy.Mapping, head *wire.Head, body *wire.Body) readable {
+	reads := func(m policy.Mapping) bool { return m.Source == policy.SourceJSON || m.Source == policy.SourceForm }
+	if len(body.Bytes) == 0 || !slices.ContainsFunc(maps, reads) {
+		return readable{}
+	}
+	text, cut, err := c.codecs.plain(body.Bytes, encodings(head))
+	return readable{utf8Text(text), cut || body.Truncated, err}
 }
 
 // mapped looks up every JSON source of a list, parallel to it.
@@ -154,42 +137,16 @@ func mapped(maps []policy.Mapping, body []byte) []found {
 	return out
 }
 
-func segment(pattern []policy.Segment, path, name string) (string, bool) {
+// pathValue reads the whole path as it stands, or a named segment of it.
+func pathValue(pattern []policy.Segment, path, name string) found {
 	if name == "" {
-		return path, true
+		return within(path)
 	}
-	var v string
-	matchPath(pattern, canonical(path), func(n, value string) {
-		if n == name {
-			v = value
-		}
-	})
-	if d, err := url.PathUnescape(v); err == nil { // else it is what it says
-		v = d
+	f := within(segment(pattern, path, name))
+	if strings.ContainsFunc(f.text, unicode.IsControl) {
+		return found{err: errControl}
 	}
-	return v, v != ""
-}
-
-func cookies(h *wire.Head) string {
-	var all []string
-	for i := range h.Fields {
-		if strings.EqualFold(h.Fields[i].Name, "Cookie") {
-			all = append(all, h.Fields[i].Value)
-		}
-	}
-	return strings.Join(all, "; ")
-}
-
-func setCookie(h *wire.Head, name string) (string, bool) {
-	for i := range h.Fields {
-		if strings.EqualFold(h.Fields[i].Name, "Set-Cookie") {
-			first, _, _ := strings.Cut(h.Fields[i].Value, ";")
-			if k, v, ok := strings.Cut(first, "="); ok && strings.TrimSpace(k) == name {
-				return strings.Trim(strings.TrimSpace(v), `"`), true
-			}
-		}
-	}
-	return "", false
+	return f
 }
 
 // builder collects normalised Elements without repeating any.
@@ -198,49 +155,73 @@ type builder struct {
 	out []journey.Element
 }
 
-func (b *builder) add(id, raw, transform string) {
+func (b *builder) takeAll(m *policy.Mapping, r repeated) {
+	b.take(m.Element, m.Transform, r.first)
+	if r.last != r.first {
+		b.take(m.Element, m.Transform, r.last)
+	}
+}
+
+// take adds a value under an element. What can't be read or does not fit is told of
+// as long as no source gives that element a value that does.
+func (b *builder) take(id, transform string, f found) {
 	d, ok := element.Lookup(id)
-	if !ok {
+	if !ok || f.err == nil && (!f.ok || f.text == "") {
 		return
 	}
+	if f.err != nil {
+		b.invalid(d.ID, f.err.Error())
+		return
+	}
+	r, err := element.Normalise(d, transformed(f.text, transform), b.c.opt)
+	if err != nil {
+		b.invalid(d.ID, err.Error())
+		return
+	}
+	b.put(d, r.Value, f.own)
+	for _, p := range r.Parts {
+		if pd, ok := element.Lookup(p.ID); ok {
+			b.put(pd, p.Value, true)
+		}
+	}
+}
+
+func transformed(raw, transform string) string {
 	switch transform {
 	case "lower":
-		raw = strings.ToLower(raw)
+		return strings.ToLower(raw)
 	case "upper":
-		raw = strings.ToUpper(raw)
+		return strings.ToUpper(raw)
 	case "digits":
-		raw = strings.Map(func(r rune) rune {
+		return strings.Map(func(r rune) rune {
 			if r < '0' || r > '9' {
 				return -1
 			}
 			return r
 		}, raw)
 	}
-	r, err := element.Normalise(d, raw, b.c.opt)
-	if err != nil {
-		b.invalid(id, err.Error())
-		return
-	}
-	b.put(d, r.Value)
-	for _, p := range r.Parts {
-		if pd, ok := element.Lookup(p.ID); ok {
-			b.put(pd, p.Value)
-		}
-	}
+	return raw
 }
 
-// put keeps a copy, since what is read is only lent. A value that fits takes the
-// place of one of another source that did not.
-func (b *builder) put(d element.Def, value string) {
+// put keeps a value: a copy, unless it is one already.
+func (b *builder) put(d element.Def, value string, own bool) {
 	for i := range b.out {
 		if b.out[i].ID == d.ID && b.out[i].Value == value && b.out[i].Invalid == "" {
 			return
 		}
 	}
-	b.out = slices.DeleteFunc(b.out, func(e journey.Element) bool { return e.ID == d.ID && e.Invalid != "" })
-	e := journey.Element{ID: d.ID, Value: strings.Clone(value), Entity: d.Entity}
+	if !own {
+		value = strings.Clone(value)
+	}
+	e := journey.Element{ID: d.ID, Value: value, Entity: d.Entity}
 	if d.Entity {
 		e.Hash = b.c.opt.Hasher.Entity(d.ID, value)
+	}
+	for i := range b.out {
+		if b.out[i].ID == d.ID && b.out[i].Invalid != "" {
+			b.out[i] = e
+			return
+		}
 	}
 	b.out = append(b.out, e)
 }
@@ -268,7 +249,7 @@ func (b *builder) compose(group string) {
 	v := func(part string) string { return b.value(group + "_" + part) }
 	if s, ok := element.ComposeAddress(v("street"), v("city"), v("region"), v("postal_code"), v("country")); ok {
 		if d, known := element.Lookup(group + "_address"); known {
-			b.put(d, s)
+			b.put(d, s, true)
 		}
 	}
 }

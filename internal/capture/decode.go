@@ -2,164 +2,139 @@ package capture
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/url"
-	"strconv"
 	"strings"
+
+	"github.com/throughline/throughline/internal/wire"
 )
 
-// Bounds of decoding.
-const (
-	maxDepth = 64      // nesting of a JSON body
-	maxValue = 8 << 10 // bytes of one value read
+// maxValue is how many bytes of one value are read.
+const maxValue = 8 << 10
+
+var (
+	errLong    = errors.New("longer than is read")
+	errEscape  = errors.New("holds a broken escape")
+	errControl = errors.New("holds a control character")
 )
 
-var errDepth = errors.New("nested too deep")
+// repeated is what a name that may stand several times gives. Origins take the
+// first or the last, so both are read.
+type repeated struct{ first, last found }
 
-// parameter returns the first value of a name in a query or form body, decoded.
-func parameter(query, name string) (string, bool) {
+// next takes one more value: one that can't be read gives way to one that can.
+func (r *repeated) next(f found) {
+	if !f.ok && f.err == nil || f.err != nil && (r.first.ok || r.first.err != nil) {
+		return
+	}
+	if !r.first.ok {
+		r.first = f
+	}
+	r.last = f
+}
+
+// pairValue is the value of one name=value of a query or form, when it is that
+// name's.
+func pairValue(pair, name string) found {
+	k, v, _ := strings.Cut(pair, "=")
+	if pair == "" { // && is no parameter without a name
+		return found{}
+	}
+	if strings.ContainsAny(k, "%+") { // a+b is the name "a b", never itself
+		var err error
+		if k, err = url.QueryUnescape(k); err != nil {
+			return found{}
+		}
+	}
+	if k != name {
+		return found{}
+	}
+	if len(v) > maxValue {
+		return found{err: errLong}
+	}
+	if !strings.ContainsAny(v, "%+") {
+		return found{text: v, ok: true}
+	}
+	dv, err := url.QueryUnescape(v)
+	if err != nil {
+		return found{err: errEscape}
+	}
+	return found{text: dv, ok: true, own: true}
+}
+
+// parameters reads a name of a query.
+func parameters(query, name string) (out repeated) {
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
-		k, v, _ := strings.Cut(pair, "=")
-		if k != name {
-			if !strings.ContainsAny(k, "%+") {
-				continue
-			}
-			if dk, err := url.QueryUnescape(k); err != nil || dk != name {
-				continue
-			}
-		}
-		if len(v) > maxValue {
-			return "", false
-		}
-		if !strings.ContainsAny(v, "%+") {
-			return v, true
-		}
-		dv, err := url.QueryUnescape(v)
-		return dv, err == nil
+		out.next(pairValue(pair, name))
 	}
-	return "", false
-}
-
-// cookie returns the first value of a name in a Cookie header.
-func cookie(header, name string) (string, bool) {
-	for header != "" {
-		var pair string
-		pair, header, _ = strings.Cut(header, ";")
-		k, v, ok := strings.Cut(strings.TrimSpace(pair), "=")
-		if ok && k == name {
-			return strings.Trim(v, `"`), true
-		}
-	}
-	return "", false
-}
-
-// found is a JSON scalar at a wanted path.
-type found struct {
-	text string
-	ok   bool
-}
-
-// lookupJSON reads the scalars at the paths from a body in one pass and keeps
-// nothing else. A body that is cut off gives what came before the cut.
-func lookupJSON(body []byte, paths [][]string) []found {
-	out := make([]found, len(paths))
-	if len(paths) == 0 {
-		return out
-	}
-	active := make([]int, len(paths))
-	for i := range paths {
-		active[i] = i
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	_ = walkJSON(d, int64(len(body)), paths, active, 0, out)
 	return out
 }
 
-// walkJSON reads one value of a body of that size. active are the paths that lead
-// through it, all matched up to depth.
-func walkJSON(d *json.Decoder, size int64, paths [][]string, active []int, depth int, out []found) error {
-	t, err := d.Token()
-	if err != nil {
-		return err
+// formValues reads a name of a URL-encoded body and copies only its own fields. Of
+// a body that was cut the last field goes, since its value may not be whole.
+func formValues(body []byte, cut bool, name string) (out repeated) {
+	if cut {
+		body = body[:max(0, bytes.LastIndexByte(body, '&'))]
 	}
-	delim, nested := t.(json.Delim)
-	if !nested {
-		text, ok := scalar(t)
-		if _, number := t.(json.Number); number && depth > 0 && d.InputOffset() == size {
-			return io.ErrUnexpectedEOF // cut within: who knows what digits followed
+	for len(body) > 0 {
+		var pair []byte
+		pair, body, _ = bytes.Cut(body, []byte("&"))
+		if k, _, _ := bytes.Cut(pair, []byte("=")); string(k) != name && !bytes.ContainsAny(k, "%+") {
+			continue
 		}
-		for _, i := range active {
-			if len(paths[i]) == depth && ok {
-				out[i] = found{text, true} // of a key that stands twice most origins read the last
-			}
-		}
-		return nil
+		f := pairValue(string(pair), name)
+		f.own = true
+		out.next(f)
 	}
-	if depth > maxDepth {
-		return errDepth
-	}
-	for n := 0; d.More(); n++ {
-		step := "[" + strconv.Itoa(n) + "]"
-		if delim == '{' {
-			k, err := d.Token()
-			if err != nil {
-				return err
-			}
-			step, _ = k.(string)
-		}
-		var next []int
-		for _, i := range active {
-			if len(paths[i]) > depth && paths[i][depth] == step {
-				next = append(next, i)
-			}
-		}
-		if len(next) == 0 {
-			err = skipJSON(d, depth+1)
-		} else {
-			err = walkJSON(d, size, paths, next, depth+1, out)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	_, err = d.Token() // the closing delimiter
-	return err
+	return out
 }
 
-// skipJSON reads past one value.
-func skipJSON(d *json.Decoder, depth int) error {
-	for open := 0; ; {
-		t, err := d.Token()
-		if err != nil {
-			return err
+// cookies reads a name of all Cookie fields.
+func cookies(h *wire.Head, name string) (out repeated) {
+	for i := range h.Fields {
+		if !strings.EqualFold(h.Fields[i].Name, "Cookie") {
+			continue
 		}
-		switch t {
-		case json.Delim('{'), json.Delim('['):
-			if open++; depth+open > maxDepth {
-				return errDepth
+		for rest := h.Fields[i].Value; rest != ""; {
+			var pair string
+			pair, rest, _ = strings.Cut(rest, ";")
+			if k, v, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && k == name {
+				out.next(within(strings.Trim(v, `"`)))
 			}
-		case json.Delim('}'), json.Delim(']'):
-			open--
-		}
-		if open == 0 {
-			return nil
 		}
 	}
+	return out
 }
 
-func scalar(t json.Token) (string, bool) {
-	switch v := t.(type) {
-	case string:
-		return v, len(v) <= maxValue
-	case json.Number:
-		return v.String(), len(v) <= 64
-	case bool:
-		return strconv.FormatBool(v), true
+// setCookies reads a name of all Set-Cookie fields.
+func setCookies(h *wire.Head, name string) (out repeated) {
+	for i := range h.Fields {
+		if !strings.EqualFold(h.Fields[i].Name, "Set-Cookie") {
+			continue
+		}
+		first, _, _ := strings.Cut(h.Fields[i].Value, ";")
+		if k, v, ok := strings.Cut(first, "="); ok && strings.TrimSpace(k) == name {
+			out.next(within(strings.Trim(strings.TrimSpace(v), `"`)))
+		}
 	}
-	return "", false
+	return out
+}
+
+// headers reads a field.
+func headers(h *wire.Head, name string) (out repeated) {
+	for i := range h.Fields {
+		if strings.EqualFold(h.Fields[i].Name, name) && h.Fields[i].Value != "" {
+			out.next(within(h.Fields[i].Value))
+		}
+	}
+	return out
+}
+
+func within(v string) found {
+	if len(v) > maxValue {
+		return found{err: errLong}
+	}
+	return found{text: v, ok: true}
 }

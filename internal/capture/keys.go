@@ -13,59 +13,114 @@ import (
 
 // Bounds of what can be a session key.
 const (
-	maxKeys   = 64 // of those with a session's name, and of all others
+	maxKeys   = 16 // guessed keys of one request, and keys one response teaches
 	minKeyLen = 16 // characters of a value that can hold enough randomness
 )
 
 // Keys returns the session keys a request carries, as keyed hashes: bearer token
-// first, then cookies with a session's name, then others. However many cookies a
-// visitor makes up, they don't displace those with a session's name; of too many
-// of one sort the first and the last stay, since an origin reads either.
+// first, then cookies. Which cookies count is decided by name over the whole head:
+// the policy's names, or without any, the names the origin was seen to set and the
+// ones frameworks use. What is left is guessed at, and only guesses are bounded in
+// number, so that no amount of other cookies pushes the session's own out of sight.
+// The surest come first.
 func (c *Capturer) Keys(snap *policy.Snapshot, h *wire.Head) []journey.Key {
 	var out []journey.Key
-	if scheme, token, ok := strings.Cut(h.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
-		if token = strings.TrimSpace(token); len(token) >= minKeyLen {
-			out = append(out, journey.Key{Kind: "bearer", Hash: c.opt.Hasher.Key("bearer", token), Named: true})
-		}
-	}
-	var named, others pairs
+	bearer := carried{}
 	for i := range h.Fields {
-		if !strings.EqualFold(h.Fields[i].Name, "Cookie") {
+		if !strings.EqualFold(h.Fields[i].Name, "Authorization") {
 			continue
 		}
-		for pair := range strings.SplitSeq(h.Fields[i].Value, ";") {
-			name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
-			switch {
-			case !ok || len(value) < minKeyLen:
-			case sessionName(snap.Session.Cookies, name):
-				named.add(name, value)
-			case len(snap.Session.Cookies) == 0:
-				others.add(name, value)
+		if scheme, token, ok := strings.Cut(h.Fields[i].Value, " "); ok && strings.EqualFold(scheme, "Bearer") {
+			if token = strings.TrimSpace(token); len(token) >= minKeyLen {
+				bearer.add("", token)
 			}
 		}
 	}
-	for _, p := range named.list {
-		out = append(out, c.cookieKey(p[0], p[1], true))
+	for _, k := range bearer.all {
+		out = append(out, journey.Key{Kind: "bearer", Hash: c.opt.Hasher.Key("bearer", k.value), Named: true})
 	}
-	for _, p := range others.list {
-		out = append(out, c.cookieKey(p[0], p[1], false))
+	configured := snap.Session.Cookies
+	known := carried{}
+	if len(configured) > 0 {
+		eachCookie(h, func(name, value string) {
+			if slices.Contains(configured, name) {
+				known.add(name, value)
+			}
+		})
+		return c.cookieKeys(out, configured, known.all)
+	}
+	framework, named, other := carried{}, carried{}, carried{}
+	eachCookie(h, func(name, value string) {
+		switch {
+		case c.names.holds(name):
+			known.add(name, value)
+		case frameworkName(name):
+			framework.add(name, value)
+		case sessionName(nil, name):
+			named.guess(name, value)
+		default:
+			other.guess(name, value)
+		}
+	})
+	out = c.cookieKeys(out, nil, known.all)
+	out = c.cookieKeys(out, nil, framework.all)
+	out = c.cookieKeys(out, nil, named.all)
+	return c.cookieKeys(out, nil, other.all[:min(len(other.all), maxKeys-len(named.all))])
+}
+
+func (c *Capturer) cookieKeys(out []journey.Key, configured []string, cookies []cookiePair) []journey.Key {
+	for _, k := range cookies {
+		out = append(out, c.cookieKey(k.name, k.value, sessionName(configured, k.name)))
 	}
 	return out
 }
 
-// pairs keeps the first and the last cookies of many.
-type pairs struct {
-	list [][2]string
-	seen int
+// eachCookie calls for every cookie of a request whose value can be a key.
+func eachCookie(h *wire.Head, use func(name, value string)) {
+	for i := range h.Fields {
+		if !strings.EqualFold(h.Fields[i].Name, "Cookie") {
+			continue
+		}
+		for rest := h.Fields[i].Value; rest != ""; {
+			var pair string
+			pair, rest, _ = strings.Cut(rest, ";")
+			name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
+			if value = strings.Trim(value, `"`); ok && len(value) >= minKeyLen {
+				use(name, value)
+			}
+		}
+	}
 }
 
-func (p *pairs) add(name, value string) {
-	if p.seen < maxKeys {
-		p.list = append(p.list, [2]string{name, value})
-	} else {
-		p.list[maxKeys/2+p.seen%(maxKeys/2)] = [2]string{name, value}
+type cookiePair struct{ name, value string }
+
+// carried collects cookies in order of appearance.
+type carried struct{ all []cookiePair }
+
+// add keeps the first and the last value of a name: origins take the one or the
+// other, so that what stands between them is nobody's key.
+func (l *carried) add(name, value string) {
+	first := slices.IndexFunc(l.all, func(k cookiePair) bool { return k.name == name })
+	switch {
+	case first < 0:
+		l.all = append(l.all, cookiePair{name, value})
+	case l.all[first].value == value:
+		// The last is the first again.
+		if next := first + 1; next < len(l.all) && l.all[next].name == name {
+			l.all = slices.Delete(l.all, next, next+1)
+		}
+	case first+1 < len(l.all) && l.all[first+1].name == name:
+		l.all[first+1].value = value
+	default:
+		l.all = slices.Insert(l.all, first+1, cookiePair{name, value})
 	}
-	p.seen++
+}
+
+// guess keeps what there is room for, each once.
+func (l *carried) guess(name, value string) {
+	if k := (cookiePair{name, value}); len(l.all) < maxKeys && !slices.Contains(l.all, k) {
+		l.all = append(l.all, k)
+	}
 }
 
 // Learned returns the session keys a response sets: cookies that the policy or a
@@ -88,13 +143,16 @@ func (c *Capturer) Learned(snap *policy.Snapshot, h *wire.Head) []journey.Key {
 		if deleted || !named && (len(snap.Session.Cookies) > 0 || !httpOnly) {
 			continue
 		}
+		if len(snap.Session.Cookies) == 0 {
+			c.names.saw(name)
+		}
 		out = append(out, c.cookieKey(name, value, named))
 	}
 	return out
 }
 
 func (c *Capturer) cookieKey(name, value string, named bool) journey.Key {
-	return journey.Key{Kind: "cookie", Hash: c.opt.Hasher.Key("cookie", name+"="+strings.Trim(value, `"`)), Named: named}
+	return journey.Key{Kind: "cookie", Hash: c.opt.Hasher.Key("cookie", name+"="+value), Named: named}
 }
 
 func attributes(s string) (httpOnly, deleted bool) {
@@ -122,6 +180,18 @@ func longPast(date string) bool {
 		if t, err := time.Parse(layout, strings.TrimSpace(date)); err == nil {
 			return t.Year() < 2010
 		}
+	}
+	return false
+}
+
+// frameworkName tells of the names that frameworks give their session cookie,
+// spelt as they spell them: a list of any spelling would have room for junk.
+func frameworkName(name string) bool {
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "__Host-"), "__Secure-")
+	switch name {
+	case "sid", "SID", "session", "sessionid", "session_id", "_session_id", "connect.sid", "PHPSESSID", "JSESSIONID",
+		"ASP.NET_SessionId", "laravel_session", "CFID", "CFTOKEN":
+		return true
 	}
 	return false
 }

@@ -17,10 +17,12 @@ type Index struct {
 
 type bucketKey struct{ method, root string }
 
-// ranked is a Spec with its place in the order of specificity.
+// ranked is a Spec with its place in the order of specificity and its path in
+// canonical form.
 type ranked struct {
 	rank int
 	spec *policy.Spec
+	path []policy.Segment
 }
 
 // NewIndex takes Specs in order of specificity.
@@ -31,12 +33,16 @@ func NewIndex(specs []*policy.Spec) *Index {
 		if len(methods) == 0 {
 			methods = []string{""}
 		}
+		r := ranked{i, s, compilePath(s.Match.Path)}
 		for _, m := range methods {
-			if len(s.Match.Path) > 0 && s.Match.Path[0].Literal != "" {
-				k := bucketKey{m, s.Match.Path[0].Literal}
-				x.buckets[k] = append(x.buckets[k], ranked{i, s})
-			} else {
-				x.anyRoot[m] = append(x.anyRoot[m], ranked{i, s})
+			switch {
+			case len(r.path) > 0 && r.path[0].Literal != "":
+				k := bucketKey{m, r.path[0].Literal}
+				x.buckets[k] = append(x.buckets[k], r)
+			case len(s.Match.Path) > 0 && len(r.path) == 0: // "/"
+				x.buckets[bucketKey{m, ""}] = append(x.buckets[bucketKey{m, ""}], r)
+			default:
+				x.anyRoot[m] = append(x.anyRoot[m], r)
 			}
 		}
 	}
@@ -46,7 +52,7 @@ func NewIndex(specs []*policy.Spec) *Index {
 // Match returns the most specific Spec that matches, nil when none does. It
 // allocates nothing unless the path is spelt oddly.
 func (x *Index) Match(head *wire.Head) *policy.Spec {
-	path, query := head.Path()
+	path, query := resource(head)
 	path = canonical(path)
 	root := strings.TrimPrefix(path, "/")
 	if i := strings.IndexByte(root, '/'); i >= 0 {
@@ -61,7 +67,7 @@ func (x *Index) Match(head *wire.Head) *policy.Spec {
 			if best.spec != nil && r.rank > best.rank {
 				break
 			}
-			if matches(&r.spec.Match, head, path, query) {
+			if matches(&r, head, path, query) {
 				best = r
 				break
 			}
@@ -70,67 +76,76 @@ func (x *Index) Match(head *wire.Head) *policy.Spec {
 	return best.spec
 }
 
-func matches(m *policy.Match, head *wire.Head, path, query string) bool {
-	if len(m.Path) > 0 && !matchPath(m.Path, path, nil) || len(m.Hosts) > 0 && !matchHost(m.Hosts, head.Host) {
+func matches(r *ranked, head *wire.Head, path, query string) bool {
+	m := &r.spec.Match
+	if len(m.Path) > 0 && !matchPath(r.path, path) || len(m.Hosts) > 0 && !matchHost(m.Hosts, head.Host) {
 		return false
 	}
-	if len(m.ContentTypes) > 0 && !hasMedia(m.ContentTypes, head.Get("Content-Type")) {
+	if len(m.ContentTypes) > 0 && !anyField(head, "Content-Type", func(v string) bool { return hasMedia(m.ContentTypes, v) }) {
 		return false
 	}
-	if m.Accepts != "" && !accepts(head.Get("Accept"), m.Accepts) {
+	if m.Accepts != "" && !anyField(head, "Accept", func(v string) bool { return accepts(v, m.Accepts) }) {
 		return false
 	}
 	for name, want := range m.Headers {
-		if got := head.Get(name); got == "" || want != "*" && got != want {
+		if !anyField(head, name, func(v string) bool { return v != "" && (want == "*" || v == want) }) {
 			return false
 		}
 	}
 	for name, want := range m.Query {
-		got, ok := parameter(query, name)
-		if !ok || want != "*" && got != want {
+		if !hasParameter(query, name, want) {
 			return false
 		}
 	}
 	return true
 }
 
-// matchPath compares segment by segment; named, when not nil, takes the values
-// of the named segments.
-func matchPath(pattern []policy.Segment, path string, named func(name, value string)) bool {
-	rest := strings.TrimPrefix(path, "/")
-	for i, seg := range pattern {
+// anyField tells whether a field of that name holds. A field may stand several
+// times, and which of them counts is the origin's choice: for matching, any does.
+func anyField(head *wire.Head, name string, holds func(value string) bool) bool {
+	for i := range head.Fields {
+		if strings.EqualFold(head.Fields[i].Name, name) && holds(head.Fields[i].Value) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasParameter tells whether a parameter has a value, or with "*" whether it is
+// there, any of those that stand several times.
+func hasParameter(query, name, want string) bool {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		if f := pairValue(pair, name); f.ok && (want == "*" || f.text == want) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchPath compares a canonical path segment by segment. One slash at its end is
+// the same resource.
+func matchPath(pattern []policy.Segment, path string) bool {
+	rest := strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/")
+	for _, seg := range pattern {
 		if seg.Rest {
 			return true
 		}
-		part, after, more := strings.Cut(rest, "/")
-		switch {
-		case seg.Name != "":
-			if part == "" {
-				return false
-			}
-			if named != nil {
-				named(seg.Name, part)
-			}
-		case seg.Any:
-			if part == "" {
-				return false
-			}
-		case seg.Literal != part:
+		if rest == "" {
 			return false
 		}
-		last := i == len(pattern)-1
-		if !more {
-			return last || pattern[i+1].Rest && i+1 == len(pattern)-1
+		var part string
+		part, rest, _ = strings.Cut(rest, "/")
+		if seg.Literal != "" && seg.Literal != part {
+			return false
 		}
-		if last {
-			return after == "" // one trailing slash is the same resource
-		}
-		rest = after
 	}
-	return true
+	return rest == ""
 }
 
 func matchHost(hosts []string, host string) bool {
+	host = strings.TrimSuffix(host, ".") // the root's dot names the same host
 	for _, h := range hosts {
 		if h == host {
 			return true

@@ -19,7 +19,8 @@ func (c *Capturer) Outcome(s *policy.Spec, x *wire.Exchange) journey.Outcome {
 	if len(s.Outcome) > 0 {
 		var body []byte // stays empty when it can't be read
 		if len(x.RespBody.Bytes) > 0 {
-			body, _, _ = plain(x.RespBody.Bytes, x.Response.Get("Content-Encoding"))
+			body, _, _ = c.codecs.plain(x.RespBody.Bytes, encodings(&x.Response))
+			body = utf8Text(body)
 		}
 		for i := range s.Outcome {
 			if holds(&s.Outcome[i], status, x.Response.Get("Location"), body) {

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
@@ -118,6 +119,9 @@ func variety(w http.ResponseWriter, r *http.Request) {
 		h.Del("Link")
 		_, _ = io.WriteString(w, "ok")
 	case "/early":
+		if r.ProtoMajor == 1 { // its server would wait for the rest of the request otherwise
+			_ = http.NewResponseController(w).EnableFullDuplex()
+		}
 		h.Set("Content-Length", "2")
 		w.WriteHeader(413)
 		_, _ = io.WriteString(w, "no")
@@ -134,7 +138,9 @@ func TestEveryProtocolToEveryOther(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			version := map[bool]string{true: "HTTP/2.0", false: "HTTP/1.1"}[p.site.OriginProtocol == site.HTTP2]
 			ask := func(method, path string, body io.Reader) *http.Request {
-				r, _ := http.NewRequest(method, p.url+path, body)
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				t.Cleanup(cancel)
+				r, _ := http.NewRequestWithContext(ctx, method, p.url+path, body)
 				r.Header["User-Agent"] = []string{""} // net/http then sends none
 				return r
 			}
