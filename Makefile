@@ -81,7 +81,7 @@ bench-capture: ## cost of matching and extracting, as key=value lines
 	@script/bench ./internal/capture .
 
 .PHONY: bench-wire
-bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk)
+bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk, h2load)
 	@go run ./bench/wire
 
 .PHONY: bench-idle
