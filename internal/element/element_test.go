@@ -34,13 +34,22 @@ func TestTheCatalogueIsWellFormed(t *testing.T) {
 		if d.Hashed() && (!strings.HasPrefix(r.Value, "h:") || strings.Contains(r.Value, d.Example)) {
 			t.Errorf("%s: %q is not hashed", d.ID, r.Value)
 		}
+		if !d.Hashed() && (d.Kind.AlwaysHashed() || strings.HasPrefix(r.Value, "h:")) {
+			t.Errorf("%s: is hashed, and the table says %s", d.ID, d.Storage())
+		}
+		if again, err := Normalise(d, r.Value, opt); !d.Hashed() && (err != nil || again.Value != r.Value) {
+			t.Errorf("%s: %q is not its own normal form: %q %v", d.ID, r.Value, again.Value, err)
+		}
+		if d.About == "" || !d.Kind.Known() || d.Computed == d.Mapped() {
+			t.Errorf("%s: not described, of an unknown kind, or both computed and mapped", d.ID)
+		}
 		for _, p := range r.Parts {
 			if _, ok := Lookup(p.ID); !ok {
 				t.Errorf("%s gives the unknown part %s", d.ID, p.ID)
 			}
 		}
 	}
-	if len(seen) < 40 {
+	if len(seen) < 220 {
 		t.Errorf("only %d elements", len(seen))
 	}
 }
