@@ -97,6 +97,9 @@ func wideLocal(s string) (string, error) {
 // quotedLocal reads "a b"@… as the library does, and keeps the quotes only
 // where they are needed.
 func quotedLocal(s string) (string, error) {
+	if len(s) < 3 || s[len(s)-1] != '"' {
+		return "", errEmail
+	}
 	a, err := mail.ParseAddress(s + "@example.com")
 	if err != nil || a.Name != "" {
 		return "", errEmail

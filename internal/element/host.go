@@ -125,6 +125,9 @@ func pageURL(d *Def, s string) (Result, error) {
 	case strings.HasPrefix(s, "//"):
 		s = "https:" + s
 	case !strings.Contains(s, "://") && !strings.HasPrefix(s, "/"): // shop.example/a as people write it
+		if before, _, _ := strings.Cut(s, "/"); strings.Contains(before, "@") { // mailto:, or a user
+			return Result{}, errURL
+		}
 		s = "https://" + s
 	}
 	u, err := url.Parse(s)
