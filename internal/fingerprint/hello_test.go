@@ -110,8 +110,8 @@ func TestTapOfAnOrdinaryHelloAllocatesOnlyItsPrints(t *testing.T) {
 	}
 }
 
-// asked gives what crypto/tls makes of a hello, nil when it accepts none.
-func asked(stream []byte) (info *tls.ClientHelloInfo) {
+// heard gives what crypto/tls makes of a hello, nil when it accepts none.
+func heard(stream []byte) (info *tls.ClientHelloInfo) {
 	conn := &recorded{Reader: bytes.NewReader(stream)}
 	_ = tls.Server(conn, &tls.Config{GetConfigForClient: func(i *tls.ClientHelloInfo) (*tls.Config, error) {
 		info = i
@@ -134,7 +134,7 @@ func (r *recorded) SetWriteDeadline(time.Time) error { return nil }
 // agree checks that we take every hello that crypto/tls takes, and for the same.
 func agree(t *testing.T, msg []byte) {
 	t.Helper()
-	info := asked(records(msg, maxRecord))
+	info := heard(records(msg, maxRecord))
 	if info == nil {
 		return
 	}
@@ -189,7 +189,7 @@ func TestHelloReadsAsCryptoTLSDoes(t *testing.T) {
 		}
 	}
 	msg := o.message()
-	if asked(records(msg, maxRecord)) == nil {
+	if heard(records(msg, maxRecord)) == nil {
 		t.Fatal("crypto/tls does not take the example")
 	}
 	agree(t, msg)
