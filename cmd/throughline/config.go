@@ -77,6 +77,7 @@ type settings struct {
 	certificates certificates
 	// announced and announcedTLS begin connections with a PROXY protocol header.
 	announced, announcedTLS []netip.Prefix
+	stamp                   string // of the file, from before it was read
 
 	journal struct {
 		maxBytes   int64

@@ -113,17 +113,20 @@ func (a *app) judges(ctx context.Context, sites []*site.Site) (map[int]engine.Ju
 	return judges, nil
 }
 
-// reloadOn reads the configuration again when told so, and when its file changes.
+// stampOf changes when a file does; "" says that there is none.
+func stampOf(file string) string {
+	info, err := os.Stat(file)
+	if err != nil {
+		return ""
+	}
+	return info.ModTime().String() + fmt.Sprint(info.Size())
+}
+
+// reloadOn reads the configuration again when told so, and when its file changes:
+// from what was read at the start, however long that took.
 func (a *app) reloadOn(ctx context.Context, hup <-chan os.Signal) {
 	a.background.Go(func() {
-		stamp := func() string {
-			info, err := os.Stat(a.set.file)
-			if err != nil {
-				return ""
-			}
-			return info.ModTime().String() + fmt.Sprint(info.Size())
-		}
-		seen := stamp()
+		seen := a.set.stamp
 		tick := time.NewTicker(2 * time.Second)
 		defer tick.Stop()
 		for {
@@ -135,7 +138,7 @@ func (a *app) reloadOn(ctx context.Context, hup <-chan os.Signal) {
 				told = true
 			case <-tick.C:
 			}
-			now := stamp()
+			now := stampOf(a.set.file)
 			if !told && (a.set.file == "" || now == seen || now == "") {
 				continue
 			}
