@@ -181,6 +181,9 @@ func (b *builder) take(id, transform string, f found) {
 		return
 	}
 	b.put(d, r.Value, f.own)
+	if d.Hashed() {
+		b.alias(d, r.Value, transformed(f.text, transform))
+	}
 	for _, p := range r.Parts {
 		if pd, ok := b.known.Lookup(p.ID); ok {
 			b.put(pd, p.Value, true)
@@ -226,6 +229,28 @@ func (b *builder) put(d element.Def, value string, own bool) {
 		}
 	}
 	b.out = append(b.out, e)
+}
+
+// alias notes beside a keyed hash the one that the key being retired would make of
+// the same value, so that what is known under it stays linked.
+func (b *builder) alias(d element.Def, value, raw string) {
+	former := b.c.opt.Hasher.Previous()
+	if former == nil {
+		return
+	}
+	opt := b.c.opt
+	opt.Hasher = former
+	r, err := element.Normalise(d, raw, opt)
+	if err != nil {
+		return
+	}
+	for i := range b.out {
+		if e := &b.out[i]; e.ID == d.ID && e.Value == value {
+			if e.Former = r.Value; d.Entity {
+				e.FormerHash = former.Entity(d.ID, r.Value)
+			}
+		}
+	}
 }
 
 func (b *builder) invalid(id, why string) {
