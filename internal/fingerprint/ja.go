@@ -203,12 +203,14 @@ func versionText(v uint16) string {
 	return "00"
 }
 
-// passing tells the extensions that come and go on the same client: server name and
-// ALPN with what is asked for; padding, session ticket, pre-shared key and early
-// data with resumption; cookie with a retry.
+// passing tells the extensions that come and go on the same client: server name,
+// ALPN and application settings (ALPS, under its old and its new number) with what
+// is asked for; padding, session ticket, pre-shared key and early data with
+// resumption; cookie with a retry. Chromium's WebSockets go without ALPS, Firefox's
+// without compressed certificates.
 func passing(v uint16) bool {
 	switch v {
-	case extServerName, extProtocols, 0x0015, 0x0023, 0x0029, 0x002a, 0x002c:
+	case extServerName, extProtocols, 0x4469, 0x44cd, 0x001b, 0x0015, 0x0023, 0x0029, 0x002a, 0x002c:
 		return true
 	}
 	return false
