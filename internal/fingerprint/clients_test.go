@@ -255,7 +255,7 @@ func TestRealClients(t *testing.T) {
 		t.Run(c.family, func(t *testing.T) {
 			path := ""
 			if c.program != "" {
-				path = program(t, c.program)
+				path = installed(t, c.program)
 			}
 			now := kept{Family: c.family, Version: c.version(t, path)}
 			both, plain := witnessed(t, "h2", "http/1.1"), witnessed(t, "http/1.1")
