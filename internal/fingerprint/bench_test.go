@@ -1,10 +1,25 @@
+//go:build unix
+
 package fingerprint
 
 import (
 	"encoding/json"
 	"os"
+	"syscall"
 	"testing"
 )
+
+// spent reports what a benchmark takes of the processor: on a machine that others
+// use too, the clock says less.
+func spent(b *testing.B) func() {
+	var before, after syscall.Rusage
+	must(b, syscall.Getrusage(syscall.RUSAGE_SELF, &before))
+	return func() {
+		must(b, syscall.Getrusage(syscall.RUSAGE_SELF, &after))
+		used := after.Utime.Nano() - before.Utime.Nano() + after.Stime.Nano() - before.Stime.Nano()
+		b.ReportMetric(float64(used)/float64(b.N), "cpu_ns/op")
+	}
+}
 
 func recordedChromium(b *testing.B) kept {
 	b.Helper()
@@ -21,6 +36,7 @@ func BenchmarkHello(b *testing.B) {
 	k := recordedChromium(b)
 	stream := records(k.main().Hello, maxRecord)
 	b.ReportAllocs()
+	defer spent(b)()
 	for b.Loop() {
 		var tap HelloTap
 		tap.Feed(stream[:517])
@@ -36,6 +52,7 @@ func BenchmarkHTTP2(b *testing.B) {
 	k := recordedChromium(b)
 	opening := k.main().Opening
 	b.ReportAllocs()
+	defer spent(b)()
 	for b.Loop() {
 		var tap H2Tap
 		tap.Feed(opening)
@@ -52,6 +69,7 @@ func BenchmarkHTTP2Later(b *testing.B) {
 	tap.Feed(k.main().Opening)
 	more := make([]byte, 16<<10)
 	b.ReportAllocs()
+	defer spent(b)()
 	for b.Loop() {
 		tap.Feed(more)
 	}
@@ -73,6 +91,7 @@ func BenchmarkHeaders(b *testing.B) {
 		}
 	}
 	b.ReportAllocs()
+	defer spent(b)()
 	for b.Loop() {
 		HeadersOf("h1", "GET", each)
 	}
@@ -82,6 +101,7 @@ func BenchmarkHeaders(b *testing.B) {
 func BenchmarkSYN(b *testing.B) {
 	packet := syn4(b)
 	b.ReportAllocs()
+	defer spent(b)()
 	for b.Loop() {
 		if _, err := SYN(packet); err != nil {
 			b.Fatal(err)
@@ -94,6 +114,7 @@ func BenchmarkDoubts(b *testing.B) {
 	k := recordedChromium(b)
 	f := shown(b, *k.main())[0]
 	b.ReportAllocs()
+	defer spent(b)()
 	for b.Loop() {
 		if Doubts(f) != nil {
 			b.Fatal("Chromium is doubted")
