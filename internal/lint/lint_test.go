@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	"journey": {},
 	"site":    {"journey"},
 	"element": {"journey"},
+	"keyring": {},
 	"expr":    {"journey", "element"},
 	"policy":  {"journey", "element", "expr"},
 	// request path
