@@ -80,6 +80,10 @@ bench-judge: ## cost of one judged Event, as key=value lines
 bench-capture: ## cost of matching and extracting, as key=value lines
 	@script/bench ./internal/capture .
 
+.PHONY: bench-fingerprint
+bench-fingerprint: ## cost of a connection's prints, as key=value lines
+	@script/bench ./internal/fingerprint .
+
 .PHONY: bench-wire
 bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk, h2load)
 	@go run ./bench/wire
