@@ -302,3 +302,25 @@ func isToken(s string) bool {
 	}
 	return true
 }
+
+// Pattern is the path as a Spec writes it.
+func (m *Match) Pattern() string {
+	if m.GRPC != "" {
+		return "/" + m.GRPC
+	}
+	var b strings.Builder
+	for _, s := range m.Path {
+		b.WriteByte('/')
+		switch {
+		case s.Rest:
+			b.WriteString("**")
+		case s.Any:
+			b.WriteByte('*')
+		case s.Name != "":
+			b.WriteString("{" + s.Name + "}")
+		default:
+			b.WriteString(s.Literal)
+		}
+	}
+	return b.String()
+}
