@@ -90,7 +90,7 @@ bench-idle: ## heap and stack of an idle visitor's connection after a collection
 
 .PHONY: rewrite
 rewrite: ## regenerate golden files and journey scripts, to be read in the diff
-	go test ./internal/policy ./internal/replay -rewrite
+	go test ./internal/element ./internal/policy ./internal/replay -rewrite
 	go run ./internal/hub/openapigen > web/openapi.json
 	bin/throughline policy test --rewrite examples/shop
 

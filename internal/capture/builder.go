@@ -10,9 +10,10 @@ import (
 
 // builder collects normalised Elements without repeating any.
 type builder struct {
-	c    *Capturer
-	out  []journey.Element
-	lent []bool // by element: its value is still the exchange's memory
+	c     *Capturer
+	known *element.Set
+	out   []journey.Element
+	lent  []bool // by element: its value is still the exchange's memory
 }
 
 // take adds a value under the element of a mapping. What can't be read or does not
@@ -22,7 +23,7 @@ func (b *builder) take(m *policy.Mapping, f found) {
 }
 
 func (b *builder) add(id, transform string, f found) {
-	d, ok := element.Lookup(id)
+	d, ok := b.known.Lookup(id)
 	if !ok || f.err == nil && (!f.ok || f.text == "") {
 		return
 	}
@@ -36,8 +37,11 @@ func (b *builder) add(id, transform string, f found) {
 		return
 	}
 	b.put(d, r.Value, f.own, f.unverified)
+	if d.Hashed() {
+		b.alias(d, r.Value, transformed(f.text, transform))
+	}
 	for _, p := range r.Parts {
-		if pd, ok := element.Lookup(p.ID); ok {
+		if pd, ok := b.known.Lookup(p.ID); ok {
 			b.put(pd, p.Value, true, f.unverified)
 		}
 	}
@@ -82,6 +86,28 @@ func (b *builder) put(d element.Def, value string, own, unverified bool) {
 	b.out, b.lent = append(b.out, e), append(b.lent, !own)
 }
 
+// alias notes beside a keyed hash the one that the key being retired would make of
+// the same value, so that what is known under it stays linked.
+func (b *builder) alias(d element.Def, value, raw string) {
+	former := b.c.opt.Hasher.Previous()
+	if former == nil {
+		return
+	}
+	opt := b.c.opt
+	opt.Hasher = former
+	r, err := element.Normalise(d, raw, opt)
+	if err != nil {
+		return
+	}
+	for i := range b.out {
+		if e := &b.out[i]; e.ID == d.ID && e.Value == value {
+			if e.Former = r.Value; d.Entity {
+				e.FormerHash = former.Entity(d.ID, r.Value)
+			}
+		}
+	}
+}
+
 func (b *builder) invalid(id, why string) {
 	for i := range b.out {
 		if b.out[i].ID == id {
@@ -91,9 +117,9 @@ func (b *builder) invalid(id, why string) {
 	b.out, b.lent = append(b.out, journey.Element{ID: id, Invalid: why}), append(b.lent, false)
 }
 
-func (b *builder) value(id string) string {
+func (b *builder) value(group, part string) string {
 	for i := range b.out {
-		if b.out[i].ID == id {
+		if id, ok := strings.CutPrefix(b.out[i].ID, group); ok && id == part {
 			return b.out[i].Value
 		}
 	}
@@ -102,8 +128,13 @@ func (b *builder) value(id string) string {
 
 // compose makes the address entity of a group from its parts.
 func (b *builder) compose(group string) {
-	v := func(part string) string { return b.value(group + part) }
-	if s, ok := element.ComposeAddress(v("_street"), v("_city"), v("_region"), v("_postal_code"), v("_country")); ok {
+	v := func(part string) string { return b.value(group, part) }
+	street := v("_street")
+	if street == "" {
+		return
+	}
+	if s, ok := element.Compose(element.AddressParts{Street: street, Unit: v("_unit"), City: v("_city"), Region: v("_region"),
+		PostalCode: v("_postal_code"), Country: v("_country"), Latitude: v("_latitude"), Longitude: v("_longitude")}); ok {
 		if d, known := element.Lookup(group + "_address"); known {
 			b.put(d, s, true, false)
 		}

@@ -29,7 +29,7 @@ func New(h *element.Hasher, region string) *Capturer {
 // Request returns the Elements a Plan maps from a request, the client's address
 // always among them. Nothing of them is the exchange's memory.
 func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
-	r := c.begin(&p.request)
+	r := c.begin(p, &p.request)
 	defer c.end(r)
 	ip := found{text: x.Conn.Client.String(), ok: true, own: true}
 	r.add("ip", "", ip)
@@ -72,14 +72,15 @@ func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 		}
 		r.deliver(i)
 	}
-	r.compose("billing")
-	r.compose("shipping")
+	for _, group := range element.AddressGroups() {
+		r.compose(group)
+	}
 	return r.elements()
 }
 
 // Response returns the Elements a Plan maps from a response, with the same promise.
 func (c *Capturer) Response(p *Plan, x *wire.Exchange) []journey.Element {
-	r := c.begin(&p.response)
+	r := c.begin(p, &p.response)
 	defer c.end(r)
 	body := c.body(r.side, &x.Response, &x.RespBody)
 	r.documents(&x.Response, body)
@@ -136,12 +137,12 @@ type reading struct {
 	json  jsonReader
 }
 
-func (c *Capturer) begin(s *side) *reading {
+func (c *Capturer) begin(p *Plan, s *side) *reading {
 	r, ok := c.readings.Get().(*reading)
 	if !ok {
 		r = &reading{builder: builder{c: c}}
 	}
-	r.side = s
+	r.side, r.known = s, p.Spec.Elements
 	for len(r.slots) < len(s.maps) {
 		r.slots = append(r.slots, repeated{})
 	}
@@ -157,7 +158,7 @@ func (c *Capturer) end(r *reading) {
 		r.slots[i] = repeated{all: all[:0]}
 	}
 	clear(r.out)
-	r.out, r.lent, r.side = r.out[:0], r.lent[:0], nil
+	r.out, r.lent, r.side, r.known = r.out[:0], r.lent[:0], nil, nil
 	clear(r.json.key)
 	r.json.body, r.json.slots = nil, nil
 	if cap(r.slots) <= 256 && cap(r.out) <= 1024 && cap(r.json.key) <= maxNested {

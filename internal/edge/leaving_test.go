@@ -1,38 +1,39 @@
-//go:build linux
-
 package edge
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// unreachable is an origin that answers no attempt to connect: its queue is full.
-func unreachable(t *testing.T) string {
+// unanswering is an address to which connecting takes for ever: its queue is full,
+// and nobody accepts.
+func unanswering(t *testing.T) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = syscall.Close(fd) })
-	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		t.Fatal(err)
 	}
-	at, err := syscall.Getsockname(fd)
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	sa, err := syscall.Getsockname(fd)
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := fmt.Sprintf("127.0.0.1:%d", at.(*syscall.SockaddrInet4).Port)
-	for range 8 {
-		c, err := net.DialTimeout("tcp", addr, 500*time.Millisecond)
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(sa.(*syscall.SockaddrInet4).Port))
+	for range 16 {
+		c, err := net.DialTimeout("tcp", addr, 200*time.Millisecond)
 		if err != nil {
-			return "http://" + addr
+			return addr
 		}
 		t.Cleanup(func() { _ = c.Close() })
 	}
@@ -44,7 +45,7 @@ func unreachable(t *testing.T) string {
 // has not failed.
 func TestAVisitorLeavesBeforeTheOriginIsThere(t *testing.T) {
 	t.Parallel()
-	s, transport := startTLS(t, unreachable(t), nobody{})
+	s, transport := startTLS(t, "http://"+unanswering(t), nobody{})
 	ctx, cancel := context.WithCancel(t.Context())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+s.addr+"/", nil)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	duckdb "github.com/duckdb/duckdb-go/v2"
 
@@ -60,6 +62,7 @@ func (d *DB) apply(ctx context.Context, c driver.Conn, partition int, from, to u
 		return fmt.Errorf("%w: the position is %d", warehouse.ErrOrder, at)
 	}
 	seen := gather(b.Events)
+	former := formerly(b.Events, seen)
 	fresh := d.known.unknown(seen)
 	err = transaction(ctx, c, func() error {
 		if err := appendEvents(c, partition, b); err != nil {
@@ -68,7 +71,7 @@ func (d *DB) apply(ctx context.Context, c driver.Conn, partition int, from, to u
 		if err := putSessions(ctx, c, b.Sessions); err != nil {
 			return fmt.Errorf("sessions: %w", err)
 		}
-		if err := putEntities(ctx, c, seen, len(fresh) > 0); err != nil {
+		if err := putEntities(ctx, c, seen, former, len(fresh) > 0); err != nil {
 			return fmt.Errorf("entities: %w", err)
 		}
 		if err := setPosition(ctx, c, partition, to); err != nil {
@@ -203,9 +206,58 @@ func gather(events []journey.Event) map[sighting]span {
 	return out
 }
 
+// formerly collects, while the key of keyed hashes is being replaced, the same
+// entities as the former key names them: who was seen before is linked to the
+// Sessions that come after.
+func formerly(events []journey.Event, seen map[sighting]span) map[sighting]span {
+	var out map[sighting]span
+	for i := range events {
+		e := &events[i]
+		for j := range e.Elements {
+			el := &e.Elements[j]
+			k := sighting{el.FormerHash, el.ID, el.Former, e.SessionID}
+			if _, twice := seen[k]; !el.Entity || el.FormerHash == 0 || el.FormerHash == el.Hash || twice {
+				continue
+			}
+			if out == nil {
+				out = map[sighting]span{}
+			}
+			s, ok := out[k]
+			if !ok {
+				s = span{e.Time, e.Time}
+			}
+			out[k] = span{min(s.first, e.Time), max(s.last, e.Time)}
+		}
+	}
+	return out
+}
+
+// dropUnknown takes off what nobody was ever seen as: a former name is not given
+// to those who came after it.
+func dropUnknown(ctx context.Context, c driver.Conn, seen, former map[sighting]span) error {
+	if len(former) == 0 {
+		return nil
+	}
+	own := map[int64]bool{} // of this batch, from before the replacement
+	for k := range seen {
+		own[k.hash] = true
+	}
+	var names []string
+	for k := range former {
+		if !own[k.hash] {
+			names = append(names, strconv.FormatInt(k.hash, 10))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	list := strings.Join(names, ", ")
+	return exec(ctx, c, `DELETE FROM stage_entities WHERE vh IN (`+list+`) AND vh NOT IN (SELECT vh FROM entities WHERE vh IN (`+list+`))`)
+}
+
 // putEntities widens the rows there are and adds those that are new. fresh says
 // that some entity may never have been seen before.
-func putEntities(ctx context.Context, c driver.Conn, seen map[sighting]span, fresh bool) error {
+func putEntities(ctx context.Context, c driver.Conn, seen, former map[sighting]span, fresh bool) error {
 	if len(seen) == 0 {
 		return nil
 	}
@@ -214,15 +266,20 @@ func putEntities(ctx context.Context, c driver.Conn, seen map[sighting]span, fre
 	}
 	least := int64(1<<63 - 1)
 	err := bulk(c, "temp", "stage_entities", func(add func(...driver.Value) error) error {
-		for k, s := range seen {
-			least = min(least, int64(k.session))
-			if err := add(k.hash, k.element, k.value, int64(k.session), micros(s.first), micros(s.last)); err != nil {
-				return err
+		for _, some := range []map[sighting]span{seen, former} {
+			for k, s := range some {
+				least = min(least, int64(k.session))
+				if err := add(k.hash, k.element, k.value, int64(k.session), micros(s.first), micros(s.last)); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	})
 	if err != nil {
+		return err
+	}
+	if err := dropUnknown(ctx, c, seen, former); err != nil {
 		return err
 	}
 	if err := exec(ctx, c, `UPDATE session_entities AS e SET first = least(e.first, t.first), last = greatest(e.last, t.last)
