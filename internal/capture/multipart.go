@@ -9,6 +9,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"strconv"
+	"strings"
 
 	"github.com/throughline/throughline/internal/policy"
 	"github.com/throughline/throughline/internal/wire"
@@ -33,6 +34,7 @@ func readMultipart(head *wire.Head, body readable, s *side, slots []repeated) {
 			return
 		}
 		name, kind := p.FileName(), p.Header.Get("Content-Type")
+		name = name[strings.LastIndexByte(name, '\\')+1:] // some send the whole path
 		file := name != "" || kind == "application/octet-stream"
 		text, size, sum, err := content(p, file)
 		for _, slot := range wanted {

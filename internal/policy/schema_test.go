@@ -134,6 +134,11 @@ func TestSchemaTakesGoodPolicies(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no example", err)
 	}
+	more, err := filepath.Glob("../../examples/applications/*/policy/*.yaml")
+	if err != nil || len(more) < 12 {
+		t.Fatal("no applications", err)
+	}
+	files = append(files, more...)
 	for _, f := range files {
 		texts[f] = read(t, f)
 	}
