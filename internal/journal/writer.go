@@ -103,7 +103,8 @@ type writer struct {
 	pending   chan pendingAck
 	gone      chan struct{} // closed by Close
 	epoch     string        // names this writer's entries
-	good      bool          // an entry was acknowledged; only settle touches it
+	tail      *tail
+	good      bool // an entry was acknowledged; only settle touches it
 
 	mu      sync.Mutex
 	next    uint64
@@ -120,7 +121,7 @@ type writer struct {
 type pendingAck struct {
 	future jetstream.PubAckFuture
 	seq    uint64
-	size   int
+	data   []byte
 	ack    func(uint64, error)
 }
 
@@ -141,8 +142,9 @@ func (j *Journal) newWriter(eng *engine, partition int, last uint64) (*writer, e
 		nc.Close()
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	w := &writer{j: j, eng: eng, partition: partition, nc: nc, js: js, next: last + 1, epoch: rand.Text() + ".",
+	w := &writer{j: j, eng: eng, partition: partition, nc: nc, js: js, next: last + 1, epoch: rand.Text() + ".", tail: j.tail(partition),
 		pending: make(chan pendingAck, j.cfg.MaxInFlight), gone: make(chan struct{})}
+	w.tail.follow(w, eng, w.next)
 	go w.settle()
 	return w, nil
 }
@@ -180,7 +182,7 @@ func (w *writer) append(data []byte, ack func(uint64, error)) error {
 		w.failLocked(fmt.Errorf("journal: append: %w", err))
 		return w.err
 	}
-	w.pending <- pendingAck{future: future, seq: w.next, size: len(data), ack: ack} // has room: count < cap
+	w.pending <- pendingAck{future: future, seq: w.next, data: data, ack: ack} // has room: count < cap
 	w.next++
 	w.prev = id
 	w.total++
@@ -221,13 +223,14 @@ func (w *writer) finish(p pendingAck) {
 			w.good = true
 			w.j.note(nil)
 		}
+		w.tail.push(w, p.seq, p.data)
 		p.ack(p.seq, nil)
 	}
 	w.j.inFlight.Add(-1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.count--
-	w.bytes -= int64(p.size)
+	w.bytes -= int64(len(p.data))
 	w.settled++
 	for len(w.waiting) > 0 && w.waiting[0].upTo <= w.settled {
 		close(w.waiting[0].done)
@@ -291,6 +294,7 @@ func (w *writer) refused(err error) error {
 func (w *writer) failLocked(err error) {
 	if w.err == nil {
 		w.err = err
+		w.tail.leave(w)
 	}
 }
 

@@ -155,10 +155,13 @@ func empty() *memory { return &memory{sessions: map[journey.ID]journey.Session{}
 func TestIngestCarriesAllAndSkipsFaults(t *testing.T) {
 	var mu sync.Mutex
 	var told []journey.Event
-	r := start(t, t.TempDir(), empty(), IngestOptions{BatchEvents: 64, OnApplied: func(events []journey.Event, _ []journey.Session, _ time.Time) {
+	r := start(t, t.TempDir(), empty(), IngestOptions{BatchEvents: 64, OnApplied: func(a Applied) {
 		mu.Lock()
 		defer mu.Unlock()
-		told = append(told, events...)
+		if len(a.Ready) != len(a.Events) {
+			t.Errorf("%d times for %d events", len(a.Ready), len(a.Events))
+		}
+		told = append(told, a.Events...)
 	}})
 	r.write(t, 1000)
 	eventually(t, "all applied", func() bool { return r.store.at() == 1000 })
