@@ -13,6 +13,7 @@ const (
 // be looked for in the store nor delivered by it. It holds what the store
 // acknowledged and nothing else: where it can't tell, a reader asks the store.
 type tail struct {
+	most    int // entries
 	mu      sync.Mutex
 	eng     *engine
 	owner   *writer  // whose appends it follows; nil when nobody's
@@ -51,7 +52,7 @@ func (t *tail) push(w *writer, seq uint64, data []byte) {
 	switch {
 	case len(t.readers) == 0:
 		t.drop(t.end())
-	case t.bytes > tailBytes || len(t.entries) > tailEntries:
+	case t.bytes > tailBytes || len(t.entries) > t.most:
 		t.drop(t.first + uint64(len(t.entries)+1)/2)
 	}
 }
@@ -73,8 +74,10 @@ func (t *tail) take(r *reader, next uint64, most int) (entries [][]byte, grown <
 	defer t.mu.Unlock()
 	end := t.end()
 	switch {
-	case t.eng != r.eng || next < t.first || next > end || next == end && t.owner == nil:
-		delete(t.readers, r)
+	case t.eng != r.eng:
+		return nil, nil
+	case next < t.first || next > end || next == end && t.owner == nil:
+		t.note(r, next) // so that it finds here what comes while it asks the store
 		return nil, nil
 	case next == end:
 		t.note(r, next)
@@ -102,7 +105,7 @@ func (t *tail) note(r *reader, next uint64) {
 		next = min(next, other)
 	}
 	if next > t.first {
-		t.drop(next)
+		t.drop(min(next, t.end()))
 	}
 }
 
@@ -142,7 +145,7 @@ func (j *Journal) tail(partition int) *tail {
 	defer j.mu.Unlock()
 	t := j.tails[partition]
 	if t == nil {
-		t = &tail{}
+		t = &tail{most: tailEntries}
 		j.tails[partition] = t
 	}
 	return t
