@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"sync"
 	"unicode/utf8"
@@ -169,7 +170,16 @@ func (c *cursor) text() string {
 		return ""
 	}
 	from, simple := c.at, true
-	for ; c.at < len(c.b); c.at++ {
+	for {
+		for c.at+8 <= len(c.b) && odd(binary.LittleEndian.Uint64(c.b[c.at:])) == 0 {
+			c.at += 8
+		}
+		for ; c.at < len(c.b) && plainer(c.b[c.at]); c.at++ {
+		}
+		if c.at == len(c.b) {
+			c.odd = true
+			return ""
+		}
 		switch ch := c.b[c.at]; {
 		case ch == '"':
 			raw := c.b[from:c.at]
@@ -179,18 +189,24 @@ func (c *cursor) text() string {
 			}
 			return c.unescape(c.b[from-1 : c.at])
 		case ch == '\\':
-			c.at++
+			c.at += 2
 			simple = false
 		case ch < 0x20:
 			c.odd = true
 			return ""
-		case ch >= 0x80:
+		default:
+			c.at++
 			simple = false
 		}
+		if c.at > len(c.b) {
+			c.odd = true
+			return ""
+		}
 	}
-	c.odd = true
-	return ""
 }
+
+// plainer tells whether a character in quotes stands for itself when it is read.
+func plainer(c byte) bool { return plain[c] || c == '<' || c == '>' || c == '&' }
 
 // keep makes a string of bytes, the same for the same bytes where it can.
 func (c *cursor) keep(raw []byte) string {
@@ -201,11 +217,18 @@ func (c *cursor) keep(raw []byte) string {
 	if n > oftenLength {
 		return string(raw)
 	}
-	h := uint(n)
-	for _, b := range raw {
-		h = h*31 + uint(b)
+	h := uint64(n) * 0x9e3779b97f4a7c15
+	for b := raw; ; b = b[8:] {
+		if len(b) < 8 {
+			for _, b := range b {
+				h = (h ^ uint64(b)) * 0x100000001b3
+			}
+			break
+		}
+		h = (h ^ binary.LittleEndian.Uint64(b)) * 0x9e3779b97f4a7c15
+		h ^= h >> 29
 	}
-	place := &c.often[(h^h>>9)%uint(len(c.often))]
+	place := &c.often[(h^h>>32)%uint64(len(c.often))]
 	if *place != string(raw) {
 		*place = string(raw)
 	}

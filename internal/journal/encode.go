@@ -92,6 +92,10 @@ const hex = "0123456789abcdef"
 // text writes a string; what is not ASCII is left to encoding/json.
 func (w *pen) text(s string) {
 	begin := len(w.b)
+	if isPlain(s) {
+		w.b = append(append(append(w.b, '"'), s...), '"')
+		return
+	}
 	w.b = append(w.b, '"')
 	from := 0
 	for i := range len(s) {
@@ -127,6 +131,33 @@ func (w *pen) text(s string) {
 	}
 	w.b = append(append(w.b, s[from:]...), '"')
 }
+
+// isPlain tells whether a string stands for itself between quotes, eight bytes
+// at a time.
+func isPlain(s string) bool {
+	for len(s) >= 8 {
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		if odd(x)|is(x, '<')|is(x, '>')|is(x, '&') != 0 {
+			return false
+		}
+		s = s[8:]
+	}
+	for i := range len(s) {
+		if !plain[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+const ones, highs = 0x0101010101010101, 0x8080808080808080
+
+// odd has a high bit set if one of eight bytes is a quote, a backslash, not a
+// printable character or not ASCII; is, if one is c. They may be wrong about
+// bytes that stand behind one of which they are right.
+func odd(x uint64) uint64        { return (x-0x20*ones|x)&highs | is(x, '"') | is(x, '\\') }
+func is(x uint64, c byte) uint64 { x ^= ones * uint64(c); return (x - ones) &^ x & highs }
 
 // plain are the characters that stand for themselves in a string.
 var plain = func() (t [256]bool) {
