@@ -31,9 +31,10 @@ var allowed = map[string][]string{
 	// request path
 	"wire":        {},
 	"signature":   {},
+	"fingerprint": {},
 	"origin":      {"wire", "site"},
 	"certificate": {"site"},
-	"edge":        {"journey", "site", "wire", "origin", "certificate", "signature"},
+	"edge":        {"journey", "site", "wire", "fingerprint", "origin", "certificate", "signature"},
 	"capture":     {"journey", "site", "element", "policy", "wire"},
 	"enrich":      {"journey", "element"},
 	"identity":    {"journey"},
