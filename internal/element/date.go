@@ -102,7 +102,7 @@ func birthDate(d *Def, s string, opt *Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if t.Year() < 1880 || t.Year() > 2200 {
+	if t.Year() < 1900 || t.Year() > 2200 {
 		return Result{}, errors.New("not a date of birth")
 	}
 	return Result{Value: t.Format(time.DateOnly), Parts: d.give(nil, partYear, strconv.Itoa(t.Year()))}, nil

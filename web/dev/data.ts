@@ -28,7 +28,9 @@ export const elements: ElementDef[] = (
     ['promo_code', 'Promo code', 'Shop', true], ['product_id', 'Product', 'Shop', true], ['search_query', 'Search text', 'Shop', false], ['path', 'Path', 'Request', false],
     ['status', 'Status', 'Response', false],
   ] as const
-).map(([id, name, group, entity]) => ({ id, name, group, entity }));
+).map(([id, name, group, entity]) => ({
+  id, name, group, entity, kind: /mail/.test(id) ? 'email' : ['ip', 'phone', 'card'].includes(id) ? id : 'identifier', primary: false, computed: false, custom: false, stored: 'plain' as const, example: '', about: '',
+}));
 
 const places = [
   ['DE', 'Berlin', '91.64.'], ['DE', 'Hamburg', '84.140.'], ['FR', 'Lyon', '90.22.'], ['GB', 'Manchester', '81.107.'], ['US', 'Columbus', '73.130.'], ['US', 'Portland', '67.189.'],
@@ -249,7 +251,7 @@ export function status(all: Journey[], mode: Status['sites'][number]['mode'], st
   const events = all.reduce((n, j) => n + j.events.length, 0);
   return {
     version: '0.1.0', started: iso(started), healthy: true,
-    sites: [{ name: 'shop', hosts: ['shop.example', 'www.shop.example'], origin: 'http://127.0.0.1:3000', mode, configured_mode: 'active', failure: 'open', requests: events * 9, origin_errors: 3 }],
+    sites: [{ name: 'shop', hosts: ['shop.example', 'www.shop.example'], origin: 'http://127.0.0.1:3000', mode, configured_mode: 'active', failure: 'open', requests: events * 9, origin_errors: 3, endpoints: [] }],
     policy: { revision: '9f3ac41d07be', since: iso(started), specs: 14, labels: 22, signatures: 6, workflows: 4, faults: ['labels.yaml:42:11: label "many_cards": when: undeclared reference to "sesion"; did you mean "session"?'] },
     engine: { requests: events * 9, matched: events, events, live_sessions: all.filter((j) => j.session.live).length, queue: 3, queue_max: 65536, rule_faults: 0, panics: 0, actions: { block_attack: 214, tag_for_review: 12 }, deadline_missed: 2 },
     journal: { state: 'ok', entries: events * 2, bytes: events * 1260, in_flight: 4, error: '' },
