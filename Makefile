@@ -77,8 +77,9 @@ bench-judge: ## cost of one judged Event, as key=value lines
 	@script/bench ./internal/judge BenchmarkFold
 
 .PHONY: bench-capture
-bench-capture: ## cost of matching and extracting, as key=value lines
+bench-capture: ## cost of matching, extracting and normalising, as key=value lines
 	@script/bench ./internal/capture .
+	@script/bench ./internal/element .
 
 .PHONY: bench-wire
 bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk)

@@ -29,8 +29,10 @@ func day(s string, opt *Options) (time.Time, error) {
 	if digits(s) && len(s) == 8 { // 20060102
 		return calendar(s[:4], s[4:6], s[6:])
 	}
-	if t, err := moment(s); err == nil {
-		return t, nil
+	if len(s) > 10 || digits(s) {
+		if t, err := moment(s); err == nil {
+			return t, nil
+		}
 	}
 	parts := strings.FieldsFunc(s, func(r rune) bool { return r == '-' || r == '/' || r == '.' || r == ' ' || r == ',' })
 	if len(parts) != 3 {
