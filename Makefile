@@ -77,8 +77,9 @@ bench-judge: ## cost of one judged Event, as key=value lines
 	@script/bench ./internal/judge BenchmarkFold
 
 .PHONY: bench-capture
-bench-capture: ## cost of matching and extracting, as key=value lines
+bench-capture: ## cost of matching, extracting and normalising, as key=value lines
 	@script/bench ./internal/capture .
+	@script/bench ./internal/element .
 	@script/bench ./internal/engine BenchmarkCaptured
 
 .PHONY: bench-fingerprint
