@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,11 +48,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(p.Body)
 		return
 	}
-	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
-	who := visitor{peer: netip.AddrPortFrom(peer.Addr().Unmap().WithZone(""), peer.Port()), proto: r.Proto}
-	if r.TLS != nil {
-		who.tls, who.sni, who.alpn = true, r.TLS.ServerName, r.TLS.NegotiatedProtocol
-	}
 	stop := context.AfterFunc(r.Context(), func() {
 		if s.cut.Err() != nil {
 			t.ex.abort(cutOff)
@@ -62,7 +56,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	})
 	defer stop()
-	t.ex.serve(&who)
+	t.ex.serve(visitorOf(r))
 	if t.over {
 		panic(http.ErrAbortHandler) // the stream is reset
 	}
