@@ -60,7 +60,9 @@ type Config struct {
 	Hasher *element.Hasher
 	// Region is where phone numbers without a country code are from.
 	Region string
-	Clock  func() time.Time // time.Now if nil
+	// Elements are those of the policy in force; the catalogue alone if nil.
+	Elements func() *element.Set
+	Clock    func() time.Time // time.Now if nil
 }
 
 // Service answers the Hub's questions. Safe for concurrent use.
@@ -109,15 +111,37 @@ func ParseEntityID(s string) (int64, error) {
 	return int64(n), nil
 }
 
+// element finds an element of the catalogue or of the policy in force.
+func (s *Service) element(id string) (element.Def, bool) {
+	if s.Elements == nil {
+		return element.Lookup(id)
+	}
+	return s.Elements().Lookup(id)
+}
+
 // canonical turns a raw value into the one that is stored: normalised, and for
-// a sensitive kind the keyed hash.
-func (s *Service) canonical(def element.Def, raw string) (string, error) {
+// a sensitive kind the keyed hash. While a key is being retired there is a second
+// one, as that key has made it.
+func (s *Service) canonical(def element.Def, raw string) ([]string, error) {
 	r, err := element.Normalise(def, raw, element.Options{Region: s.Region, Hasher: s.Hasher})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if r.Value == "" {
-		return "", errors.New("is empty")
+		return nil, errors.New("is empty")
 	}
-	return r.Value, nil
+	if def.Computed && strings.HasSuffix(def.ID, "_id") {
+		if _, err := journey.ParseID(r.Value); err != nil {
+			return nil, errors.New("is no ID: copy it from a page of the Hub")
+		}
+	}
+	former := s.Hasher.Previous()
+	if former == nil || !def.Hashed() {
+		return []string{r.Value}, nil
+	}
+	before, err := element.Normalise(def, raw, element.Options{Region: s.Region, Hasher: former})
+	if err != nil {
+		return nil, err
+	}
+	return []string{r.Value, before.Value}, nil
 }

@@ -68,6 +68,11 @@ func TestValuesAreAskedAsStored(t *testing.T) {
 		{"email", []string{" Ann@Example.com", "ann@example.com"}, []string{"ann@example.com"}},
 		{"phone", []string{"(415) 555-2671"}, []string{"+14155552671"}},
 		{"quantity", []string{"2"}, []string{"2"}},
+		{"session_risk_rating", []string{"Malicious Session", "malicious"}, []string{"malicious"}},
+		{"event_type", []string{"Authentication Attempt"}, []string{"authentication_attempt"}},
+		{"event_name", []string{"Login through Form"}, []string{"Login through Form"}},
+		{"session_id", []string{" 914793674309632 "}, []string{"914793674309632"}},
+		{"billing_address", []string{"1 Main Street, Springfield, IL, 62701, usa"}, []string{"1 main st, springfield, il, 62701, US"}},
 	} {
 		if _, err := s.Sessions(t.Context(), question(t, s, insight.SessionQuery{Element: c.element, Values: c.raw, Limit: 10})); err != nil {
 			t.Fatal(err)
@@ -83,6 +88,26 @@ func TestValuesAreAskedAsStored(t *testing.T) {
 		if !slices.Equal(a.query.Hashes, hashes) {
 			t.Errorf("%s: hashes %v, want %v", c.element, a.query.Hashes, hashes)
 		}
+	}
+}
+
+// What a policy defines is asked for like the rest, as long as the policy is in force.
+func TestOwnElementsAreAskedFor(t *testing.T) {
+	s, a, h := service(t, &insighttest.Memory{})
+	ask := insight.SessionQuery{Element: "custom_tag", Values: []string{" ann "}, Limit: 10}
+	if _, err := s.CheckSessions(ask); err == nil {
+		t.Fatal("an element that nobody knows was taken")
+	}
+	set := element.NewSet([]element.Def{{ID: "custom_tag", Name: "Tag", Entity: true, Kind: element.Identifier, Sensitivity: element.Personal, Example: "ann"}})
+	s.Elements = func() *element.Set { return set }
+	if _, err := s.Sessions(t.Context(), question(t, s, ask)); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(a.query.Values, []string{"ann"}) || !slices.Equal(a.query.Hashes, []int64{h.Entity("custom_tag", "ann")}) {
+		t.Errorf("asked as %+v", a.query)
+	}
+	if _, err := s.CheckSessions(insight.SessionQuery{Element: "spec_id", Values: []string{"x"}, Limit: 10}); err == nil {
+		t.Error("a made-up ID was taken")
 	}
 }
 
@@ -106,6 +131,36 @@ func TestSensitiveValuesAreHashed(t *testing.T) {
 	_, err = s.Lookup(t.Context(), "card_number", "4111 1111 1111 1112")
 	if err == nil || strings.Contains(err.Error(), "1112") {
 		t.Errorf("a wrong card number: %v", err)
+	}
+}
+
+// While a key is being retired, what it has hashed is found too.
+func TestAValueIsFoundByEitherKey(t *testing.T) {
+	m := &insighttest.Memory{}
+	s, a, h := service(t, m)
+	old, fresh := bytes.Repeat([]byte{3}, 32), bytes.Repeat([]byte{4}, 32)
+	const card = "4111 1111 1111 1111"
+	before, err := s.Lookup(t.Context(), "card_number", card)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Sessions = []journey.Session{{ID: 1}}
+	m.Events = []journey.Event{{ID: 2, SessionID: 1, Elements: []journey.Element{{ID: "card_number", Value: before.Value, Entity: true, Hash: before.Hash}}}}
+	if err := h.SetKeys(element.Keys{Current: fresh, Names: old}); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := s.Lookup(t.Context(), "card_number", card); err != nil || f.Known || f.Value == before.Value {
+		t.Fatalf("without the former key: %+v %v", f, err)
+	}
+	if err := h.SetKeys(element.Keys{Current: fresh, Previous: old, Names: old}); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := s.Lookup(t.Context(), "card_number", card); err != nil || !f.Known || f.Hash != before.Hash {
+		t.Fatalf("with the former key: %+v %v", f, err)
+	}
+	page, err := s.Sessions(t.Context(), question(t, s, insight.SessionQuery{Element: "card_number", Values: []string{card}, Limit: 10}))
+	if err != nil || page.Total != 1 || len(a.query.Values) != 2 || len(a.query.Hashes) != 2 {
+		t.Fatalf("%+v asked as %q: %v", page, a.query.Values, err)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/warehouse"
 )
@@ -81,7 +80,7 @@ func (s *Service) CheckSessions(q SessionQuery) (SessionQuestion, error) {
 
 // checkValues makes raw values canonical, and hashes those of an entity.
 func (s *Service) checkValues(q SessionQuery, out *warehouse.SessionQuery) (faults Faults) {
-	def, known := element.Lookup(q.Element)
+	def, known := s.element(q.Element)
 	if !known {
 		return Faults{{"element", fmt.Sprintf("%q is not in the catalogue", q.Element)}}
 	}
@@ -92,17 +91,19 @@ func (s *Service) checkValues(q SessionQuery, out *warehouse.SessionQuery) (faul
 		return Faults{{"values", fmt.Sprintf("give at most %d", MaxValues)}}
 	}
 	for i, raw := range q.Values {
-		v, err := s.canonical(def, raw)
+		forms, err := s.canonical(def, raw)
 		if err != nil {
 			faults = append(faults, Fault{fmt.Sprintf("values[%d]", i), err.Error()})
 			continue
 		}
-		if slices.Contains(out.Values, v) {
-			continue
-		}
-		out.Values = append(out.Values, v)
-		if def.Entity {
-			out.Hashes = append(out.Hashes, s.Hasher.Entity(q.Element, v))
+		for _, v := range forms {
+			if slices.Contains(out.Values, v) {
+				continue
+			}
+			out.Values = append(out.Values, v)
+			if def.Entity {
+				out.Hashes = append(out.Hashes, s.Hasher.Entity(q.Element, v))
+			}
 		}
 	}
 	return faults
