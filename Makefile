@@ -80,8 +80,12 @@ bench-judge: ## cost of one judged Event, as key=value lines
 bench-capture: ## cost of matching and extracting, as key=value lines
 	@script/bench ./internal/capture .
 
+.PHONY: bench-fingerprint
+bench-fingerprint: ## cost of a connection's prints, as key=value lines
+	@script/bench ./internal/fingerprint .
+
 .PHONY: bench-wire
-bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk)
+bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk, h2load)
 	@go run ./bench/wire
 
 .PHONY: bench-idle
@@ -90,7 +94,7 @@ bench-idle: ## heap and stack of an idle visitor's connection after a collection
 
 .PHONY: rewrite
 rewrite: ## regenerate golden files and journey scripts, to be read in the diff
-	go test ./internal/policy ./internal/replay -rewrite
+	go test ./internal/element ./internal/policy ./internal/replay -rewrite
 	go run ./internal/hub/openapigen > web/openapi.json
 	bin/throughline policy test --rewrite examples/shop
 

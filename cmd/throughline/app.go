@@ -44,6 +44,8 @@ type app struct {
 	journal *journal.Journal
 	store   *duckdb.DB
 	geo     *enrich.Enricher
+	hasher  *element.Hasher
+	turning sync.Mutex // one change of the hash key at a time
 	shed    *engine.Shed
 	parts   []*engine.Partition
 	engine  *engine.Engine
@@ -175,15 +177,12 @@ func (a *app) path(name string) string { return filepath.Join(a.set.Data, name) 
 
 // openStores opens key, control data, journal and warehouse.
 func (a *app) openStores(ctx context.Context) (*element.Hasher, error) {
-	key, err := element.LoadOrCreateKey(a.path("key"))
-	if err != nil {
-		return nil, err
-	}
-	hasher, err := element.NewHasher(key)
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	if a.control, err = sqlite.Open(ctx, a.path("control.sqlite")); err != nil {
+		return nil, err
+	}
+	hasher, err := a.openKey(ctx)
+	if err != nil {
 		return nil, err
 	}
 	a.journal, err = journal.Open(journal.Config{Dir: a.path("journal"), MaxBytes: a.set.journal.maxBytes,

@@ -42,7 +42,7 @@ func (c *Capturer) Needs(s *policy.Spec) (request, response bool) {
 // Request returns the Elements a Spec maps from a request, the client's address
 // always among them. Nothing of them is the exchange's memory.
 func (c *Capturer) Request(s *policy.Spec, x *wire.Exchange) []journey.Element {
-	b := builder{c: c}
+	b := builder{c: c, known: s.Elements}
 	ip := found{text: x.Conn.Client.String(), ok: true, own: true}
 	b.take("ip", "", ip)
 	path, query := resource(&x.Request)
@@ -69,14 +69,15 @@ func (c *Capturer) Request(s *policy.Spec, x *wire.Exchange) []journey.Element {
 			b.take(m.Element, m.Transform, ip)
 		}
 	}
-	b.compose("billing")
-	b.compose("shipping")
+	for _, group := range element.AddressGroups() {
+		b.compose(group)
+	}
 	return b.out
 }
 
 // Response returns the Elements a Spec maps from a response, with the same promise.
 func (c *Capturer) Response(s *policy.Spec, x *wire.Exchange) []journey.Element {
-	b := builder{c: c}
+	b := builder{c: c, known: s.Elements}
 	body := c.body(s.Response, &x.Response, &x.RespBody)
 	jsons := mapped(s.Response, body.text)
 	for i := range s.Response {
@@ -151,8 +152,9 @@ func pathValue(pattern []policy.Segment, path, name string) found {
 
 // builder collects normalised Elements without repeating any.
 type builder struct {
-	c   *Capturer
-	out []journey.Element
+	c     *Capturer
+	known *element.Set
+	out   []journey.Element
 }
 
 func (b *builder) takeAll(m *policy.Mapping, r repeated) {
@@ -165,7 +167,7 @@ func (b *builder) takeAll(m *policy.Mapping, r repeated) {
 // take adds a value under an element. What can't be read or does not fit is told of
 // as long as no source gives that element a value that does.
 func (b *builder) take(id, transform string, f found) {
-	d, ok := element.Lookup(id)
+	d, ok := b.known.Lookup(id)
 	if !ok || f.err == nil && (!f.ok || f.text == "") {
 		return
 	}
@@ -179,8 +181,11 @@ func (b *builder) take(id, transform string, f found) {
 		return
 	}
 	b.put(d, r.Value, f.own)
+	if d.Hashed() {
+		b.alias(d, r.Value, transformed(f.text, transform))
+	}
 	for _, p := range r.Parts {
-		if pd, ok := element.Lookup(p.ID); ok {
+		if pd, ok := b.known.Lookup(p.ID); ok {
 			b.put(pd, p.Value, true)
 		}
 	}
@@ -226,6 +231,28 @@ func (b *builder) put(d element.Def, value string, own bool) {
 	b.out = append(b.out, e)
 }
 
+// alias notes beside a keyed hash the one that the key being retired would make of
+// the same value, so that what is known under it stays linked.
+func (b *builder) alias(d element.Def, value, raw string) {
+	former := b.c.opt.Hasher.Previous()
+	if former == nil {
+		return
+	}
+	opt := b.c.opt
+	opt.Hasher = former
+	r, err := element.Normalise(d, raw, opt)
+	if err != nil {
+		return
+	}
+	for i := range b.out {
+		if e := &b.out[i]; e.ID == d.ID && e.Value == value {
+			if e.Former = r.Value; d.Entity {
+				e.FormerHash = former.Entity(d.ID, r.Value)
+			}
+		}
+	}
+}
+
 func (b *builder) invalid(id, why string) {
 	for i := range b.out {
 		if b.out[i].ID == id {
@@ -247,7 +274,12 @@ func (b *builder) value(id string) string {
 // compose makes the address entity of a group from its parts.
 func (b *builder) compose(group string) {
 	v := func(part string) string { return b.value(group + "_" + part) }
-	if s, ok := element.ComposeAddress(v("street"), v("city"), v("region"), v("postal_code"), v("country")); ok {
+	street := v("street")
+	if street == "" {
+		return
+	}
+	if s, ok := element.Compose(element.AddressParts{Street: street, Unit: v("unit"), City: v("city"), Region: v("region"),
+		PostalCode: v("postal_code"), Country: v("country"), Latitude: v("latitude"), Longitude: v("longitude")}); ok {
 		if d, known := element.Lookup(group + "_address"); known {
 			b.put(d, s, true)
 		}

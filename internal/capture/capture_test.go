@@ -85,7 +85,8 @@ func TestEverySource(t *testing.T) {
 	delete(by, "card_number")
 	wants(t, by, map[string]string{"ip": "192.0.2.9", "url_path": "/shop/a%62c/order/O-7%20", "order_id": "O-7",
 		"search_query": "red shoes", "account_name": "Ann", "cart_id": "C9", "email": "ann@example.com",
-		"card_bin": "411111", "card_last4": "1111", "card_brand": "visa", "phone": "+14155550101"})
+		"card_bin": "411111", "card_last4": "1111", "card_brand": "visa", "phone": "+14155550101",
+		"email_domain": "example.com", "phone_country": "US", "phone_type": "fixed_line_or_mobile", "phone_digits": "4155550101"})
 	for _, e := range got {
 		if d, _ := element.Lookup(e.ID); d.Entity != e.Entity || e.Entity != (e.Hash > 0) {
 			t.Errorf("%+v: entity or hash", e)

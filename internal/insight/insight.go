@@ -110,14 +110,23 @@ func ParseEntityID(s string) (int64, error) {
 }
 
 // canonical turns a raw value into the one that is stored: normalised, and for
-// a sensitive kind the keyed hash.
-func (s *Service) canonical(def element.Def, raw string) (string, error) {
+// a sensitive kind the keyed hash. While a key is being retired there is a second
+// one, as that key has made it.
+func (s *Service) canonical(def element.Def, raw string) ([]string, error) {
 	r, err := element.Normalise(def, raw, element.Options{Region: s.Region, Hasher: s.Hasher})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if r.Value == "" {
-		return "", errors.New("is empty")
+		return nil, errors.New("is empty")
 	}
-	return r.Value, nil
+	former := s.Hasher.Previous()
+	if former == nil || !def.Hashed() {
+		return []string{r.Value}, nil
+	}
+	before, err := element.Normalise(def, raw, element.Options{Region: s.Region, Hasher: former})
+	if err != nil {
+		return nil, err
+	}
+	return []string{r.Value, before.Value}, nil
 }

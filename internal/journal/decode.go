@@ -383,6 +383,7 @@ func (c *cursor) key(k *journey.Key) {
 	k.Kind = c.string(`{"k":`)
 	k.Hash = c.uint(`,"h":`)
 	k.Named = c.boolSet(`,"n":`)
+	k.Former = c.uintSet(`,"f":`)
 	c.must(`}`)
 }
 
@@ -392,6 +393,8 @@ func (c *cursor) element(e *journey.Element) {
 	e.Entity = c.boolSet(`,"entity":`)
 	e.Hash = c.intSet(`,"hash":`)
 	e.Invalid = c.stringSet(`,"invalid":`)
+	e.Former = c.stringSet(`,"former":`)
+	e.FormerHash = c.intSet(`,"former_hash":`)
 	c.must(`}`)
 }
 

@@ -241,6 +241,7 @@ func (w *pen) key(k *journey.Key) {
 	w.string(`{"k":`, k.Kind)
 	w.uint(`,"h":`, k.Hash)
 	w.boolSet(`,"n":`, k.Named)
+	w.uintSet(`,"f":`, k.Former)
 	w.raw(`}`)
 }
 
@@ -250,6 +251,8 @@ func (w *pen) element(e *journey.Element) {
 	w.boolSet(`,"entity":`, e.Entity)
 	w.intSet(`,"hash":`, e.Hash)
 	w.stringSet(`,"invalid":`, e.Invalid)
+	w.stringSet(`,"former":`, e.Former)
+	w.intSet(`,"former_hash":`, e.FormerHash)
 	w.raw(`}`)
 }
 

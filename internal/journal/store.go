@@ -16,6 +16,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// KeptFor is how long entries that nobody needs are kept.
+const KeptFor = 7 * 24 * time.Hour
+
 // Config opens a Journal. Zero values take the defaults given.
 type Config struct {
 	Dir          string
@@ -34,7 +37,7 @@ func (c *Config) defaults() {
 		c.MaxBytes = 8 << 30
 	}
 	if c.MaxAge <= 0 {
-		c.MaxAge = 7 * 24 * time.Hour
+		c.MaxAge = KeptFor
 	}
 	if c.SyncInterval <= 0 {
 		c.SyncInterval = time.Second

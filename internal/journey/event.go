@@ -69,6 +69,10 @@ type Element struct {
 	Hash   int64  `json:"hash,omitempty"`
 	// Invalid says why a mapped value did not fit its kind; Value is then empty.
 	Invalid string `json:"invalid,omitempty"`
+	// Former and FormerHash are Value and Hash of a keyed hash as the key would
+	// have made them that is being retired; what is stored under them is its too.
+	Former     string `json:"former,omitempty"`
+	FormerHash int64  `json:"former_hash,omitempty"`
 }
 
 // Event is one observed interaction, complete with its judgement.

@@ -90,6 +90,8 @@ func (s *State) foldObservation(o *journey.Observation) journey.Judgement {
 
 // open stitches a request into its Session and begins its Event.
 func (s *State) open(o *journey.Observation) (*journey.Event, []uint64) {
+	s.rename(o.Keys)
+	s.rename(o.Learned)
 	strong, keys := s.strong(o.Keys)
 	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Keys: strong},
 		s.rules(), func() journey.ID { return s.nextID(o.Time) })
@@ -220,6 +222,7 @@ func (s *State) complete(e *journey.Event, keys []uint64, o *journey.Observation
 	v.SpecID = s.people.Current(v.SpecID)
 	if o.Phase == journey.PhaseResponse {
 		e.Elements = merge(e.Elements, o.Elements)
+		s.rename(o.Learned)
 		s.learn(s.sessions.Get(e.SessionID), v, o, e.ID)
 	}
 	e.Status, e.Outcome, e.Duration = o.Status, o.Outcome, o.Duration

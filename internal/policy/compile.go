@@ -117,19 +117,25 @@ func newCompiler(bundle map[string]string) *compiler {
 }
 
 func (c *compiler) compile() (*Snapshot, []Fault) {
+	var all []mapping
 	for _, path := range paths(c.snap.Bundle) {
 		docs, whole := documents(path, c.snap.Bundle[path], c.f)
 		if !whole {
 			c.names.maybe(c.snap.Bundle[path])
 		}
-		for _, doc := range docs {
-			c.document(doc)
-		}
+		all = append(all, docs...)
+	}
+	c.ownElements(all)
+	for _, doc := range all {
+		c.document(doc)
 	}
 	c.rules()
 	c.references()
 	if list := c.f.sorted(); len(list) > 0 {
 		return nil, list
+	}
+	for _, s := range c.snap.Specs {
+		s.Elements = c.snap.Elements
 	}
 	sortBySpecificity(c.snap.Specs)
 	c.snap.Windows = c.windows()
@@ -163,6 +169,7 @@ type compiler struct {
 	lines  map[string][]string // of files with a rule that is wrong
 	whens  []pendingRule
 	refs   []pendingRef
+	custom []element.Def // the policy's own
 	rating bool
 	sess   bool
 }
@@ -187,7 +194,7 @@ func (c *compiler) document(m mapping) {
 		c.names.unclear(m)
 		return
 	}
-	k, ok := kind.oneOf("spec", "label", "signature", "workflow", "action", "list", "rating", "session")
+	k, ok := kind.oneOf("spec", "label", "signature", "workflow", "action", "list", "rating", "session", "element")
 	if !ok {
 		c.names.unclear(m)
 		return
@@ -309,9 +316,9 @@ func (c *compiler) when(v value, set func(*expr.Program)) {
 // rules compiles every `when` now that all lists and labels are known.
 func (c *compiler) rules() {
 	opt := expr.Options{Element: func(id string) (bool, bool) {
-		d, ok := element.Lookup(id)
-		return d.Entity, ok
-	}, Numeric: numeric}
+		d, known, sure := c.lookup(id)
+		return d.Entity, known || !sure
+	}, Numeric: c.numeric}
 	if !c.names.open("label") {
 		opt.Labels = map[string]bool{}
 		for _, id := range append(c.names.known("label"), c.names.uncertain()...) {
@@ -366,13 +373,9 @@ func (c *compiler) badRule(at value, src string, e *expr.Error) {
 }
 
 // numeric tells whether an element's canonical value is a number.
-func numeric(id string) bool {
-	d, _ := element.Lookup(id)
-	switch d.Kind {
-	case element.Integer, element.Decimal, element.Money, element.Month, element.Year:
-		return true
-	}
-	return false
+func (c *compiler) numeric(id string) bool {
+	d, _ := c.snap.Elements.Lookup(id)
+	return d.Kind.Numeric() && !d.Hashed()
 }
 
 // references checks that every name another document must define is defined.

@@ -3,6 +3,7 @@ package policy
 import (
 	"time"
 
+	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/expr"
 	"github.com/throughline/throughline/internal/journey"
 )
@@ -20,6 +21,7 @@ type Snapshot struct {
 	Lists      map[string]*List
 	Rating     RatingRules
 	Session    SessionRules
+	Elements   *element.Set  // the catalogue with the policy's own
 	Windows    []expr.Window // every distinct window any rule asks for
 }
 
@@ -55,6 +57,7 @@ type Spec struct {
 	Pos      Pos
 	// PassThrough of a sync Spec: the verdict is recorded and never enforced.
 	PassThrough bool
+	Elements    *element.Set // the catalogue with the policy's own
 }
 
 // Match is the condition of a Spec. Empty parts match everything. Match order

@@ -250,7 +250,7 @@ func (m *mapping) kindless() {
 			return
 		}
 	}
-	m.bad("has no kind", "kind: spec, label, signature, workflow, action, list, rating or session")
+	m.bad("has no kind", "kind: spec, label, signature, workflow, action, list, rating, session or element")
 }
 
 // text reads a scalar as text: quoted or plain, numbers and booleans included.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/journey"
 )
 
@@ -35,10 +36,12 @@ func Schema() []byte {
 			property{"timeout", false, "A session ends after this long without a request: 1m to 24h, default 30m.", timeSchema()},
 			property{"max_age", false, "A session lasts no longer than this: 1m to 30d, default 24h.", timeSchema()},
 			property{"cookies", false, "The origin's own session cookies; left out, they are learned.", oneOrMore(schema{"type": "string", "minLength": 1})}))
+	kinds = append(kinds, elementSchema())
 	out, err := json.MarshalIndent(schema{
 		"$schema": "https://json-schema.org/draft/2020-12/schema",
 		"title":   "Throughline policy document",
 		"oneOf":   kinds,
+		"$defs":   schema{"element": schema{"anyOf": []schema{enum(elementIDs(nil)...), {"type": "string", "pattern": customPattern}}}},
 	}, "", "  ")
 	if err != nil { // only maps, slices, texts and numbers are in it
 		panic(fmt.Sprintf("policy: schema: %v", err))
@@ -87,13 +90,31 @@ const jsonPathPattern = `^\$(\.[^.\[]+|\[[0-9]+\])+$`
 
 // sources is a map from sources to elements.
 func sources(pattern string) schema {
+	one := schema{"$ref": "#/$defs/element"}
 	target := schema{"anyOf": []schema{
-		enum(elementIDs()...),
+		one,
 		object("An element with what is done to its text first.",
-			property{"element", true, "An element of the catalogue.", enum(elementIDs()...)},
+			property{"element", true, "An element of the catalogue, or one of your own.", one},
 			property{"transform", false, "Done before the value is normalised.", enum("trim", "lower", "upper", "digits")}),
 	}}
 	return schema{"type": "object", "patternProperties": schema{pattern: oneOrMore(target)}, "additionalProperties": false}
+}
+
+const customPattern = "^" + element.CustomPrefix + "[a-z][a-z0-9_]{0,56}$"
+
+func elementSchema() schema {
+	line := func(most int) schema {
+		return schema{"type": []string{"string", "number", "boolean"}, "minLength": 1, "maxLength": most}
+	}
+	return document("element", "An element of your own, by the rules of the catalogue.",
+		property{"id", true, "The name Specs and rules use; it begins with custom_.", schema{"type": "string", "pattern": customPattern}},
+		property{"name", true, "What people read.", line(64)},
+		property{"is", true, "An entity links sessions, an attribute describes.", enum("entity", "attribute")},
+		property{"value", true, "Its value kind, by which values are checked and brought to one form.", enum(valueKinds()...)},
+		property{"sensitivity", true, "Sensitive and secret values are kept only as keyed hashes.", enum(sensitivities()...)},
+		property{"example", true, "A made-up value that fits the kind.", line(512)},
+		property{"primary", false, "Show it on the timeline.", schema{"type": "boolean"}},
+		property{"about", false, "What it is, in one line.", line(300)})
 }
 
 func labelSchema() schema {

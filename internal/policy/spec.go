@@ -289,13 +289,23 @@ func (c *compiler) mappings(v value, path []Segment, pathKnown, response bool) [
 			if !ok {
 				continue
 			}
-			def, known := element.Lookup(id)
+			def, known, sure := c.lookup(id)
+			if !known && !sure {
+				continue
+			}
 			if !known {
 				right := "an element of the catalogue, e.g. email, username or url_path"
-				if n, ok := near(id, elementIDs()); ok {
+				if strings.HasPrefix(id, element.CustomPrefix) {
+					right = "a document of kind element that defines it"
+				}
+				if n, ok := near(id, elementIDs(c.snap.Elements)); ok && strings.HasPrefix(id, element.CustomPrefix) == strings.HasPrefix(n, element.CustomPrefix) {
 					right = "did you mean " + n + "? or " + right
 				}
 				target.bad(quote(id)+" is no element", right)
+				continue
+			}
+			if def.Computed {
+				target.bad(quote(id)+" is filled by Throughline", "leave it out, or map the source to another element")
 				continue
 			}
 			if def.Kind == element.Address {
@@ -314,10 +324,10 @@ func (c *compiler) mappings(v value, path []Segment, pathKnown, response bool) [
 }
 
 // elementIDs are the elements that a source may fill.
-func elementIDs() []string {
+func elementIDs(set *element.Set) []string {
 	var out []string
-	for _, d := range element.Catalogue() {
-		if d.Kind != element.Address {
+	for _, d := range set.All() {
+		if d.Mapped() {
 			out = append(out, d.ID)
 		}
 	}

@@ -60,13 +60,18 @@ func (d *DB) apply(ctx context.Context, h *handles, partition int, from, to uint
 		return fmt.Errorf("%w: the position is %d", warehouse.ErrOrder, at)
 	}
 	seen := gather(b.Events)
-	fresh := d.known.unknown(seen)
+	former := formerly(b.Events, seen)
+	fresh, maybe := d.known.unknown(seen), d.known.unknown(former)
 	err = k.transaction(ctx, func() error {
 		if err := k.appendEvents(partition, b); err != nil {
 			return fmt.Errorf("events: %w", err)
 		}
 		if err := k.putSessions(ctx, b.Sessions); err != nil {
 			return fmt.Errorf("sessions: %w", err)
+		}
+		seen, err := k.withFormer(ctx, seen, former, maybe)
+		if err != nil {
+			return fmt.Errorf("former names: %w", err)
 		}
 		if err := k.putSightings(ctx, seen); err != nil {
 			return fmt.Errorf("sightings: %w", err)

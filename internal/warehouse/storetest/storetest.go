@@ -45,6 +45,7 @@ func Run(t *testing.T, open Opener) {
 		"search refuses what makes no sense":       s.refusals,
 		"events are filtered and paged":            s.events,
 		"entities are counted and linked":          s.entities,
+		"former hashes link":                       s.former,
 		"charts add up and turns are told":         s.charts,
 		"first seen outlives expiry":               s.expire,
 		"what is not there is not found":           s.notFound,
