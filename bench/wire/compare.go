@@ -9,11 +9,12 @@ import (
 // scenario is one kind of traffic.
 type scenario struct {
 	name   string
-	listen string // which of a peer's listeners: http, tls, tls-tls
-	script string // request: get, post, big
+	listen string // which of a peer's listeners: http, tls, tls-tls, shop
+	script string // request: get, post, big, close
 	rate   int    // 0: as fast as it goes
 	peers  []string
 	every  int // each so many requests match a Spec
+	h2     bool
 }
 
 var scenarios = []scenario{
@@ -22,8 +23,11 @@ var scenarios = []scenario{
 	{name: "post", listen: "http", script: "post", peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "post", listen: "http", script: "post", rate: 2000, peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "events", listen: "http", script: "get", rate: 2000, every: 10, peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "sync", listen: "shop", script: "get", rate: 2000, every: 10, peers: []string{"throughline", "nginx", "direct"}},
 	{name: "big", listen: "http", script: "big", peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "tls", listen: "tls", script: "get", peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "handshake", listen: "tls", script: "close", peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "h2", listen: "tls", script: "get", h2: true, peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "tls-both", listen: "tls-tls", script: "get", peers: []string{"throughline", "nginx", "haproxy"}},
 }
 
@@ -61,7 +65,7 @@ func compare(lab *lab, s scenario, rounds int, length time.Duration) ([]figure, 
 	}
 	var out []figure
 	for _, peer := range s.peers[1:] {
-		for _, metric := range []string{"cpu_per_request", "requests_per_second", "p50", "p95", "p99"} {
+		for _, metric := range []string{"cpu_per_request", "requests_per_second", "p50", "p95", "p99", "every_p50", "every_p95", "every_p99"} {
 			var ratios, ours, theirs []float64
 			for i := range rounds {
 				a, okA := samples["throughline"][i][metric]

@@ -41,7 +41,7 @@ http {
   proxy_buffering off; proxy_request_buffering off;
   ssl_certificate cert.pem; ssl_certificate_key key.pem; ssl_session_cache shared:S:10m; ssl_protocols TLSv1.2 TLSv1.3;
   server { listen 127.0.0.1:19010 reuseport; location / { proxy_pass http://origin; } }
-  server { listen 127.0.0.1:19011 ssl reuseport; location / { proxy_pass http://origin; } }
+  server { listen 127.0.0.1:19011 ssl http2 reuseport; location / { proxy_pass http://origin; } }
   server { listen 127.0.0.1:19012 ssl reuseport; location / { proxy_pass https://secure; proxy_ssl_session_reuse on; proxy_ssl_protocols TLSv1.2 TLSv1.3; } }
 }
 `
@@ -72,7 +72,7 @@ frontend plain
   bind 127.0.0.1:19020
   default_backend origin
 frontend secure
-  bind 127.0.0.1:19021 ssl crt both.pem
+  bind 127.0.0.1:19021 ssl crt both.pem alpn h2,http/1.1
   default_backend origin
 frontend both
   bind 127.0.0.1:19022 ssl crt both.pem
@@ -103,6 +103,16 @@ sites:
   - {name: shop, hosts: ["*"], origin: "https://127.0.0.1:19001", origin_tls: {ca: cert.pem, server_name: shop.example}}
 `
 
+const throughlineShopConf = `listen: 127.0.0.1:19036
+hub: {listen: "127.0.0.1:19037"}
+admin: ""
+data: data-shop
+policy: {{policy}}
+trusted_proxies: [127.0.0.1]
+sites:
+  - {name: shop, hosts: ["*"], origin: "http://127.0.0.1:19000", mode: active}
+`
+
 // One request in ten is a search that becomes an Event.
 const policyText = `kind: spec
 name: Search
@@ -121,16 +131,25 @@ when: session.count("search", "10m") > 100
 
 // writeFiles lays out configurations, requests and a certificate.
 func writeFiles(dir string) error {
+	shop, err := filepath.Abs(filepath.Join("examples", "shop", "policy"))
+	if err != nil {
+		return err
+	}
 	files := map[string]string{
-		"nginx.conf": nginxConf, "origin.conf": strings.ReplaceAll(originConf, "{{body}}", strings.Repeat("x", 1500)), "haproxy.cfg": haproxyConf,
+		"throughline-shop.yaml": strings.ReplaceAll(throughlineShopConf, "{{policy}}", shop),
+		"nginx.conf":            nginxConf, "origin.conf": strings.ReplaceAll(originConf, "{{body}}", strings.Repeat("x", 1500)), "haproxy.cfg": haproxyConf,
 		"throughline.yaml": throughlineConf, "throughline-tls.yaml": throughlineTLSConf, "policy/policy.yaml": policyText,
 	}
 	body := strings.Repeat("field=value&", 33) + "end=" // 400 bytes
 	heads := strings.ReplaceAll(browser, "\n", "\r\n")
 	files["get.req"] = "GET /small?id=42 HTTP/1.1\r\n" + heads + "\r\n"
 	files["matched.req"] = "GET /search?q=shoes HTTP/1.1\r\n" + heads + "\r\n"
+	// A product of the shop by a visitor with an address and a session of their own.
+	visitor := strings.ReplaceAll(heads, "sid=s%3Aq1w2e3r4t5y6u7i8o9p0", "sid=s%3Aq1w2e3r4t5y6u7i8@@@@")
+	files["sync.req"] = "GET /api/products/12 HTTP/1.1\r\nX-Forwarded-For: 2001:db8:@@@@::7\r\n" + visitor + "\r\n"
 	files["post.req"] = fmt.Sprintf("POST /form HTTP/1.1\r\n%sContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", heads, len(body), body)
 	files["get.lua"] = lua("GET", "/small?id=42", "")
+	files["close.lua"] = files["get.lua"] + "wrk.headers[\"Connection\"]=\"close\"\n"
 	files["big.lua"] = lua("GET", "/big", "")
 	files["post.lua"] = lua("POST", "/form", body)
 	cert, key, err := certificate()

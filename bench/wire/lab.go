@@ -27,7 +27,7 @@ const (
 )
 
 func openLab(binary string) (*lab, error) {
-	for _, tool := range []string{"cc", "nginx", "haproxy", "wrk"} {
+	for _, tool := range []string{"cc", "nginx", "haproxy", "wrk", "h2load"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return nil, fmt.Errorf("%s is needed on this machine: %w", tool, err)
 		}
@@ -37,11 +37,11 @@ func openLab(binary string) (*lab, error) {
 		return nil, err
 	}
 	l := &lab{dir: dir, procs: map[string]*exec.Cmd{}, ports: map[string]map[string]int{
-		"direct":       {"http": originPort},
+		"direct":       {"http": originPort, "shop": originPort},
 		"ReverseProxy": {"http": 19040},
-		"nginx":        {"http": 19010, "tls": 19011, "tls-tls": 19012},
+		"nginx":        {"http": 19010, "shop": 19010, "tls": 19011, "tls-tls": 19012},
 		"haproxy":      {"http": 19020, "tls": 19021, "tls-tls": 19022},
-		"throughline":  {"http": 19030, "tls": 19031, "tls-tls": 19033},
+		"throughline":  {"http": 19030, "tls": 19031, "tls-tls": 19033, "shop": 19036},
 	}}
 	if err := l.start(binary); err != nil {
 		l.close()
@@ -77,6 +77,7 @@ func (l *lab) start(binary string) error {
 		{"haproxy", []string{"haproxy", "-f", "haproxy.cfg"}},
 		{"throughline", []string{binary, "serve", "--config", "throughline.yaml"}},
 		{"throughline-tls", []string{binary, "serve", "--config", "throughline-tls.yaml"}},
+		{"throughline-shop", []string{binary, "serve", "--config", "throughline-shop.yaml"}},
 		{"ReverseProxy", []string{l.path("reverseproxy"), "127.0.0.1:19040", fmt.Sprintf("http://127.0.0.1:%d", originPort)}},
 	} {
 		c := exec.Command(p.args[0], p.args[1:]...)
@@ -149,6 +150,9 @@ func (l *lab) measure(s scenario, peer string, length time.Duration) (map[string
 	if peer == "throughline" && s.listen == "tls-tls" {
 		proc = "throughline-tls"
 	}
+	if peer == "throughline" && s.listen == "shop" {
+		proc = "throughline-shop"
+	}
 	var pid int
 	if c := l.procs[proc]; c != nil {
 		pid = c.Process.Pid
@@ -156,7 +160,13 @@ func (l *lab) measure(s scenario, peer string, length time.Duration) (map[string
 	before := cpu(pid)
 	var n float64
 	out := map[string]float64{}
-	if s.rate == 0 {
+	if s.h2 {
+		var err error
+		if n, err = l.h2load(port, length); err != nil {
+			return nil, err
+		}
+		out["requests_per_second"] = n / length.Seconds()
+	} else if s.rate == 0 {
 		scheme := "http"
 		if s.listen != "http" {
 			scheme = "https"
@@ -171,7 +181,7 @@ func (l *lab) measure(s scenario, peer string, length time.Duration) (map[string
 	} else {
 		args := []string{strconv.Itoa(port), strconv.Itoa(s.rate), fmt.Sprint(length.Seconds()), "64", l.path(s.script + ".req")}
 		if s.every > 0 {
-			args = append(args, strconv.Itoa(s.every), l.path("matched.req"))
+			args = append(args, strconv.Itoa(s.every), l.path(map[string]string{"events": "matched", "sync": "sync"}[s.name]+".req"))
 		}
 		var errs bytes.Buffer
 		c := exec.Command(l.path("load"), args...)
@@ -197,6 +207,24 @@ func (l *lab) measure(s scenario, peer string, length time.Duration) (map[string
 		out["cpu_per_request"] = (cpu(pid) - before).Seconds() * 1e6 / n
 	}
 	return out, nil
+}
+
+var h2Done = regexp.MustCompile(`requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded, 0 failed, 0 errored`)
+
+// h2load asks over HTTP/2, ten streams at once on each of 16 connections, and
+// answers how many requests there were.
+func (l *lab) h2load(port int, length time.Duration) (float64, error) {
+	args := []string{"-t1", "-c16", "-m10", fmt.Sprintf("-D%d", int(length.Seconds()))}
+	for line := range strings.Lines(browser) {
+		if !strings.HasPrefix(line, "Host:") {
+			args = append(args, "-H", strings.TrimSpace(line))
+		}
+	}
+	text, err := exec.Command("h2load", append(args, fmt.Sprintf("https://127.0.0.1:%d/small?id=42", port))...).CombinedOutput()
+	if err != nil || !h2Done.Match(text) {
+		return 0, fmt.Errorf("h2load: %w\n%s", err, text)
+	}
+	return number(h2Done, text), nil
 }
 
 func number(re *regexp.Regexp, text []byte) float64 {

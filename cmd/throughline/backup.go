@@ -71,8 +71,11 @@ func (a *app) backup(ctx context.Context, to string) error {
 	if err := a.control.Backup(ctx, in("control.sqlite")); err != nil {
 		return fmt.Errorf("control: %w", err)
 	}
-	for _, name := range []string{"key", "partitions.json", "format"} {
+	for _, name := range []string{"key", "key.id", "partitions.json", "format"} {
 		text, err := os.ReadFile(a.path(name))
+		if name == "key" && errors.Is(err, fs.ErrNotExist) {
+			continue // it comes from elsewhere
+		}
 		if err != nil {
 			return err
 		}
@@ -210,10 +213,13 @@ func unpack(from, dir string) error {
 			return err
 		}
 	}
-	for _, name := range []string{"format", "key", "control.sqlite", "warehouse.duckdb"} {
+	for _, name := range []string{"format", "control.sqlite", "warehouse.duckdb"} {
 		if !seen[name] {
 			return fmt.Errorf("is no backup: %s is missing", name)
 		}
+	}
+	if !seen["key"] && !seen["key.id"] { // the latter alone: the key is kept elsewhere
+		return errors.New("is no backup: key is missing")
 	}
 	return nil
 }

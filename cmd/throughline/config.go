@@ -23,6 +23,7 @@ type Config struct {
 	Admin          string        `yaml:"admin"`
 	Data           string        `yaml:"data"`
 	Policy         string        `yaml:"policy"`
+	HashKey        string        `yaml:"hash_key"`
 	Geo            string        `yaml:"geo"`
 	Region         string        `yaml:"region"`
 	TrustedProxies []string      `yaml:"trusted_proxies"`
@@ -76,6 +77,7 @@ type settings struct {
 	certificates certificates
 	// announced and announcedTLS begin connections with a PROXY protocol header.
 	announced, announcedTLS []netip.Prefix
+	stamp                   string // of the file, from before it was read
 
 	journal struct {
 		maxBytes   int64
@@ -118,7 +120,7 @@ func loadConfig(path string) (Config, []fault) {
 	doc, faults := readYAML(path, text, &c)
 	if len(faults) == 0 {
 		base := filepath.Dir(path)
-		for _, p := range []*string{&c.Data, &c.Policy, &c.Geo, &c.Hub.Cert, &c.Hub.Key} {
+		for _, p := range []*string{&c.Data, &c.Policy, &c.HashKey, &c.Geo, &c.Hub.Cert, &c.Hub.Key} {
 			*p = relativeTo(base, *p)
 		}
 		for _, st := range c.Sites {
@@ -180,6 +182,7 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 	if c.Data == "" {
 		bad("data", "is empty", "a folder, e.g. ./data")
 	}
+	c.checkHashKey(bad)
 	s.trusted = checkNetworks("trusted_proxies", c.TrustedProxies, bad)
 	s.announced = checkNetworks("proxy_protocol", c.ProxyProtocol, bad)
 	if c.TLS != nil {

@@ -156,6 +156,7 @@ limits:                    # what visitors and origins may take
 
 policy: policy             # folder of Specs, labels, signatures, workflows, actions
 data: data                 # all state: journal, warehouse, users, keys
+# hash_key: /run/secrets/hash-key   # instead of the one made in the data folder
 geo: .cache/geo            # *.mmdb files; without them addresses have no place
 region: US                 # where a phone number without a country code belongs
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/throughline/throughline/internal/edge"
 	"github.com/throughline/throughline/internal/origin"
 	"github.com/throughline/throughline/internal/telemetry"
 )
@@ -50,10 +51,9 @@ func (a *app) connectMetrics() {
 	m.Counter("throughline_probes_total", "Probes of the health target.", func() int64 { return a.edge.Counters().Probes })
 	m.Gauge("throughline_connections", "Visitors' connections open now.", func() float64 { return float64(a.edge.Counters().Connections) })
 	m.CounterVec("throughline_refused_total", "Connections and requests that were not relayed.", "reason", func() map[string]int64 {
-		c := a.edge.Counters()
-		return map[string]int64{"over_limit": c.OverLimit, "unknown_host": c.Refused, "malformed": c.Malformed, "slow_head": c.SlowHeads,
-			"handshake": c.Handshakes, "accept": c.AcceptErrors, "proxy_header": c.ProxyHeaders}
+		return refusals(a.edge.Counters())
 	})
+	m.CounterVec("throughline_http2_errors_total", "Streams and connections of HTTP/2 ended for what the visitor did.", "kind", func() map[string]int64 { return a.edge.Counters().HTTP2Errors })
 	m.CounterVec("throughline_bodies_let_go_total", "Held bodies that were judged in part.", "reason", func() map[string]int64 {
 		c := a.edge.Counters()
 		return map[string]int64{"oversize": c.Oversize, "slow": c.Slow}
@@ -96,6 +96,12 @@ func (a *app) connectMetrics() {
 			return q[0].Seconds()
 		})
 	}
+}
+
+// refusals are what was not relayed, by reason.
+func refusals(c edge.Counters) map[string]int64 {
+	return map[string]int64{"over_limit": c.OverLimit, "unknown_host": c.Refused, "malformed": c.Malformed, "slow_head": c.SlowHeads,
+		"handshake": c.Handshakes, "accept": c.AcceptErrors, "proxy_header": c.ProxyHeaders}
 }
 
 // endpoints are the addresses of all sites' origins.

@@ -79,7 +79,7 @@ func joinErrors(a, b error) error {
 func (s *settings) fixed(o *settings) (fields []string) {
 	for name, differs := range map[string]bool{
 		"listen": s.Listen != o.Listen, "tls": !reflect.DeepEqual(s.TLS, o.TLS), "hub": !reflect.DeepEqual(s.Hub, o.Hub),
-		"admin": s.Admin != o.Admin, "data": s.Data != o.Data, "policy": s.Policy != o.Policy, "geo": s.Geo != o.Geo,
+		"admin": s.Admin != o.Admin, "data": s.Data != o.Data, "policy": s.Policy != o.Policy, "hash_key": s.HashKey != o.HashKey, "geo": s.Geo != o.Geo,
 		"region": s.Region != o.Region, "limits": s.Limits != o.Limits, "journal": s.Journal != o.Journal,
 		"retention": s.Retention != o.Retention, "log": s.Log != o.Log, "drain": s.Drain != o.Drain, "linger": s.Linger != o.Linger,
 		"health.notice": s.notice != o.notice, "proxy_protocol": !slices.Equal(s.announced, o.announced),
@@ -113,17 +113,20 @@ func (a *app) judges(ctx context.Context, sites []*site.Site) (map[int]engine.Ju
 	return judges, nil
 }
 
-// reloadOn reads the configuration again when told so, and when its file changes.
+// stampOf changes when a file does; "" says that there is none.
+func stampOf(file string) string {
+	info, err := os.Stat(file)
+	if err != nil {
+		return ""
+	}
+	return info.ModTime().String() + fmt.Sprint(info.Size())
+}
+
+// reloadOn reads the configuration again when told so, and when its file changes:
+// from what was read at the start, however long that took.
 func (a *app) reloadOn(ctx context.Context, hup <-chan os.Signal) {
 	a.background.Go(func() {
-		stamp := func() string {
-			info, err := os.Stat(a.set.file)
-			if err != nil {
-				return ""
-			}
-			return info.ModTime().String() + fmt.Sprint(info.Size())
-		}
-		seen := stamp()
+		seen := a.set.stamp
 		tick := time.NewTicker(2 * time.Second)
 		defer tick.Stop()
 		for {
@@ -135,7 +138,7 @@ func (a *app) reloadOn(ctx context.Context, hup <-chan os.Signal) {
 				told = true
 			case <-tick.C:
 			}
-			now := stamp()
+			now := stampOf(a.set.file)
 			if !told && (a.set.file == "" || now == seen || now == "") {
 				continue
 			}

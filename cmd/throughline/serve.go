@@ -51,9 +51,10 @@ func serveCommand() *cobra.Command {
 
 // resolve turns the flags into checked settings.
 func resolve(config, origin, data string, dataGiven bool) (settings, error) {
-	c, at := originConfig(origin), flagFault
+	c, at, stamp := originConfig(origin), flagFault, ""
 	if config != "" {
 		var faults []fault
+		stamp = stampOf(config)
 		if c, faults = loadConfig(config); len(faults) > 0 {
 			return settings{}, faultsError(faults)
 		}
@@ -66,7 +67,7 @@ func resolve(config, origin, data string, dataGiven bool) (settings, error) {
 		return set, err
 	}
 	if config != "" {
-		set.file = config
+		set.file, set.stamp = config, stamp
 		set.again = func() (settings, error) { return resolve(config, origin, data, dataGiven) }
 	}
 	if c.Policy != "" {

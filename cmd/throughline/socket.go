@@ -59,6 +59,16 @@ func (a *app) startSocket() error {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
+	for _, t := range []turn{rotate, retire} {
+		mux.HandleFunc("POST /key/"+string(t), func(w http.ResponseWriter, r *http.Request) {
+			report, err := a.turnKey(r.Context(), t)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			_ = json.NewEncoder(w).Encode(report) // who asked may have left
+		})
+	}
 	// The file is the successor's once it has the folder.
 	ln.(*net.UnixListener).SetUnlinkOnClose(false)
 	a.commands = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
@@ -70,8 +80,14 @@ func (a *app) startSocket() error {
 	return nil
 }
 
-// command asks the process that has the data folder.
+// command asks the process that has the data folder to do something.
 func command(ctx context.Context, data, path string, body any) error {
+	_, err := ask(ctx, data, path, body)
+	return err
+}
+
+// ask also returns what it answers.
+func ask(ctx context.Context, data, path string, body any) ([]byte, error) {
 	socket := filepath.Join(data, socketName)
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
@@ -79,20 +95,20 @@ func command(ctx context.Context, data, path string, body any) error {
 	}}}
 	text, err := json.Marshal(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://throughline"+path, strings.NewReader(string(text)))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask the running process: %w", err)
+		return nil, fmt.Errorf("ask the running process: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode >= 300 {
 		msg, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-		return errors.New(strings.TrimSpace(string(msg)))
+		return nil, errors.New(strings.TrimSpace(string(msg)))
 	}
-	return nil
+	return io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 }

@@ -22,11 +22,16 @@ func (a *app) status(ctx context.Context) hub.Status {
 		per := c.PerSite[st.Name]
 		ends := []hub.EndpointStatus{}
 		for _, e := range a.edge.Endpoints(st.Name) {
+			if !e.Up {
+				s.Problems = append(s.Problems, fmt.Sprintf("site %s: its origin's address %s is down: %s", st.Name, e.Addr, e.Error))
+			}
 			ends = append(ends, hub.EndpointStatus{Address: e.Addr, Up: e.Up, Error: e.Error, Responses: e.Responses, Failures: e.Failures})
 		}
 		s.Sites = append(s.Sites, hub.SiteStatus{Name: st.Name, Hosts: st.Hosts, Origin: st.Origin, Mode: string(st.InForce()),
 			Set: string(st.Mode), Failure: string(st.Failure), Requests: per.Requests, Errors: per.OriginErrors, Endpoints: ends})
 	}
+	s.Edge = hub.EdgeStatus{Connections: c.Connections, Active: c.Active, ClientsGone: c.ClientGone,
+		Refused: refusals(c), OriginErrors: c.OriginErrors}
 	e := a.engine.Stats()
 	s.Engine = hub.EngineStatus{Requests: c.Requests, Matched: e.Matched, Panics: e.Panics + c.DeciderPanics,
 		Actions: e.Enforced, Missed: e.Missed}
@@ -87,6 +92,7 @@ func (a *app) journalStatus() hub.JournalStatus {
 
 func (a *app) warehouseStatus(ctx context.Context) hub.WarehouseStatus {
 	out := hub.WarehouseStatus{State: "ok", Backend: "DuckDB"}
+	a.fresh(ctx)
 	for _, in := range a.following() {
 		s := in.Stats(ctx)
 		if s.LastError != "" {

@@ -37,7 +37,7 @@ func (c *Capturer) Keys(snap *policy.Snapshot, h *wire.Head) []journey.Key {
 		}
 	}
 	for _, k := range bearer.all {
-		out = append(out, journey.Key{Kind: "bearer", Hash: c.opt.Hasher.Key("bearer", k.value), Named: true})
+		out = append(out, c.key("bearer", k.value, true))
 	}
 	configured := snap.Session.Cookies
 	known := carried{}
@@ -152,7 +152,12 @@ func (c *Capturer) Learned(snap *policy.Snapshot, h *wire.Head) []journey.Key {
 }
 
 func (c *Capturer) cookieKey(name, value string, named bool) journey.Key {
-	return journey.Key{Kind: "cookie", Hash: c.opt.Hasher.Key("cookie", name+"="+value), Named: named}
+	return c.key("cookie", name+"="+value, named)
+}
+
+func (c *Capturer) key(kind, value string, named bool) journey.Key {
+	h := c.opt.Hasher
+	return journey.Key{Kind: kind, Hash: h.Key(kind, value), Former: h.Former(kind, value), Named: named}
 }
 
 func attributes(s string) (httpOnly, deleted bool) {

@@ -24,7 +24,7 @@ request: {query.tag: custom_tag, query.pin: custom_pin, query.score: custom_scor
 ---
 {kind: element, id: custom_bid, name: Bid, is: attribute, value: money, sensitivity: public, example: 1.50}
 `).Specs[0]
-	got := capturer(t).Request(s, exchange(head("GET", "/play?tag=+ann+&pin=0042&score=many&bid=%241,234.5"), ""))
+	got := capturer(t).Request(NewPlan(s), exchange(head("GET", "/play?tag=+ann+&pin=0042&score=many&bid=%241,234.5"), ""))
 	by := values(got)
 	if pin := by["custom_pin"]; !strings.HasPrefix(pin, "h:") || strings.Contains(pin, "42") && len(pin) < 10 {
 		t.Errorf("the pin is %q", pin)

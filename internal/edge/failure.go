@@ -67,6 +67,10 @@ func (e *exchange) originFailed(err error) {
 	e.s.counters.originError(e.count, kind)
 	e.x.Err = "origin " + kind
 	e.s.cfg.Logger.Debug("origin failed", "site", e.site.Name, "kind", kind, "error", err.Error())
+	if reset := new(origin.ResetError); errors.As(err, &reset) && e.speaksGRPC() {
+		e.own(http.StatusOK, e.grpcEnd(e.grpcReset(reset.Code), http.StatusText(status)), nil)
+		return
+	}
 	e.plain(status)
 }
 

@@ -20,6 +20,9 @@ type liar struct {
 	mu  sync.Mutex
 	say way
 	end bool // close behind it
+	// said is closed when all of it has left: what comes on a connection after the
+	// next request is its answer, for anybody who looks.
+	said chan struct{}
 }
 
 func newLiar(t *testing.T) *liar {
@@ -32,20 +35,20 @@ func newLiar(t *testing.T) *liar {
 			}
 			_, path, _ := strings.Cut(line, " ")
 			l.mu.Lock()
-			say, end := l.say, l.end
+			say, end, said := l.say, l.end, l.said
+			if path == "/hostile" {
+				l.said = nil // a request may be repeated
+			}
 			l.mu.Unlock()
 			if path != "/hostile" {
 				say, end = way{pieces: [][]byte{fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(path), path)}}, false
+				said = nil
 			}
-			for i, p := range say.pieces {
-				if i > 0 {
-					time.Sleep(50 * time.Microsecond)
-				}
-				if _, err := c.Write(p); err != nil {
-					return
-				}
+			err := say.write(c)
+			if said != nil {
+				close(said)
 			}
-			if end {
+			if err != nil || end {
 				return
 			}
 		}
@@ -53,16 +56,30 @@ func newLiar(t *testing.T) *liar {
 	return l
 }
 
-func (l *liar) tell(w way, end bool) {
+func (w way) write(c net.Conn) error {
+	for i, p := range w.pieces {
+		if i > 0 {
+			time.Sleep(50 * time.Microsecond)
+		}
+		if _, err := c.Write(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tell says what /hostile, asked for once, is to get.
+func (l *liar) tell(w way, end bool) (said <-chan struct{}) {
 	l.mu.Lock()
-	l.say, l.end = w, end
-	l.mu.Unlock()
+	defer l.mu.Unlock()
+	l.say, l.end, l.said = w, end, make(chan struct{})
+	return l.said
 }
 
 // visitLiar asks for /hostile and then, on the same connection if it still stands and on
 // another one, for other paths. It tells what came of the first, and whether the
 // others got what was theirs.
-func visitLiar(network, addr string, v vector, patience time.Duration) (first string, fault string) {
+func visitLiar(network, addr string, v vector, said <-chan struct{}, patience time.Duration) (first string, fault string) {
 	theirs := func(got, want string) bool {
 		return got == want || v.keys["extra"] == "yes" && got == "502"
 	}
@@ -75,6 +92,11 @@ func visitLiar(network, addr string, v vector, patience time.Duration) (first st
 	r := bufio.NewReader(c)
 	first, again := askFor(c, r, methodOf(v), "/hostile")
 	if again {
+		select {
+		case <-said:
+		case <-time.After(patience):
+			return first, "the origin does not end"
+		}
 		if got, _ := askFor(c, r, "GET", "/same"); !theirs(got, "200 whole /same") && got != "-" {
 			fault = "the next request on the connection got " + strconv.Quote(got)
 		}
@@ -134,8 +156,8 @@ func TestHostileResponses(t *testing.T) {
 		return place{o, start(t, o.url, nobody{}, nil)}
 	}, func(p place, v vector) {
 		for _, h := range ways(v.text) {
-			p.o.tell(h, v.keys["end"] == "close")
-			got, fault := visitLiar("tcp", p.s.addr, v, 20*time.Second)
+			said := p.o.tell(h, v.keys["end"] == "close")
+			got, fault := visitLiar("tcp", p.s.addr, v, said, 20*time.Second)
 			if got != v.keys["want"] || fault != "" {
 				t.Errorf("%s: %s: the visitor got %q, want %q; %s", v.name, h.name, got, v.keys["want"], fault)
 				return
@@ -161,8 +183,8 @@ func TestHostileResponsesBesidePeers(t *testing.T) {
 	inParallel(list, next, func(l *lane, v vector) {
 		whole := way{pieces: [][]byte{v.text}}
 		ask := func(b backend, network, addr string) (string, bool) {
-			b.(*liar).tell(whole, v.keys["end"] == "close")
-			got, fault := visitLiar(network, addr, v, 2*time.Second)
+			said := b.(*liar).tell(whole, v.keys["end"] == "close")
+			got, fault := visitLiar(network, addr, v, said, 2*time.Second)
 			cell := got
 			if fault != "" {
 				cell += " !"

@@ -10,7 +10,7 @@ import (
 
 // pageOfAssets counts its hundred scripts, says over what they came, and asks for
 // one more by fetch and for a picture.
-const pageOfAssets = `<!doctype html><title>shop</title><body><script>var n = 0</script>%s<script>
+const pageOfAssets = `<!doctype html><title>shop</title><link rel="icon" href="data:,"><body><script>var n = 0</script>%s<script>
 addEventListener("load", async () => {
   const text = await (await fetch("/api", {method: "POST", body: "x".repeat(100000)})).text();
   const all = performance.getEntriesByType("resource");

@@ -23,8 +23,13 @@ func (e *exchange) plain(status int) {
 
 // own sends a response made here: it is written as a head and read again, so
 // that it takes the way of every other. The Decider hears of it at the response
-// head if it made it, and else at the end.
+// head if it made it, and else at the end. A client of gRPC gets a refusal as its
+// protocol has it.
 func (e *exchange) own(status int, fields []wire.Field, content []byte) {
+	if status >= http.StatusBadRequest && e.speaksGRPC() {
+		fields, content = e.grpcEnd(grpcOf(status), http.StatusText(status)), nil
+		status = http.StatusOK
+	}
 	e.f.unwatch()
 	if e.begun {
 		e.cut()

@@ -20,9 +20,8 @@ import (
 // moody is an origin that behaves as the path says.
 func moody(t *testing.T) string {
 	hang := make(chan struct{})
-	t.Cleanup(func() { close(hang) })
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-	return rawOrigin(t, func(c net.Conn, r *bufio.Reader) {
+	url := rawOrigin(t, func(c net.Conn, r *bufio.Reader) {
 		for {
 			h, err := readHead(r)
 			if err != nil {
@@ -49,10 +48,7 @@ func moody(t *testing.T) string {
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok")
 				return
 			case "/stall":
-				select {
-				case <-hang:
-				case <-time.After(2 * time.Second):
-				}
+				<-hang
 				return
 			case "/short":
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\nok")
@@ -77,6 +73,8 @@ func moody(t *testing.T) string {
 			}
 		}
 	})
+	t.Cleanup(func() { close(hang) }) // before the origin waits for its connections
+	return url
 }
 
 // TestAStorm lets many visitors at once ask an origin that fails in every way, some
@@ -95,7 +93,7 @@ func TestAStorm(t *testing.T) {
 			const rounds = 12
 			cert, key := certificate(t, t.TempDir(), "shop.example")
 			s := start(t, moody(t), nobody{}, func(c *Config) {
-				c.Origin.HeaderTimeout = 500 * time.Millisecond
+				c.Origin.HeaderTimeout = 4 * time.Second // far longer than all others take, on a busy machine too
 				c.Listeners = append(c.Listeners, Listener{Addr: "127.0.0.1:0", CertFile: cert, KeyFile: key})
 			})
 			_, transport := startTLS(t, "http://127.0.0.1:1", nobody{})

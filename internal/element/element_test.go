@@ -1,8 +1,6 @@
 package element
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -85,24 +83,33 @@ func TestHashesAreStableAndApart(t *testing.T) {
 	}
 }
 
-func TestKeyFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "key")
-	a, err := LoadOrCreateKey(path)
+func TestARotatedKeyKeepsNamesAndKnowsTheFormer(t *testing.T) {
+	a, b := []byte(strings.Repeat("a", 32)), []byte(strings.Repeat("b", 32))
+	first, err := NewHasher(a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := LoadOrCreateKey(path)
-	if err != nil || string(a) != string(b) || len(a) != 32 {
-		t.Fatalf("%x %x %v", a, b, err)
-	}
-	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
-		t.Fatalf("mode %v", info.Mode())
-	}
-	if err := os.Chmod(path, 0o644); err != nil {
+	h, err := NewHasher(a)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadOrCreateKey(path); err == nil {
-		t.Fatal("a key that others can read was taken")
+	if h.Previous() != nil || h.Former("cookie", "x") != 0 {
+		t.Fatal("a former key before any rotation")
+	}
+	if err := h.SetKeys(Keys{Current: b, Previous: a, Names: a}); err != nil {
+		t.Fatal(err)
+	}
+	if h.Entity("email", "ann@example.com") != first.Entity("email", "ann@example.com") {
+		t.Error("an entity's ID changed with the key")
+	}
+	if h.Key("cookie", "x") == first.Key("cookie", "x") || h.Former("cookie", "x") != first.Key("cookie", "x") {
+		t.Error("a session key is hashed by the wrong key")
+	}
+	if h.Secret("ssn", "x") == first.Secret("ssn", "x") || h.Previous().Secret("ssn", "x") != first.Secret("ssn", "x") {
+		t.Error("a secret is hashed by the wrong key")
+	}
+	if err := h.SetKeys(Keys{Current: b[:31], Names: a}); err == nil || h.Former("cookie", "x") == 0 {
+		t.Error("a short key was taken, or changed what was there")
 	}
 }
 

@@ -158,6 +158,7 @@ type Status struct {
 	Healthy   bool             `json:"healthy"`
 	Sites     []SiteStatus     `json:"sites"`
 	Policy    PolicyStatus     `json:"policy"`
+	Edge      EdgeStatus       `json:"edge"`
 	Engine    EngineStatus     `json:"engine"`
 	Journal   JournalStatus    `json:"journal"`
 	Warehouse WarehouseStatus  `json:"warehouse"`
@@ -189,6 +190,15 @@ type EndpointStatus struct {
 	Error     string `json:"error,omitempty" doc:"why it does not"`
 	Responses int64  `json:"responses"`
 	Failures  int64  `json:"failures"`
+}
+
+// EdgeStatus counts connections and what was not relayed, over all sites.
+type EdgeStatus struct {
+	Connections  int64            `json:"connections" doc:"visitors' connections open now"`
+	Active       int64            `json:"active" doc:"exchanges in flight"`
+	ClientsGone  int64            `json:"clients_gone" doc:"visitors who left before their response had ended"`
+	Refused      map[string]int64 `json:"refused" doc:"connections and requests that were not relayed, by reason"`
+	OriginErrors map[string]int64 `json:"origin_errors" doc:"failed requests to origins, by kind"`
 }
 
 // PolicyStatus is the policy revision in force and the last fault, if any.

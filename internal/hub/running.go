@@ -17,11 +17,10 @@ func (h *Hub) getStatus(ctx context.Context, _ *empty) (*answer[Status], error) 
 		s.Sites[i].Hosts = list(s.Sites[i].Hosts)
 		s.Sites[i].Endpoints = list(s.Sites[i].Endpoints)
 	}
-	if s.Shed == nil {
-		s.Shed = map[string]int64{}
-	}
-	if s.Engine.Actions == nil {
-		s.Engine.Actions = map[string]int64{}
+	for _, m := range []*map[string]int64{&s.Shed, &s.Engine.Actions, &s.Edge.Refused, &s.Edge.OriginErrors} {
+		if *m == nil {
+			*m = map[string]int64{}
+		}
 	}
 	return &answer[Status]{s}, nil
 }

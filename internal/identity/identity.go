@@ -102,6 +102,31 @@ func (x *Index) Learn(spec journey.ID, key uint64, now int64, from journey.ID) {
 	e.Last = max(e.Last, now)
 }
 
+// Rename gives what is known under a key another hash of it, unless something is
+// known under that already.
+func (x *Index) Rename(from, to uint64) {
+	e := x.keys[from]
+	if e == nil || x.keys[to] != nil {
+		return
+	}
+	x.noteKey(from, e)
+	x.noteKey(to, nil)
+	moved := *e
+	delete(x.keys, from)
+	x.keys[to] = &moved
+	for _, account := range moved.Links {
+		a := x.accounts[account]
+		if a == nil {
+			continue
+		}
+		if i := slices.Index(a.Links, from); i >= 0 {
+			x.noteAccount(account, a)
+			a.Links = slices.Clone(a.Links)
+			a.Links[i] = to
+		}
+	}
+}
+
 // LearnedFrom returns the Event whose response taught a key; 0 when none did, or
 // it is forgotten.
 func (x *Index) LearnedFrom(key uint64) journey.ID {

@@ -63,7 +63,12 @@ func restore(m map[uint64]*evidence, c *change) {
 		delete(m, c.key)
 		return
 	}
-	*m[c.key] = c.was
+	if e := m[c.key]; e != nil {
+		*e = c.was
+		return
+	}
+	was := c.was
+	m[c.key] = &was
 }
 
 // noteKey and the three below it are called before the entry changes. Links only

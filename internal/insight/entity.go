@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/warehouse"
@@ -53,15 +54,20 @@ func (s *Service) Lookup(ctx context.Context, id, raw string) (Found, error) {
 	if !def.Entity {
 		return Found{}, Faults{{"element", fmt.Sprintf("%q is an attribute, not an entity; search sessions by it", id)}}
 	}
-	v, err := s.canonical(def, raw)
+	forms, err := s.canonical(def, raw)
 	if err != nil {
 		return Found{}, Faults{{"value", err.Error()}}
 	}
-	f := Found{Hash: s.Hasher.Entity(id, v), Element: id, Value: v}
-	_, err = s.Linker.Entity(ctx, f.Hash)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Found{}, fmt.Errorf("look up entity: %w", err)
+	// A former form is linked to all that came after it: it tells more.
+	for _, v := range slices.Backward(forms) {
+		f := Found{Hash: s.Hasher.Entity(id, v), Element: id, Value: v}
+		_, err = s.Linker.Entity(ctx, f.Hash)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return Found{}, fmt.Errorf("look up entity: %w", err)
+		}
+		if f.Known = err == nil; f.Known {
+			return f, nil
+		}
 	}
-	f.Known = err == nil
-	return f, nil
+	return Found{Hash: s.Hasher.Entity(id, forms[0]), Element: id, Value: forms[0]}, nil
 }

@@ -120,19 +120,28 @@ func (s *Service) element(id string) (element.Def, bool) {
 }
 
 // canonical turns a raw value into the one that is stored: normalised, and for
-// a sensitive kind the keyed hash.
-func (s *Service) canonical(def element.Def, raw string) (string, error) {
+// a sensitive kind the keyed hash. While a key is being retired there is a second
+// one, as that key has made it.
+func (s *Service) canonical(def element.Def, raw string) ([]string, error) {
 	r, err := element.Normalise(def, raw, element.Options{Region: s.Region, Hasher: s.Hasher})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if r.Value == "" {
-		return "", errors.New("is empty")
+		return nil, errors.New("is empty")
 	}
 	if def.Computed && strings.HasSuffix(def.ID, "_id") {
 		if _, err := journey.ParseID(r.Value); err != nil {
-			return "", errors.New("is no ID: copy it from a page of the Hub")
+			return nil, errors.New("is no ID: copy it from a page of the Hub")
 		}
 	}
-	return r.Value, nil
+	former := s.Hasher.Previous()
+	if former == nil || !def.Hashed() {
+		return []string{r.Value}, nil
+	}
+	before, err := element.Normalise(def, raw, element.Options{Region: s.Region, Hasher: former})
+	if err != nil {
+		return nil, err
+	}
+	return []string{r.Value, before.Value}, nil
 }

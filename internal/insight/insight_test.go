@@ -134,6 +134,36 @@ func TestSensitiveValuesAreHashed(t *testing.T) {
 	}
 }
 
+// While a key is being retired, what it has hashed is found too.
+func TestAValueIsFoundByEitherKey(t *testing.T) {
+	m := &insighttest.Memory{}
+	s, a, h := service(t, m)
+	old, fresh := bytes.Repeat([]byte{3}, 32), bytes.Repeat([]byte{4}, 32)
+	const card = "4111 1111 1111 1111"
+	before, err := s.Lookup(t.Context(), "card_number", card)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Sessions = []journey.Session{{ID: 1}}
+	m.Events = []journey.Event{{ID: 2, SessionID: 1, Elements: []journey.Element{{ID: "card_number", Value: before.Value, Entity: true, Hash: before.Hash}}}}
+	if err := h.SetKeys(element.Keys{Current: fresh, Names: old}); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := s.Lookup(t.Context(), "card_number", card); err != nil || f.Known || f.Value == before.Value {
+		t.Fatalf("without the former key: %+v %v", f, err)
+	}
+	if err := h.SetKeys(element.Keys{Current: fresh, Previous: old, Names: old}); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := s.Lookup(t.Context(), "card_number", card); err != nil || !f.Known || f.Hash != before.Hash {
+		t.Fatalf("with the former key: %+v %v", f, err)
+	}
+	page, err := s.Sessions(t.Context(), question(t, s, insight.SessionQuery{Element: "card_number", Values: []string{card}, Limit: 10}))
+	if err != nil || page.Total != 1 || len(a.query.Values) != 2 || len(a.query.Hashes) != 2 {
+		t.Fatalf("%+v asked as %q: %v", page, a.query.Values, err)
+	}
+}
+
 func TestAllFaultsOfAQuestion(t *testing.T) {
 	s, _, _ := service(t, &insighttest.Memory{})
 	many := make([]string, insight.MaxValues+1)

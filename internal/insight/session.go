@@ -91,17 +91,19 @@ func (s *Service) checkValues(q SessionQuery, out *warehouse.SessionQuery) (faul
 		return Faults{{"values", fmt.Sprintf("give at most %d", MaxValues)}}
 	}
 	for i, raw := range q.Values {
-		v, err := s.canonical(def, raw)
+		forms, err := s.canonical(def, raw)
 		if err != nil {
 			faults = append(faults, Fault{fmt.Sprintf("values[%d]", i), err.Error()})
 			continue
 		}
-		if slices.Contains(out.Values, v) {
-			continue
-		}
-		out.Values = append(out.Values, v)
-		if def.Entity {
-			out.Hashes = append(out.Hashes, s.Hasher.Entity(q.Element, v))
+		for _, v := range forms {
+			if slices.Contains(out.Values, v) {
+				continue
+			}
+			out.Values = append(out.Values, v)
+			if def.Entity {
+				out.Hashes = append(out.Hashes, s.Hasher.Entity(q.Element, v))
+			}
 		}
 	}
 	return faults

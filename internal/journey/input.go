@@ -24,6 +24,8 @@ type Key struct {
 	// Named says that the policy or a well-known name calls it a session key;
 	// others join only once a response has taught them.
 	Named bool `json:"n,omitempty"`
+	// Former is the hash by the key that is being retired; 0 when there is none.
+	Former uint64 `json:"f,omitempty"`
 }
 
 // Observation is what the engine saw of an exchange, extracted and normalised.

@@ -90,6 +90,8 @@ func (s *State) foldObservation(o *journey.Observation) journey.Judgement {
 
 // open stitches a request into its Session and begins its Event.
 func (s *State) open(o *journey.Observation) (*journey.Event, []uint64) {
+	s.rename(o.Keys)
+	s.rename(o.Learned)
 	strong, keys := s.strong(o.Keys)
 	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Keys: strong},
 		s.rules(), func() journey.ID { return s.nextID(o.Time) })
@@ -220,6 +222,7 @@ func (s *State) complete(e *journey.Event, keys []uint64, o *journey.Observation
 	v.SpecID = s.people.Current(v.SpecID)
 	if o.Phase == journey.PhaseResponse {
 		e.Elements = merge(e.Elements, o.Elements)
+		s.rename(o.Learned)
 		s.learn(s.sessions.Get(e.SessionID), v, o, e.ID)
 	}
 	e.Status, e.Outcome, e.Duration = o.Status, o.Outcome, o.Duration
@@ -236,14 +239,15 @@ func (s *State) complete(e *journey.Event, keys []uint64, o *journey.Observation
 }
 
 // merge adds response elements to the request's; one that both have is kept as
-// the response says.
+// the response says, and all of those that the response has several of.
 func merge(request, response []journey.Element) []journey.Element {
 	out := append([]journey.Element(nil), request...)
+	replaced := make([]bool, len(request))
 	for _, r := range response {
 		known := false
-		for i := range out {
-			if out[i].ID == r.ID && (out[i].Value == r.Value || !r.Entity) {
-				out[i], known = r, true
+		for i := range request {
+			if out[i].ID == r.ID && (out[i].Value == r.Value || !r.Entity && !replaced[i]) {
+				out[i], replaced[i], known = r, true, true
 				break
 			}
 		}

@@ -20,6 +20,7 @@ import (
 // changed by it.
 func (s *State) judgeEvent(e *journey.Event, request bool) *journey.Verdict {
 	v := s.visits[e.SessionID]
+	s.relink(e)
 	f := &facts{s: s, e: e, v: v}
 	placed := s.label(f, e, v)
 	s.sign(e, v)

@@ -25,14 +25,16 @@ var allowed = map[string][]string{
 	"journey": {},
 	"site":    {"journey"},
 	"element": {"journey"},
+	"keyring": {},
 	"expr":    {"journey", "element"},
 	"policy":  {"journey", "element", "expr"},
 	// request path
 	"wire":        {},
 	"signature":   {},
+	"fingerprint": {},
 	"origin":      {"wire", "site"},
 	"certificate": {"site"},
-	"edge":        {"journey", "site", "wire", "origin", "certificate", "signature"},
+	"edge":        {"journey", "site", "wire", "fingerprint", "origin", "certificate", "signature"},
 	"capture":     {"journey", "site", "element", "policy", "wire"},
 	"enrich":      {"journey", "element"},
 	"identity":    {"journey"},
@@ -55,6 +57,7 @@ var allowed = map[string][]string{
 	"demo":      {},
 	"telemetry": {},
 	"lint":      {},
+	"inventory": {"policy", "element", "journey", "site"},
 }
 
 // files calls fn with every Go file of the repository, its path relative to it.

@@ -52,6 +52,7 @@ type mux struct {
 	heard  time.Time // when a frame came last
 	pinged time.Time
 	moved  bool // headers or data came since the last ping
+	futile int  // frames that brought nothing, since something went either way
 }
 
 // Flow control toward us: a stream's window bounds what we keep for a visitor
@@ -62,6 +63,7 @@ const (
 	creditAt     = 1 << 20 // of the connection
 	outRoom      = 64 << 10
 	outFlood     = 1 << 20 // an origin makes us answer more than it reads
+	maxFutile    = 10_000  // or sends what brings nothing, one after the other
 	maxStreams   = 1000    // of one connection, whatever the origin allows
 	tableSize    = 4096
 	// minPing is what gRPC's servers ask for between two pings when they sent
@@ -75,6 +77,7 @@ var (
 	errRefused = errors.New("origin: the request was not processed")
 	errNotH2   = errors.New("origin: it does not speak HTTP/2")
 	errFlood   = errors.New("origin: it asks for more answers than it reads")
+	errFutile  = errors.New("origin: it floods us with frames that bring nothing")
 	errSilence = fmt.Errorf("origin: no answer to a ping: %w", os.ErrDeadlineExceeded)
 )
 

@@ -16,6 +16,11 @@ func (m *mux) take(f http2.Frame) error {
 			return http2.ConnectionError(http2.ErrCodeProtocol)
 		}
 	}
+	if m.brings(f) {
+		m.futile = 0
+	} else if m.futile++; m.futile > maxFutile {
+		return errFutile
+	}
 	switch f := f.(type) {
 	case *http2.SettingsFrame:
 		return m.settings(f)
@@ -48,6 +53,20 @@ func (m *mux) take(f http2.Frame) error {
 		return http2.ConnectionError(http2.ErrCodeProtocol)
 	}
 	return nil
+}
+
+// brings tells a frame that moves something on from one that costs the time to look
+// at it. Windows are not asked about: who opens them takes what we send.
+func (m *mux) brings(f http2.Frame) bool {
+	switch f := f.(type) {
+	case *http2.MetaHeadersFrame, *http2.GoAwayFrame:
+		return true
+	case *http2.DataFrame:
+		return len(f.Data()) > 0 || f.StreamEnded()
+	case *http2.WindowUpdateFrame:
+		return m.streams[f.StreamID] != nil || f.StreamID == 0
+	}
+	return false
 }
 
 // never tells that no stream of that id was ever begun.

@@ -148,6 +148,7 @@ func (s *stream) send(p []byte, end bool) error {
 		_ = m.fr.WriteData(s.id, end && n == len(p), p[:n])
 		s.window -= int64(n)
 		m.window -= int64(n)
+		m.futile = 0
 		p = p[n:]
 		m.send()
 		if stall != nil {

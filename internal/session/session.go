@@ -200,6 +200,27 @@ func (t *Table) Learn(e *Entry, key uint64) {
 	t.bind(key, e.ID)
 }
 
+// Rename gives a strong key another hash of it, unless that is somebody's already.
+func (t *Table) Rename(from, to uint64) {
+	id, known := t.byKey[from]
+	if _, taken := t.byKey[to]; !known || taken {
+		return
+	}
+	e := t.live[id]
+	if e == nil {
+		return
+	}
+	t.changing(e)
+	e.Keys = slices.Clone(e.Keys)
+	for i := range e.Keys {
+		if e.Keys[i] == from {
+			e.Keys[i] = to
+		}
+	}
+	t.unbind(from)
+	t.bind(to, id)
+}
+
 // Get returns a live Session's evidence, nil when it has ended.
 func (t *Table) Get(id journey.ID) *Entry { return t.live[id] }
 

@@ -74,6 +74,36 @@ func (m model) add(k Key, t, v int64) {
 	}
 }
 
+func (m model) rename(from, to Key) {
+	if m[from] != nil && m[to] == nil {
+		m[to] = m[from]
+		delete(m, from)
+	}
+}
+
+func (m model) revalue(k Key, from, to int64) {
+	x := m[k]
+	if x == nil || from == to {
+		return
+	}
+	at := func(v int64) int { return slices.IndexFunc(x.entries, func(e entry) bool { return e.V == v }) }
+	i, j := at(from), at(to)
+	switch {
+	case i < 0:
+		return
+	case j < 0:
+	case x.entries[j].T >= x.entries[i].T:
+		x.entries = slices.Delete(x.entries, i, i+1)
+		return
+	default:
+		x.entries = slices.Delete(x.entries, j, j+1)
+		i = at(from)
+	}
+	e := x.entries[i]
+	x.entries = append(slices.Delete(x.entries, i, i+1), entry{e.T, to})
+	slices.SortStableFunc(x.entries, func(a, b entry) int { return cmp.Compare(a.T, b.T) })
+}
+
 // old is the model as snapshots held it before version 3.
 func (m model) old() []Old {
 	var out []Old
@@ -135,6 +165,17 @@ func TestAgainstTheModel(t *testing.T) {
 						delete(m, k)
 					}
 				}
+			case 4:
+				k, _, _ := random()
+				to := Key{k.Window, r.Int64N(4)}
+				s.Rename(k.Window, k.Subject, to.Subject)
+				m.rename(k, to)
+			case 5:
+				k, _, v := random()
+				k.Window = []int32{1, 7}[r.IntN(2)] // Distinct
+				to := r.Int64N(30) - 5
+				s.Revalue(k, v, to)
+				m.revalue(k, v, to)
 			case 2:
 				s = reloaded(t, s, specOf)
 			case 3:
@@ -148,6 +189,8 @@ func TestAgainstTheModel(t *testing.T) {
 					if r.IntN(6) == 0 {
 						s.Drop([]int32{k.Window, 0, 1}, k.Subject)
 					}
+					s.Rename(k.Window, k.Subject, 4+r.Int64N(2))
+					s.Revalue(k, v, r.Int64N(30))
 					s.Add(k, specs[k.Window], at, v)
 				}
 				s.Undo()

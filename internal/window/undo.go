@@ -24,6 +24,7 @@ const (
 	didPut
 	didCut
 	didDrop
+	didRename
 )
 
 // keepSteps is how much of an undo that was long is kept for the next.
@@ -82,6 +83,8 @@ func (s *Store) UndoTo(mark int) {
 			s.of[x.key.Window]++
 			s.held += int(x.n)
 			s.undo.dropped = s.undo.dropped[:len(s.undo.dropped)-1]
+		case didRename:
+			s.rename(p.at, x, p.t)
 		}
 	}
 	s.undo.steps = s.undo.steps[:mark]

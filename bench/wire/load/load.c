@@ -1,7 +1,8 @@
 // load PORT RATE SECONDS CONNECTIONS FILE: sends the request in FILE at a fixed
 // rate, whatever the answers do, and prints what visitors waited, from the time a
 // request was due (so that a stall is not left out), as key=value. With EVERY and
-// FILE2 each EVERYth request is the one in FILE2.
+// FILE2 each EVERYth request is the one in FILE2, whose own waits are printed too;
+// @@@@ in it is a number below 5000 that differs from one to the next.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 enum { BUF = 1 << 17 };
-typedef struct { int fd, busy, have; long need; long due; char buf[BUF]; } conn;
+typedef struct { int fd, busy, have, other; long need; long due; char buf[BUF]; } conn;
 
 static long now(void) {
 	struct timespec t;
@@ -41,6 +42,10 @@ int main(int argc, char **argv) {
 	int conns = atoi(argv[4]), reqn, altn = 0, every = argc == 8 ? atoi(argv[6]) : 0, one = 1;
 	char *req = slurp(argv[5], &reqn), *alt = every ? slurp(argv[7], &altn) : NULL;
 	long total = rate * secs, sent = 0, got = 0, *took = malloc(sizeof(long) * (total + 1)), late = 0;
+	long *took2 = malloc(sizeof(long) * (total + 1)), got2 = 0;
+	char *marks[16];
+	int nmarks = 0;
+	for (char *m = alt; alt && nmarks < 16 && (m = memmem(m, alt + altn - m, "@@@@", 4)); m += 4) marks[nmarks++] = m;
 	conn *cs = calloc(conns, sizeof *cs);
 	int ep = epoll_create1(0);
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -64,6 +69,12 @@ int main(int argc, char **argv) {
 			if (!c) { late++; break; }
 			c->busy = 1; c->have = 0; c->need = -1; c->due = start + sent * step;
 			int other = every && sent % every == 0;
+			c->other = other;
+			for (int k = 0; other && k < nmarks; k++) {
+				char digits[8];
+				snprintf(digits, sizeof digits, "%04ld", sent / every % 5000);
+				memcpy(marks[k], digits, 4);
+			}
 			if (write(c->fd, other ? alt : req, other ? altn : reqn) < 0) return perror("write"), 1;
 			sent++;
 			t = now();
@@ -94,10 +105,16 @@ int main(int argc, char **argv) {
 				if (c->have >= c->need) d = 1;
 			}
 			if (d < 0) return fprintf(stderr, "closed early\n"), 1;
-			if (d == 1) { took[got++] = now() - c->due; c->busy = 0; }
+			if (d == 1) {
+				took[got++] = now() - c->due;
+				if (c->other) took2[got2++] = took[got - 1];
+				c->busy = 0;
+			}
 		}
 	}
 	qsort(took, got, sizeof(long), order);
+	qsort(took2, got2, sizeof(long), order);
+	if (got2) printf("every_p50=%.1f every_p95=%.1f every_p99=%.1f ", took2[got2 / 2] / 1e3, took2[got2 * 95 / 100] / 1e3, took2[got2 * 99 / 100] / 1e3);
 	printf("n=%ld p50=%.1f p95=%.1f p99=%.1f late=%ld\n", got, took[got / 2] / 1e3, took[got * 95 / 100] / 1e3, took[got * 99 / 100] / 1e3, late);
 	return 0;
 }

@@ -433,6 +433,31 @@ export interface components {
             name: string;
             state: string;
         };
+        EdgeStatus: {
+            /**
+             * Format: int64
+             * @description exchanges in flight
+             */
+            active: number;
+            /**
+             * Format: int64
+             * @description visitors who left before their response had ended
+             */
+            clients_gone: number;
+            /**
+             * Format: int64
+             * @description visitors' connections open now
+             */
+            connections: number;
+            /** @description failed requests to origins, by kind */
+            origin_errors: {
+                [key: string]: number;
+            };
+            /** @description connections and requests that were not relayed, by reason */
+            refused: {
+                [key: string]: number;
+            };
+        };
         Element: {
             entity: boolean;
             entity_id?: string;
@@ -865,6 +890,7 @@ export interface components {
             data: components["schemas"]["DataStatus"][];
             /** @description of sync verdicts */
             decision: components["schemas"]["LatencyStatus"];
+            edge: components["schemas"]["EdgeStatus"];
             engine: components["schemas"]["EngineStatus"];
             healthy: boolean;
             journal: components["schemas"]["JournalStatus"];

@@ -74,6 +74,19 @@ function Shown({ status: s }: { status: Status }) {
             </div>
           )}
         </Panel>
+        <Panel title="Connections">
+          <Rows rows={[
+            ['Open now', count(s.edge.connections)],
+            ['Exchanges in flight', count(s.edge.active)],
+            ['Visitors who left early', count(s.edge.clients_gone)],
+          ]} />
+        </Panel>
+        <Panel title="Turned away" note="before any judgement">
+          <Counts of={s.edge.refused} words={refusals} none="Nobody was turned away." />
+        </Panel>
+        <Panel title="Origin failures" note="by kind">
+          <Counts of={s.edge.origin_errors} none="No origin failed." warn />
+        </Panel>
         <Panel title="Engine">
           <Rows rows={[
             ['Requests', count(s.engine.requests)],
@@ -135,11 +148,22 @@ function Rows({ rows }: { rows: [string, ReactNode, boolean?][] }) {
   );
 }
 
-function Counts({ of, none, warn = false }: { of: Record<string, number>; none: string; warn?: boolean }) {
-  const rows = Object.entries(of).sort((a, b) => b[1] - a[1]);
-  if (rows.every(([, n]) => n === 0)) return <None>{none}</None>;
-  return <Rows rows={rows.map(([name, n]) => [name.replaceAll('_', ' '), count(n), warn && n > 0])} />;
+function Counts({ of, none, words = {}, warn = false }: { of: Record<string, number>; none: string; words?: Record<string, string>; warn?: boolean }) {
+  const rows = Object.entries(of).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]);
+  if (rows.length === 0) return <None>{none}</None>;
+  return <Rows rows={rows.map(([name, n]) => [words[name] ?? name.replaceAll('_', ' '), count(n), warn])} />;
 }
+
+/** Why a connection or request was not relayed. */
+const refusals: Record<string, string> = {
+  over_limit: 'Too many connections',
+  unknown_host: 'Host of no site',
+  malformed: 'Malformed or ambiguous HTTP',
+  slow_head: 'Head too slow',
+  handshake: 'TLS handshake failed',
+  accept: 'Not accepted by the system',
+  proxy_header: 'No PROXY header',
+};
 
 function State({ state }: { state: string }) {
   const words: Record<string, string> = { ok: 'working', degraded: 'degraded', down: 'down' };
@@ -164,6 +188,21 @@ function Latency({ title, lead, l }: { title: string; lead: string; l: LatencySt
       )}
       <p className={css.measured}>{l.count > 0 ? `${compact(l.count)} measured` : ''}</p>
     </Panel>
+  );
+}
+
+/** The addresses of an origin, where there is more to say than its name does. */
+function Endpoints({ of: all }: { of: Status['sites'][number]['endpoints'] }) {
+  if (all.length < 2 && all.every((e) => e.up)) return null;
+  return (
+    <ul className={css.endpoints} aria-label="Addresses of the origin">
+      {all.map((e) => (
+        <li key={e.address} data-up={e.up} title={`${many(e.responses, 'response')}, ${many(e.failures, 'failure')}`}>
+          <i /><code>{e.address}</code>
+          <span>{e.up ? compact(e.responses) : `down: ${e.error ?? 'no answer'}`}</span>
+        </li>
+      ))}
+    </ul>
   );
 }
 
@@ -207,6 +246,7 @@ function Sites({ status: s }: { status: Status }) {
             <div className={css.figure}><small>On failure</small>{site.failure === 'closed' ? 'refuse' : 'let through'}</div>
             <div className={css.figure}><small>Requests</small>{count(site.requests)}</div>
             <div className={css.figure} data-warn={site.origin_errors > 0 || undefined}><small>Origin errors</small>{count(site.origin_errors)}</div>
+            <Endpoints of={site.endpoints} />
             <Select
               className={css.mode}
               aria-label={`Mode of ${site.name}`}
