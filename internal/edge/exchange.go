@@ -57,6 +57,7 @@ type exchange struct {
 	add               []byte       // the lines we add to a head
 	rw                wire.Rewrite // of the response's head
 
+	shown   wire.Shown // what a proxy tells
 	errand  errand
 	cleaned *cleaned // nil until a worker sent something
 
@@ -79,6 +80,7 @@ type visitor struct {
 	tls       bool
 	sni, alpn string
 	proto     string // "" : the request's own
+	shown     *wire.Shown
 }
 
 // serve takes one request from its head to its end.
@@ -177,7 +179,10 @@ func (e *exchange) route(t *table, st *site.Site, v *visitor) {
 	}
 	e.ask = true
 	e.x.ID, e.x.Site, e.x.Mode, e.x.Start = s.nextID.Add(1), st.Name, string(e.mode), s.cfg.Clock()
-	e.x.Conn = wire.Conn{Peer: v.peer, Client: client, TLS: v.tls, SNI: v.sni, ALPN: v.alpn, Worker: e.errand.far}
+	e.x.Conn = wire.Conn{Peer: v.peer, Client: client, TLS: v.tls, SNI: v.sni, ALPN: v.alpn, Worker: e.errand.far, Shown: v.shown}
+	if e.believed || e.errand.far {
+		e.x.Conn.Shown = e.told()
+	}
 	e.x.SpecID = e.errand.id
 	e.x.Request = e.req.Head
 	e.x.Request.Target = e.target
