@@ -81,6 +81,10 @@ bench-capture: ## cost of matching and extracting, as key=value lines
 	@script/bench ./internal/capture .
 	@script/bench ./internal/engine BenchmarkCaptured
 
+.PHONY: bench-fingerprint
+bench-fingerprint: ## cost of a connection's prints, as key=value lines
+	@script/bench ./internal/fingerprint .
+
 .PHONY: bench-wire
 bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk, h2load)
 	@go run ./bench/wire

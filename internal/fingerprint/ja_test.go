@@ -147,15 +147,18 @@ func TestStableHashKeepsThroughResumption(t *testing.T) {
 		}
 	}
 	for name, fn := range map[string]func(o *offer){
-		"no name":    without(extServerName),
-		"no ALPN":    without(extProtocols),
-		"other ALPN": func(o *offer) { without(extProtocols)(o); o.extensions = append(o.extensions, protocols("http/1.1")) },
-		"no padding": without(0x0015),
-		"no ticket":  without(0x0023),
-		"resuming":   func(o *offer) { o.extensions = append(o.extensions, empty(0x002a), empty(0x0029)) },
-		"retrying":   func(o *offer) { o.extensions = append(o.extensions, empty(0x002c)) },
-		"shuffled":   func(o *offer) { slices.Reverse(o.extensions) },
-		"no GREASE":  func(o *offer) { o.ciphers = o.ciphers[1:]; without(0x0a0a, 0xcaca)(o) },
+		"no name":        without(extServerName),
+		"no ALPN":        without(extProtocols),
+		"other ALPN":     func(o *offer) { without(extProtocols)(o); o.extensions = append(o.extensions, protocols("http/1.1")) },
+		"no padding":     without(0x0015),
+		"no ALPS":        without(0x4469),
+		"no compression": without(0x001b),
+		"new ALPS":       func(o *offer) { without(0x4469)(o); o.extensions = append(o.extensions, empty(0x44cd)) },
+		"no ticket":      without(0x0023),
+		"resuming":       func(o *offer) { o.extensions = append(o.extensions, empty(0x002a), empty(0x0029)) },
+		"retrying":       func(o *offer) { o.extensions = append(o.extensions, empty(0x002c)) },
+		"shuffled":       func(o *offer) { slices.Reverse(o.extensions) },
+		"no GREASE":      func(o *offer) { o.ciphers = o.ciphers[1:]; without(0x0a0a, 0xcaca)(o) },
 	} {
 		if got := change(fn); got != base {
 			t.Errorf("%s: %s, and was %s", name, got, base)
