@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -311,6 +312,96 @@ func TestOutcomeRules(t *testing.T) {
 		x := &wire.Exchange{Response: wire.Head{Status: c.status, Fields: append(c.fields, wire.Field{Name: "Content-Type", Value: c.kind})}, RespBody: wire.Body{Bytes: []byte(c.body), Seen: true}}
 		if got := capturer(t).Outcome(NewPlan(s), x); got != c.want {
 			t.Errorf("%s with %d %v %q: %s, want %s", c.rule, c.status, c.fields, c.body, got, c.want)
+		}
+	}
+}
+
+// FuzzSources feeds one body to every decoder there is, through a Plan as the engine
+// does, and holds that nothing is kept beyond its bounds and nothing is lent.
+func FuzzSources(f *testing.F) {
+	for _, s := range []string{`{"a": [{"b": "x"}], "a": [1]}`, "{\"a\":[{\"b\":1}]}\n{\"a\":2}", "a=%41&a=b&c={\"b\":1}", "--b\r\nContent-Disposition: form-data; name=a; filename=x\r\n\r\nfile\r\n--b--",
+		"<r><a b='c'>x<!-- y -->z</a></r>", "<title>x</title><input type=hidden name=a value=b>", "query=%7Ba%7D", `{"query": "mutation { a(b: \"x\") }"}`, grpcFrame(0, "\x0a\x05\x0a\x03ann"),
+		token(`{"a": "x"}`), "\x1f\x8b\x08"} {
+		for _, kind := range []string{"application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "text/xml; charset=latin1", "application/grpc-web-text"} {
+			f.Add([]byte(s), kind)
+		}
+	}
+	snap := compile(f, `
+kind: spec
+name: S
+type: other
+match: {path: /x}
+request:
+  json $.a[*].b: message
+  json $.a: sku
+  ndjson $.a: product_id
+  form.a: order_id
+  form.c | json $.b: cart_id
+  multipart.a: promo_code
+  file.a.name: upload_name
+  file.a.size: upload_size
+  file.a.sha256: upload_digest
+  xml //a: tracking_id
+  xml //a/@b: refund_id
+  graphql.field: rpc_method
+  graphql.arguments.b: email
+  graphql.variables.x: ticket_id
+  protobuf.1.1: username
+  json $.t | jwt $.a: token_subject
+response:
+  html.title: response_title
+  html.hidden.a: csrf_token
+  grpc.status: rpc_status
+  grpc.message: failure_reason
+  xml //a: tracking_id
+`)
+	p, c := NewPlan(snap.Specs[0]), capturer(f)
+	f.Fuzz(func(t *testing.T, body []byte, kind string) {
+		kept := append([]byte(nil), body...)
+		x := exchange(head("POST", "/x?query={a}", "Content-Type", kind), "")
+		x.ReqBody.Bytes = kept
+		x.Response = wire.Head{Status: 200, Fields: []wire.Field{{Name: "Content-Type", Value: kind}}}
+		x.RespBody.Bytes = kept
+		all := append(c.Request(p, x), c.Response(p, x)...)
+		before := make([]string, len(all))
+		for i, e := range all {
+			before[i] = strings.Clone(e.Value)
+			if len(e.Value) > 4*maxValue {
+				t.Fatalf("%s has %d bytes", e.ID, len(e.Value))
+			}
+		}
+		if len(all) > 40*maxMany {
+			t.Fatalf("%d elements", len(all))
+		}
+		for i := range kept {
+			kept[i] = '#'
+		}
+		for i, e := range all {
+			if e.Value != before[i] {
+				t.Fatalf("%s was lent", e.ID)
+			}
+		}
+	})
+}
+
+// TestHostileBodiesCostInProportion counts the bytes that bodies of growing size make
+// the decoders allocate: four times the body, no more than some five times the memory.
+func TestHostileBodiesCostInProportion(t *testing.T) {
+	for name, c := range hostile {
+		p := NewPlan(spec(t, "/x", "request: {'"+c.source+"': message}"))
+		k := capturer(t)
+		cost := func(n int) uint64 {
+			e := exchange(head("POST", "/x", "Content-Type", c.kind), c.body(n))
+			k.Request(p, e) // what is kept for the next one is made
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			k.Request(p, e)
+			runtime.ReadMemStats(&after)
+			return after.TotalAlloc - before.TotalAlloc
+		}
+		small, large := cost(32<<10), cost(128<<10)
+		if large > 6*small+64<<10 || large > 128*(128<<10) {
+			t.Errorf("%s: %d bytes of 32 KiB, %d of 128 KiB", name, small, large)
 		}
 	}
 }
