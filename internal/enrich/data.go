@@ -8,9 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/throughline/throughline/internal/journey"
 )
 
 // States of a data file.
@@ -233,13 +236,41 @@ func (d *data) locate(ip netip.Addr) Place {
 // stays.
 type placeCache struct {
 	mu         sync.RWMutex
-	young, old map[netip.Addr]*Place
+	young, old map[netip.Addr]*located
+}
+
+// located is a place with its Elements, which are only read.
+type located struct {
+	Place
+	elements []journey.Element
+}
+
+func newLocated(p Place) *located {
+	l := &located{Place: p}
+	add := func(id, value string) {
+		if value != "" {
+			l.elements = append(l.elements, journey.Element{ID: id, Value: value})
+		}
+	}
+	add("country", p.Country)
+	add("region", p.Region)
+	add("city", p.City)
+	if p.ASN != 0 {
+		add("asn", strconv.FormatUint(p.ASN, 10))
+	}
+	add("asn_owner", p.Owner)
+	add("network_kind", p.Kind.String())
+	if p.Located {
+		add("latitude", strconv.FormatFloat(p.Latitude, 'f', 4, 64))
+		add("longitude", strconv.FormatFloat(p.Longitude, 'f', 4, 64))
+	}
+	return l
 }
 
 // maxCached is of a generation.
 const maxCached = 8 << 10
 
-func (c *placeCache) get(ip netip.Addr, find func(netip.Addr) Place) *Place {
+func (c *placeCache) get(ip netip.Addr, find func(netip.Addr) Place) *located {
 	c.mu.RLock()
 	p, young := c.young[ip]
 	if p == nil {
@@ -250,12 +281,11 @@ func (c *placeCache) get(ip netip.Addr, find func(netip.Addr) Place) *Place {
 		return p
 	}
 	if p == nil {
-		found := find(ip)
-		p = &found
+		p = newLocated(find(ip))
 	}
 	c.mu.Lock()
 	if c.young == nil || len(c.young) >= maxCached {
-		c.old, c.young = c.young, make(map[netip.Addr]*Place, 64)
+		c.old, c.young = c.young, make(map[netip.Addr]*located, 64)
 	}
 	c.young[ip] = p
 	c.mu.Unlock()

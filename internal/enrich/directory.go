@@ -119,8 +119,9 @@ type fetcher struct {
 
 type fetched struct {
 	keys  keySet
+	got   time.Time // when they were
 	err   error
-	until time.Time
+	until time.Time // is not asked again before
 }
 
 const (
@@ -177,13 +178,13 @@ func (f *fetcher) work(ctx context.Context) {
 			}
 			now := f.clock()
 			if err == nil {
-				f.known[agent] = fetched{keys: keys, until: now.Add(keysFor)}
+				f.known[agent] = fetched{keys: keys, got: now, until: now.Add(keysFor)}
 			} else { // the keys of before are good for no longer than twice their time
 				old := f.known[agent]
-				if now.After(old.until.Add(keysFor)) {
+				if now.After(old.got.Add(2 * keysFor)) {
 					old.keys = nil
 				}
-				f.known[agent] = fetched{keys: old.keys, err: err, until: now.Add(failedFor)}
+				f.known[agent] = fetched{keys: old.keys, got: old.got, err: err, until: now.Add(failedFor)}
 			}
 			f.mu.Unlock()
 		}

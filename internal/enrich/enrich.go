@@ -215,18 +215,20 @@ func (e *Enricher) Close() error {
 }
 
 // Locate says where an address is. Private ones are nowhere.
-func (e *Enricher) Locate(ip netip.Addr) Place {
+func (e *Enricher) Locate(ip netip.Addr) Place { return e.locate(ip).Place }
+
+func (e *Enricher) locate(ip netip.Addr) *located {
 	ip = ip.Unmap().WithZone("")
 	if e.fixed != nil {
 		p := e.fixed[ip].Place
 		p.clean()
-		return p
+		return newLocated(p)
 	}
 	if !ip.IsValid() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() {
-		return Place{}
+		return &located{}
 	}
 	d := e.data.Load()
-	return *d.cache.get(ip, d.locate)
+	return d.cache.get(ip, d.locate)
 }
 
 // clean makes texts such as come back from the journal as they were.
@@ -255,19 +257,7 @@ func (e *Enricher) Describe(v Visit) (short string, out []journey.Element) {
 			out = append(out, journey.Element{ID: id, Value: value})
 		}
 	}
-	p := e.Locate(v.IP)
-	add("country", p.Country)
-	add("region", p.Region)
-	add("city", p.City)
-	if p.ASN != 0 {
-		add("asn", strconv.FormatUint(p.ASN, 10))
-	}
-	add("asn_owner", p.Owner)
-	add("network_kind", p.Kind.String())
-	if p.Located || p.Latitude != 0 || p.Longitude != 0 {
-		add("latitude", strconv.FormatFloat(p.Latitude, 'f', 4, 64))
-		add("longitude", strconv.FormatFloat(p.Longitude, 'f', 4, 64))
-	}
+	out = append(out, e.locate(v.IP).elements...)
 	k := e.agents.Get(v.Agent)
 	add("user_agent", k.Text)
 	add("browser", k.Browser())

@@ -259,3 +259,14 @@ func FuzzDatabase(f *testing.F) {
 		_, _ = s.locate(addr("81.2.69.142"))
 	})
 }
+
+// TestFourNumbers holds the quick way against the careful one.
+func TestFourNumbers(t *testing.T) {
+	for _, s := range []string{"0.0.0.0", "255.255.255.255", "1.2.3.4", "10.20.30.40", "256.1.1.1", "1.1.1.256", "1.1.1", "1.1.1.1.1", "01.1.1.1", "1.1.1.01", "00.1.1.1", "1..1.1", ".1.1.1", "1.1.1.", "", "1.1.1.1 ", "::1", "999.1.1.1", "1234.1.1.1", "1.1.1.a"} {
+		want, err := netip.ParseAddr(s)
+		got, ok := fourNumbers([]byte(s))
+		if ok != (err == nil && want.Is4()) || ok && got != want {
+			t.Errorf("%q: %v %v, want %v %v", s, got, ok, want, err)
+		}
+	}
+}
