@@ -77,7 +77,7 @@ func wholeAddress(s string) (string, error) {
 		return "", errors.New("not an address: street, city, region, postal code, country with commas between them")
 	}
 	of := ""
-	if code, err := country(parts[len(parts)-1]); err == nil && len(parts) > 2 {
+	if code, err := country(parts[len(parts)-1]); err == nil {
 		of, parts = code, parts[:len(parts)-1]
 	}
 	street, unit := streetForm(parts[0])
