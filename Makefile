@@ -86,6 +86,12 @@ bench-capture: ## cost of matching, extracting and normalising, as key=value lin
 bench-fingerprint: ## cost of a connection's prints, as key=value lines
 	@script/bench ./internal/fingerprint .
 
+.PHONY: bench-events
+bench-events: ## CPU time of an Event behind the relay, stage by stage, as key=value lines
+	@script/bench ./internal/judge BenchmarkFold
+	@script/bench ./internal/journal 'Encode|Decode|Followed'
+	@script/bench ./internal/warehouse/duckdb BenchmarkSteady
+
 .PHONY: bench-wire
 bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk, h2load)
 	@go run ./bench/wire
