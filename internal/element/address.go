@@ -61,14 +61,18 @@ func Compose(p AddressParts) (s string, ok bool) {
 	return b.String(), true
 }
 
+const maxAddress = 1024
+
+var errLongAddress = errors.New("longer than an address")
+
 // wholeAddress brings an address that somebody writes in one line, parts between
 // commas, to the form that Compose makes: it is searched for, never mapped.
 func wholeAddress(s string) (string, error) {
-	if len(s) > 1024 {
-		return "", errors.New("longer than an address")
+	if len(s) > maxAddress {
+		return "", errLongAddress
 	}
 	var parts []string
-	for p := range strings.SplitSeq(oneLine(s, 512), ",") {
+	for p := range strings.SplitSeq(oneLine(s, maxAddress), ",") {
 		if p = addressWords(p); p != "" {
 			parts = append(parts, p)
 		}
@@ -77,7 +81,7 @@ func wholeAddress(s string) (string, error) {
 		return "", errors.New("not an address: street, city, region, postal code, country with commas between them")
 	}
 	of := ""
-	if code, err := country(parts[len(parts)-1]); err == nil && len(parts) > 2 {
+	if code, err := country(parts[len(parts)-1]); err == nil {
 		of, parts = code, parts[:len(parts)-1]
 	}
 	street, unit := streetForm(parts[0])
@@ -91,12 +95,21 @@ func wholeAddress(s string) (string, error) {
 		} else if code, ok := subdivision(p, of); ok {
 			p = strings.ToLower(code)
 		}
-		out = append(out, zip5(p, of))
+		if p = zip5(p, of); p != "" {
+			out = append(out, p)
+		}
 	}
 	if of != "" {
 		out = append(out, of)
 	}
-	return strings.Join(out, ", "), nil
+	if street == "" || len(out) < 2 {
+		return "", errors.New("not an address: street, city, region, postal code, country with commas between them")
+	}
+	whole := strings.Join(out, ", ")
+	if len(whole) > maxAddress {
+		return "", errLongAddress
+	}
+	return whole, nil
 }
 
 // zip5 leaves out the four digits of ZIP+4, which say which side of the street.

@@ -45,7 +45,7 @@ func BenchmarkHostile(b *testing.B) {
 		{"billing_address", "#,"}, {"iban", "DE89"}, {"customer_id", "é"}, {"user_agent", "Mozilla/5.0 ("},
 	} {
 		d, _ := Lookup(c.id)
-		for _, size := range []int{64, 256, 1024, 4096, 8192} {
+		for _, size := range []int{256, 1024, 4096} {
 			raw := strings.Repeat(c.unit, size/len(c.unit)+1)[:size]
 			raw = strings.ToValidUTF8(raw, "")
 			b.Run(fmt.Sprintf("%s_%s_%d", c.id, strconv.QuoteToASCII(c.unit), size), func(b *testing.B) {
