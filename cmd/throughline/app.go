@@ -193,7 +193,7 @@ func (a *app) openStores(ctx context.Context) (*element.Hasher, error) {
 	if a.store, err = duckdb.Open(a.path("warehouse.duckdb"), duckdb.Options{Logger: a.log}); err != nil {
 		return nil, err
 	}
-	a.geo = enrich.Open(a.set.Geo)
+	a.geo = enrich.Open(a.set.enrich)
 	return hasher, nil
 }
 
@@ -310,12 +310,12 @@ func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
 		return err
 	}
 	questions, err := insight.New(insight.Config{Reader: a.answers(), Linker: a.answers(), Charter: a.answers(),
-		Hasher: hasher, Region: a.set.Region})
+		Hasher: hasher, Region: a.set.Region, Elements: a.elements})
 	if err != nil {
 		return err
 	}
 	h, err := hub.New(hub.Config{Insight: questions, Auth: a.auth, Settings: a.control, Live: &a.live, Commands: a,
-		Status: a.status, Policy: a.policyText, SessionTimeout: a.sessionTimeout, Assets: web.Assets(),
+		Status: a.status, Policy: a.policyText, Elements: a.elements, SessionTimeout: a.sessionTimeout, Assets: web.Assets(),
 		Secure: secure, Hosts: a.set.Hub.Hosts, Logger: a.log, Version: version})
 	if err != nil {
 		return err

@@ -438,6 +438,7 @@ func (c *cursor) element(e *journey.Element) {
 	e.Value = c.stringSet(`,"value":`)
 	e.Entity = c.boolSet(`,"entity":`)
 	e.Hash = c.intSet(`,"hash":`)
+	e.Unverified = c.boolSet(`,"unverified":`)
 	e.Invalid = c.stringSet(`,"invalid":`)
 	e.Former = c.stringSet(`,"former":`)
 	e.FormerHash = c.intSet(`,"former_hash":`)

@@ -250,6 +250,7 @@ func (w *pen) element(e *journey.Element) {
 	w.stringSet(`,"value":`, e.Value)
 	w.boolSet(`,"entity":`, e.Entity)
 	w.intSet(`,"hash":`, e.Hash)
+	w.boolSet(`,"unverified":`, e.Unverified)
 	w.stringSet(`,"invalid":`, e.Invalid)
 	w.stringSet(`,"former":`, e.Former)
 	w.intSet(`,"former_hash":`, e.FormerHash)
