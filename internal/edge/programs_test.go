@@ -151,10 +151,10 @@ var (
 )
 
 // messages cuts what was recorded into messages, heads with their bodies.
-func (p *tap) messages(list []*bytes.Buffer) (out []string) {
+func (p *tap) messages(list *[]*bytes.Buffer) (out []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, b := range list {
+	for _, b := range *list {
 		rest := b.String()
 		for rest != "" {
 			head := strings.Index(rest, "\r\n\r\n")
@@ -219,13 +219,13 @@ func same(t *testing.T, front, back *tap, least int) {
 	var want, got []string
 	for range 200 { // the last bytes may still be on their way into the record
 		want = nil
-		for _, r := range front.messages(front.up) {
+		for _, r := range front.messages(&front.up) {
 			if strings.Contains(r, "\r\n\r\n") {
 				want = append(want, changed(r))
 			}
 		}
 		slices.Sort(want)
-		if got = back.messages(back.up); slices.Equal(got, want) {
+		if got = back.messages(&back.up); slices.Equal(got, want) {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -239,10 +239,10 @@ func same(t *testing.T, front, back *tap, least int) {
 	var answered, passedOn []string
 	for range 200 {
 		answered, passedOn = nil, nil
-		for _, r := range back.messages(back.down) {
+		for _, r := range back.messages(&back.down) {
 			answered = append(answered, onlyHops(r))
 		}
-		for _, r := range front.messages(front.down) {
+		for _, r := range front.messages(&front.down) {
 			passedOn = append(passedOn, onlyHops(r))
 		}
 		slices.Sort(answered)
@@ -330,7 +330,7 @@ func TestHeadsOfRealClients(t *testing.T) {
 			front, back := between(t, origin)
 			same(t, front, back, run(t, "http://"+front.addr))
 			if os.Getenv("TL_RECORD_HEADS") != "" {
-				record(t, "heads", name, front.messages(front.up))
+				record(t, "heads", name, front.messages(&front.up))
 			}
 		})
 	}
@@ -360,7 +360,7 @@ func TestRecordedHeads(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			recorded := (&tap{}).messages([]*bytes.Buffer{bytes.NewBuffer(text)})
+			recorded := (&tap{}).messages(&[]*bytes.Buffer{bytes.NewBuffer(text)})
 			w := newWitness(t)
 			s := start(t, w.url, nobody{}, nil)
 			for _, r := range recorded {
@@ -458,7 +458,7 @@ func TestHeadsOfRealServers(t *testing.T) {
 			}
 			same(t, front, back, 3)
 			if os.Getenv("TL_RECORD_HEADS") != "" {
-				record(t, "answers", name, back.messages(back.down))
+				record(t, "answers", name, back.messages(&back.down))
 			}
 		})
 	}
@@ -479,7 +479,7 @@ func TestRecordedAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, answer := range (&tap{}).messages([]*bytes.Buffer{bytes.NewBuffer(text)}) {
+			for _, answer := range (&tap{}).messages(&[]*bytes.Buffer{bytes.NewBuffer(text)}) {
 				origin := rawOrigin(t, func(c net.Conn, r *bufio.Reader) {
 					if _, err := readHead(r); err == nil {
 						_, _ = io.WriteString(c, answer)

@@ -102,22 +102,35 @@ func relay(e *engine.Engine, x *wire.Exchange, st *step) (answered int, edits []
 			held := e.Decide(x, wire.PhaseRequestBody)
 			edits = append(edits, held.Edits...)
 			d.Answer = held.Answer
+			d.Response = max(d.Response, held.Response)
 		}
 	}
 	if d.Answer != nil {
-		x.Answered = true
-		x.Response = wire.Head{Status: d.Answer.Status, Fields: d.Answer.Fields, Proto: "HTTP/1.1"}
-		x.RespBody = wire.Body{Bytes: d.Answer.Body, Seen: true}
-	} else {
+		answer(x, d.Answer)
+	} else if d.Response != wire.BodyHold { // else he may not get it
 		st.client.jar.keep(&x.Response)
 	}
 	x.RespTime = x.Start + 20_000
 	e.Decide(x, wire.PhaseResponseHead)
+	if d.Response == wire.BodyHold && !x.Answered {
+		if held := e.Decide(x, wire.PhaseResponseBody); held.Answer != nil {
+			answer(x, held.Answer)
+		} else {
+			st.client.jar.keep(&x.Response)
+		}
+	}
 	e.Decide(x, wire.PhaseEnd)
 	if x.Answered {
 		answered = x.Response.Status
 	}
 	return answered, edits
+}
+
+// answer puts an answer of the engine's in the response's place.
+func answer(x *wire.Exchange, a *wire.Answer) {
+	x.Answered = true
+	x.Response = wire.Head{Status: a.Status, Fields: a.Fields, Proto: "HTTP/1.1"}
+	x.RespBody = wire.Body{Bytes: a.Body, Seen: true}
 }
 
 // exchange builds what the edge would have seen.
