@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 )
@@ -29,23 +30,33 @@ type Counters struct {
 	BadReroutes   int64 // to an origin that the site does not have
 	Probes        int64 // of the health target
 	ProxyHeaders  int64 // connections whose header of the PROXY protocol was missing or none
+	NoSYN         int64 // connections whose first packet was wanted and not there
 	OriginErrors  map[string]int64
 	PerSite       map[string]SiteCounters
 	Workers       WorkerCounters
 	Sidechain     SidechainCounters
+	HTTP2Errors   map[string]int64 // streams and connections that were ended for what the visitor did, by what it was
 }
 
 type counters struct {
-	requests, active, connections, overLimit, answered, bypassed, clientGone                             atomic.Int64
+	// What every request changes has a cache line of its own, which goes from core
+	// to core without what every request reads.
+	_                [64]byte
+	requests, active atomic.Int64
+	lastID           atomic.Uint64
+	_                [64]byte
+
+	connections, overLimit, answered, bypassed, clientGone                                               atomic.Int64
 	panics, faults, refused, oversize, slow, badReroutes, malformed, slowHeads, handshakes, acceptErrors atomic.Int64
 
-	probes, proxyHeaders atomic.Int64
+	probes, proxyHeaders, noSYN atomic.Int64
 
 	workerAccepted, workerMissing, workerWrong, workerRefused, workerForeign atomic.Int64
 	sideSigned, sideLoops, sideForeign                                       atomic.Int64
 
 	mu     sync.Mutex
 	errors map[string]int64
+	http2  map[string]int64
 	per    map[string]*siteCount // one for each site there has been
 }
 
@@ -71,6 +82,16 @@ func (c *counters) originError(of *siteCount, kind string) {
 	c.mu.Unlock()
 }
 
+// http2Error counts what a visitor did that HTTP/2 forbids or we do not bear.
+func (c *counters) http2Error(kind string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.http2 == nil {
+		c.http2 = map[string]int64{}
+	}
+	c.http2[kind]++
+}
+
 // Counters may be called at any time.
 func (s *Server) Counters() Counters {
 	c := &s.counters
@@ -82,9 +103,10 @@ func (s *Server) Counters() Counters {
 		Workers: WorkerCounters{Accepted: c.workerAccepted.Load(), Missing: c.workerMissing.Load(), Wrong: c.workerWrong.Load(),
 			Refused: c.workerRefused.Load(), ForeignOrigin: c.workerForeign.Load()},
 		Sidechain: SidechainCounters{Signed: c.sideSigned.Load(), Loops: c.sideLoops.Load(), Foreign: c.sideForeign.Load()}}
-	out.Probes, out.ProxyHeaders = c.probes.Load(), c.proxyHeaders.Load()
+	out.Probes, out.ProxyHeaders, out.NoSYN = c.probes.Load(), c.proxyHeaders.Load(), c.noSYN.Load()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	out.HTTP2Errors = maps.Clone(c.http2)
 	for name, p := range c.per {
 		out.PerSite[name] = SiteCounters{p.requests.Load(), p.errors.Load()}
 	}

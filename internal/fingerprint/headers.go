@@ -26,14 +26,16 @@ type Headers struct {
 	Order string
 	// Profile is a hash over what the client accepts and its client hints.
 	Profile string
-	// Agent is User-Agent.
-	Agent string
+	// Agent is User-Agent, Hints is sec-ch-ua.
+	Agent, Hints string
 }
 
 // profiled are the fields whose values make the profile, in their order there.
 // What of Accept a page asks for depends on what it asks for: it counts in
 // navigations only.
-var profiled = [...]string{"accept", "accept-encoding", "accept-language", "sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform"}
+var profiled = [...]string{"accept", "accept-encoding", "accept-language", hints: "sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform"}
+
+const hints = 3
 
 // scan is what a reading of fields needs, kept from one to the next.
 type scan struct {
@@ -47,11 +49,12 @@ type scan struct {
 var scans = sync.Pool{New: func() any { return &scan{text: make([]byte, 0, 1024)} }}
 
 // HeadersOf reads the fields of a request in the order of the wire. proto is "h1"
-// or "h2". Agent is the value that was given, not a copy.
+// or "h2". Agent and Hints are the
+// values that were given, not copies.
 func HeadersOf(proto, method string, fields iter.Seq2[string, string]) Headers {
 	s := scans.Get().(*scan)
 	fields(s.value)
-	h := Headers{Kind: s.kind(method), Agent: s.agent}
+	h := Headers{Kind: s.kind(method), Agent: s.agent, Hints: s.values[hints]}
 	s.text = s.text[:0]
 	for name := range fields {
 		if s.names < maxNames && own(name, h.Kind) {

@@ -26,6 +26,8 @@ type TLS struct {
 	// client when it resumes a session, asks by address or offers another protocol,
 	// and with its groups.
 	Stable string
+	// Grease says that the hello has values that mean nothing (RFC 8701).
+	Grease bool
 }
 
 // Lengths of the prints.
@@ -44,7 +46,16 @@ func (h *Hello) Prints(t Transport) TLS {
 	out = h.appendJA4(out, t)
 	out = h.appendStable(out)
 	s := string(out)
-	return TLS{JA3: s[:ja3Len], JA4: s[ja3Len : ja3Len+ja4Len], Stable: s[ja3Len+ja4Len:]}
+	return TLS{JA3: s[:ja3Len], JA4: s[ja3Len : ja3Len+ja4Len], Stable: s[ja3Len+ja4Len:], Grease: h.greases()}
+}
+
+// greases tells whether the first cipher, or any extension, means nothing.
+func (h *Hello) greases() bool {
+	if h.Ciphers.Len() > 0 && isGrease(h.Ciphers.At(0)) {
+		return true
+	}
+	var kinds [64]uint16
+	return slices.ContainsFunc(h.AppendExtensions(kinds[:0]), isGrease)
 }
 
 // AppendJA3 appends the text that JA3 is the MD5 of.
@@ -203,12 +214,14 @@ func versionText(v uint16) string {
 	return "00"
 }
 
-// passing tells the extensions that come and go on the same client: server name and
-// ALPN with what is asked for; padding, session ticket, pre-shared key and early
-// data with resumption; cookie with a retry.
+// passing tells the extensions that come and go on the same client: server name,
+// ALPN and application settings (ALPS, under its old and its new number) with what
+// is asked for; padding, session ticket, pre-shared key and early data with
+// resumption; cookie with a retry. Chromium's WebSockets go without ALPS, Firefox's
+// without compressed certificates.
 func passing(v uint16) bool {
 	switch v {
-	case extServerName, extProtocols, 0x0015, 0x0023, 0x0029, 0x002a, 0x002c:
+	case extServerName, extProtocols, 0x4469, 0x44cd, 0x001b, 0x0015, 0x0023, 0x0029, 0x002a, 0x002c:
 		return true
 	}
 	return false
@@ -278,4 +291,29 @@ func appendTwo(b []byte, n int) []byte {
 
 func isAlnum(c byte) bool {
 	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+}
+
+// IsJA3 tells whether a text could be a JA3.
+func IsJA3(s string) bool { return len(s) == ja3Len && isHex(s) }
+
+// IsJA4 tells whether a text could be a JA4.
+func IsJA4(s string) bool {
+	if len(s) != ja4Len || s[10] != '_' || s[23] != '_' || !isHex(s[11:23]) || !isHex(s[24:]) {
+		return false
+	}
+	for i := range 10 {
+		if !isAlnum(s[i]) {
+			return false
+		}
+	}
+	return s[0] == byte(TCP) || s[0] == byte(QUIC) || s[0] == byte(DTLS)
+}
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
 }

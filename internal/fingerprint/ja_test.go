@@ -147,15 +147,18 @@ func TestStableHashKeepsThroughResumption(t *testing.T) {
 		}
 	}
 	for name, fn := range map[string]func(o *offer){
-		"no name":    without(extServerName),
-		"no ALPN":    without(extProtocols),
-		"other ALPN": func(o *offer) { without(extProtocols)(o); o.extensions = append(o.extensions, protocols("http/1.1")) },
-		"no padding": without(0x0015),
-		"no ticket":  without(0x0023),
-		"resuming":   func(o *offer) { o.extensions = append(o.extensions, empty(0x002a), empty(0x0029)) },
-		"retrying":   func(o *offer) { o.extensions = append(o.extensions, empty(0x002c)) },
-		"shuffled":   func(o *offer) { slices.Reverse(o.extensions) },
-		"no GREASE":  func(o *offer) { o.ciphers = o.ciphers[1:]; without(0x0a0a, 0xcaca)(o) },
+		"no name":        without(extServerName),
+		"no ALPN":        without(extProtocols),
+		"other ALPN":     func(o *offer) { without(extProtocols)(o); o.extensions = append(o.extensions, protocols("http/1.1")) },
+		"no padding":     without(0x0015),
+		"no ALPS":        without(0x4469),
+		"no compression": without(0x001b),
+		"new ALPS":       func(o *offer) { without(0x4469)(o); o.extensions = append(o.extensions, empty(0x44cd)) },
+		"no ticket":      without(0x0023),
+		"resuming":       func(o *offer) { o.extensions = append(o.extensions, empty(0x002a), empty(0x0029)) },
+		"retrying":       func(o *offer) { o.extensions = append(o.extensions, empty(0x002c)) },
+		"shuffled":       func(o *offer) { slices.Reverse(o.extensions) },
+		"no GREASE":      func(o *offer) { o.ciphers = o.ciphers[1:]; without(0x0a0a, 0xcaca)(o) },
 	} {
 		if got := change(fn); got != base {
 			t.Errorf("%s: %s, and was %s", name, got, base)
@@ -191,5 +194,24 @@ func TestPrintsAllocateOnce(t *testing.T) {
 	})
 	if n > 1 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestFormsOfPrints(t *testing.T) {
+	for _, k := range recordedClients(t) {
+		if r := k.main(); !IsJA3(r.JA3) || !IsJA4(r.JA4) {
+			t.Errorf("%s and %s are none", r.JA3, r.JA4)
+		}
+	}
+	for _, s := range []string{
+		"", "t13d1516h2_8daaf6152771_e5627efa2ab", "t13d1516h2_8daaf6152771_e5627efa2abg", "t13d1516h2-8daaf6152771_e5627efa2ab1", "x13d1516h2_8daaf6152771_e5627efa2ab1",
+		"t13d1516 2_8daaf6152771_e5627efa2ab1", "t13d1516h2_8daaf6152771_e5627efa2ab11", "t13d1516h2_8DAAF6152771_e5627efa2ab1",
+	} {
+		if IsJA4(s) {
+			t.Errorf("%q is one", s)
+		}
+	}
+	if IsJA3("de350869b8c85de67a350c8d186f11e") || IsJA3("de350869b8c85de67a350c8d186f11eg") {
+		t.Error("what is no JA3 is one")
 	}
 }

@@ -307,8 +307,8 @@ func FuzzTicketKeys(f *testing.F) {
 	})
 }
 
-// program looks for a program that a test runs.
-func program(t testing.TB, name string) string {
+// installed looks for a program that a test runs.
+func installed(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -318,7 +318,7 @@ func program(t testing.TB, name string) string {
 }
 
 func TestTicketIDOfOpenSSL(t *testing.T) {
-	openssl := program(t, "openssl")
+	openssl := installed(t, "openssl")
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {
 		addr, came := meeting(t, newTickets(t, ""), nil)
 		session := filepath.Join(t.TempDir(), "session")
@@ -344,7 +344,7 @@ func TestTicketIDOfOpenSSL(t *testing.T) {
 
 // curl takes no tickets in TLS 1.2, where they would go over the wire in the clear.
 func TestTicketIDOfCurl(t *testing.T) {
-	curl := program(t, "curl")
+	curl := installed(t, "curl")
 	for _, version := range []string{"1.2", "1.3"} {
 		addr, came := meeting(t, newTickets(t, ""), nil)
 		_, port, _ := net.SplitHostPort(addr)

@@ -279,6 +279,9 @@ func elements(e *journey.Event) string {
 			"asn", "asn_owner", "network_kind", "latitude", "longitude", "bot_verified", "bot_proof":
 			continue
 		}
+		if el.Unverified {
+			b.WriteString(" unverified")
+		}
 		switch {
 		case el.Invalid != "":
 			fmt.Fprintf(&b, " %s!=%q", el.ID, el.Invalid)

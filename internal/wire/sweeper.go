@@ -69,8 +69,17 @@ func (w *Sweeper) sweep() int {
 		if d := s.watchDue.Load(); d != 0 && d <= now {
 			s.look(d, now)
 		}
+		if d := s.restDue.Load(); d != 0 && d <= now && s.restDue.CompareAndSwap(d, 0) {
+			s.lookAtRest()
+		}
 	}
 	return len(w.set)
+}
+
+// Coarse is the time of the last sweep, for what need not be exact: it costs
+// nothing.
+func (w *Sweeper) Coarse() time.Time {
+	return w.start.Add(time.Duration(w.now.Load()) * time.Millisecond)
 }
 
 func (w *Sweeper) tick() int64 {
