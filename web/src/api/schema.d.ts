@@ -430,7 +430,10 @@ export interface components {
         };
         DataStatus: {
             detail: string;
+            /** @description of the data, with whom to name; empty: not known */
+            licence: string;
             name: string;
+            /** @description ok, missing or damaged */
             state: string;
         };
         EdgeStatus: {
