@@ -65,8 +65,8 @@ func (c *Capturer) Request(s *policy.Spec, x *wire.Exchange) []journey.Element {
 			b.takeAll(m, f)
 		case policy.SourceJSON:
 			b.take(m.Element, m.Transform, body.or(jsons[i]))
-		case policy.SourceConn:
-			b.take(m.Element, m.Transform, ip)
+		case policy.SourceConn, policy.SourceTLS, policy.SourceH2, policy.SourceClient:
+			b.take(m.Element, m.Transform, fact(m, x))
 		}
 	}
 	for _, group := range element.AddressGroups() {

@@ -95,8 +95,26 @@ const (
 	SourceForm      SourceKind = "form"       // form.email (urlencoded)
 	SourceStatus    SourceKind = "status"     // response only
 	SourceSetCookie SourceKind = "set-cookie" // response only: set-cookie.sid
-	SourceConn      SourceKind = "conn"       // conn.ip
+	SourceConn      SourceKind = "conn"       // conn.ip, conn.syn
+	SourceTLS       SourceKind = "tls"        // tls.ja3, tls.ja4, tls.hash
+	SourceH2        SourceKind = "h2"         // h2.print
+	SourceClient    SourceKind = "client"     // client.order, client.profile, client.doubt
 )
+
+// facts are the names of the sources that a policy can't name itself.
+func facts(k SourceKind) []string {
+	switch k {
+	case SourceConn:
+		return []string{"conn.ip", "conn.syn"}
+	case SourceTLS:
+		return []string{"tls.ja3", "tls.ja4", "tls.hash"}
+	case SourceH2:
+		return []string{"h2.print"}
+	case SourceClient:
+		return []string{"client.order", "client.profile", "client.doubt"}
+	}
+	return nil
+}
 
 // Mapping copies one source to one element.
 type Mapping struct {

@@ -80,7 +80,7 @@ func specSchema() schema {
 		property{"max_body", false, "How much of each body is read: bytes, KiB or MiB up to 1MiB; default 64KiB.",
 			schema{"type": []string{"integer", "string"}, "minimum": 1, "maximum": maxMaxBody, "pattern": "^[0-9]+ *(KiB|MiB)?$"}},
 		property{"request", false, "Sources of the request with their elements.",
-			sources(`^(path(\..+)?|(query|header|cookie|form)\..+|conn\.ip|json +\$.+)$`)},
+			sources(`^(path(\..+)?|(query|header|cookie|form)\..+|conn\.(ip|syn)|tls\.(ja3|ja4|hash)|h2\.print|client\.(order|profile|doubt)|json +\$.+)$`)},
 		property{"response", false, "Sources of the response with their elements.",
 			sources(`^(status|(header|set-cookie)\..+|json +\$.+)$`)},
 		property{"outcome", false, "What the response means; the first rule that holds. Left out: failure from status 400.", oneOrMore(outcome)})

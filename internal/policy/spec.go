@@ -336,7 +336,7 @@ func elementIDs(set *element.Set) []string {
 
 // source reads "query.q", "json $.a.b", "status" and so on.
 func source(v value, s string, response bool) (Mapping, bool) {
-	right := "one of path, path.name, query.x, header.X, cookie.x, form.x, json $.a.b, conn.ip"
+	right := "one of path, path.name, query.x, header.X, cookie.x, form.x, json $.a.b, conn.ip, conn.syn, tls.ja4, tls.ja3, tls.hash, h2.print, client.order, client.profile, client.doubt"
 	if response {
 		right = "one of status, header.X, set-cookie.x, json $.a.b"
 	}
@@ -350,7 +350,7 @@ func source(v value, s string, response bool) (Mapping, bool) {
 		return Mapping{Source: SourceJSON, JSONPath: keys, Name: rest}, true
 	}
 	m := Mapping{Source: SourceKind(kind), Name: name}
-	legal := []SourceKind{SourcePath, SourceQuery, SourceHeader, SourceCookie, SourceForm, SourceConn}
+	legal := []SourceKind{SourcePath, SourceQuery, SourceHeader, SourceCookie, SourceForm, SourceConn, SourceTLS, SourceH2, SourceClient}
 	if response {
 		legal = []SourceKind{SourceHeader, SourceStatus, SourceSetCookie}
 	}
@@ -369,9 +369,9 @@ func source(v value, s string, response bool) (Mapping, bool) {
 			v.bad("match.path names no segment "+quote(name), "a {name} of match.path, or path for all of it")
 			return Mapping{}, false
 		}
-	case SourceConn:
-		if name != "ip" {
-			v.bad(quote(s)+" is no fact of the connection", "conn.ip")
+	case SourceConn, SourceTLS, SourceH2, SourceClient:
+		if known := facts(m.Source); !slices.Contains(known, s) {
+			v.bad(quote(s)+" is no fact of the connection", strings.Join(known, ", "))
 			return Mapping{}, false
 		}
 	default:
