@@ -65,7 +65,7 @@ test-ui: web/node_modules/.installed ## unit tests of the web app
 
 .PHONY: test-e2e
 test-e2e: build geo ## the binary as its users run it: demo, kill -9, backup, Hub pages in Chromium
-	bin/throughline policy test examples/shop
+	bin/throughline policy test examples
 	TL_BINARY=$(CURDIR)/bin/throughline go test -count=1 -timeout 9m ./cmd/throughline
 
 .PHONY: fuzz
@@ -77,12 +77,20 @@ bench-judge: ## cost of one judged Event, as key=value lines
 	@script/bench ./internal/judge BenchmarkFold
 
 .PHONY: bench-capture
-bench-capture: ## cost of matching and extracting, as key=value lines
+bench-capture: ## cost of matching, extracting and normalising, as key=value lines
 	@script/bench ./internal/capture .
+	@script/bench ./internal/element .
+	@script/bench ./internal/engine BenchmarkCaptured
 
 .PHONY: bench-fingerprint
 bench-fingerprint: ## cost of a connection's prints, as key=value lines
 	@script/bench ./internal/fingerprint .
+
+.PHONY: bench-events
+bench-events: ## CPU time of an Event behind the relay, stage by stage, as key=value lines
+	@script/bench ./internal/judge BenchmarkFold
+	@script/bench ./internal/journal 'Encode|Decode|Followed'
+	@script/bench ./internal/warehouse/duckdb BenchmarkSteady
 
 .PHONY: bench-wire
 bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk, h2load)
@@ -96,7 +104,7 @@ bench-idle: ## heap and stack of an idle visitor's connection after a collection
 rewrite: ## regenerate golden files and journey scripts, to be read in the diff
 	go test ./internal/element ./internal/policy ./internal/replay -rewrite
 	go run ./internal/hub/openapigen > web/openapi.json
-	bin/throughline policy test --rewrite examples/shop
+	bin/throughline policy test --rewrite examples
 
 .PHONY: clean
 clean: ## remove what was built

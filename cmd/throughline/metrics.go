@@ -53,6 +53,7 @@ func (a *app) connectMetrics() {
 	m.CounterVec("throughline_refused_total", "Connections and requests that were not relayed.", "reason", func() map[string]int64 {
 		return refusals(a.edge.Counters())
 	})
+	m.CounterVec("throughline_http2_errors_total", "Streams and connections of HTTP/2 ended for what the visitor did.", "kind", func() map[string]int64 { return a.edge.Counters().HTTP2Errors })
 	m.CounterVec("throughline_bodies_let_go_total", "Held bodies that were judged in part.", "reason", func() map[string]int64 {
 		c := a.edge.Counters()
 		return map[string]int64{"oversize": c.Oversize, "slow": c.Slow}

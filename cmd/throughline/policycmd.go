@@ -14,7 +14,7 @@ import (
 func policyCommand() *cobra.Command {
 	c := &cobra.Command{Use: "policy", Short: "Check and test policies",
 		Example: "  throughline policy check examples/shop/policy\n  throughline policy test examples/shop"}
-	c.AddCommand(policyCheck(), policyTest(), policySchema())
+	c.AddCommand(policyCheck(), policyTest(), policyMatch(), policyAudit(), policySchema())
 	return c
 }
 

@@ -92,6 +92,7 @@ func (a *app) journalStatus() hub.JournalStatus {
 
 func (a *app) warehouseStatus(ctx context.Context) hub.WarehouseStatus {
 	out := hub.WarehouseStatus{State: "ok", Backend: "DuckDB"}
+	a.fresh(ctx)
 	for _, in := range a.following() {
 		s := in.Stats(ctx)
 		if s.LastError != "" {

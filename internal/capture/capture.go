@@ -1,9 +1,9 @@
 package capture
 
 import (
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/throughline/throughline/internal/element"
@@ -14,9 +14,10 @@ import (
 
 // Capturer extracts with one hash key. Safe for concurrent use.
 type Capturer struct {
-	opt    element.Options
-	names  cookieNames
-	codecs codecs
+	opt      element.Options
+	names    cookieNames
+	codecs   codecs
+	readings sync.Pool // of *reading
 }
 
 // New returns a Capturer. region is the country of phone numbers without a
@@ -25,263 +26,249 @@ func New(h *element.Hasher, region string) *Capturer {
 	return &Capturer{opt: element.Options{Region: region, Hasher: h}}
 }
 
-// Needs tells which bodies a Spec reads.
-func (c *Capturer) Needs(s *policy.Spec) (request, response bool) {
-	for _, m := range s.Request {
-		request = request || m.Source == policy.SourceJSON || m.Source == policy.SourceForm
-	}
-	for _, m := range s.Response {
-		response = response || m.Source == policy.SourceJSON
-	}
-	for _, o := range s.Outcome {
-		response = response || o.BodyHas != "" || len(o.JSONPath) > 0
-	}
-	return request, response
-}
-
-// Request returns the Elements a Spec maps from a request, the client's address
+// Request returns the Elements a Plan maps from a request, the client's address
 // always among them. Nothing of them is the exchange's memory.
-func (c *Capturer) Request(s *policy.Spec, x *wire.Exchange) []journey.Element {
-	b := builder{c: c, known: s.Elements}
+func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
+	r := c.begin(p, &p.request)
+	defer c.end(r)
 	ip := found{text: x.Conn.Client.String(), ok: true, own: true}
-	b.take("ip", "", ip)
+	r.add(p.ip, "", ip)
 	path, query := resource(&x.Request)
-	body := c.body(s.Request, &x.Request, &x.ReqBody)
-	jsons := mapped(s.Request, body.text)
-	for i := range s.Request {
-		m := &s.Request[i]
+	body := c.body(r.side, &x.Request, &x.ReqBody)
+	pairs(query, false, r.side.query, r.slots, maxNested)
+	if r.side.form != nil {
+		pairs(view(body.text), body.cut, r.side.form, r.slots, maxNested)
+	}
+	readMultipart(&x.Request, body, r.side, r.slots)
+	r.documents(&x.Request, body)
+	if r.side.graphql {
+		r.graphql(operationsOf(&x.Request, query, body.text))
+	}
+	for i := range r.side.maps {
+		m, slot := &r.side.maps[i], &r.slots[i]
 		switch m.Source {
 		case policy.SourcePath:
-			b.take(m.Element, m.Transform, pathValue(s.Match.Path, path, m.Name))
-		case policy.SourceQuery:
-			b.takeAll(m, parameters(query, m.Name))
+			slot.next(pathValue(p.Spec.Match.Path, path, m.Name, r.limit(i)))
+		case policy.SourceHost:
+			slot.next(within(x.Request.Host, maxValue))
+		case policy.SourceMethod:
+			slot.next(within(x.Request.Method, maxValue))
 		case policy.SourceHeader:
-			b.takeAll(m, headers(&x.Request, m.Name))
+			*slot = headers(&x.Request, m.Name, r.limit(i))
 		case policy.SourceCookie:
-			b.takeAll(m, cookies(&x.Request, m.Name))
-		case policy.SourceForm:
-			f := formValues(body.text, body.cut, m.Name)
-			f.first = body.or(f.first)
-			b.takeAll(m, f)
-		case policy.SourceJSON:
-			b.take(m.Element, m.Transform, body.or(jsons[i]))
+			*slot = cookies(&x.Request, m.Name, r.limit(i))
 		case policy.SourceConn, policy.SourceTLS, policy.SourceH2, policy.SourceClient:
-			b.take(m.Element, m.Transform, fact(m, x))
+			slot.next(fact(m, x, ip))
+		case policy.SourceGRPC:
+			service, method := call(canonical(path))
+			if m.Name == "service" {
+				method = service
+			}
+			slot.next(found{text: method, ok: method != ""})
+		default:
+			slot.orElse(body.err)
 		}
+		r.deliver(i)
 	}
 	for _, group := range element.AddressGroups() {
-		b.compose(group)
+		r.compose(group)
 	}
-	return b.out
+	return r.elements()
 }
 
-// Response returns the Elements a Spec maps from a response, with the same promise.
-func (c *Capturer) Response(s *policy.Spec, x *wire.Exchange) []journey.Element {
-	b := builder{c: c, known: s.Elements}
-	body := c.body(s.Response, &x.Response, &x.RespBody)
-	jsons := mapped(s.Response, body.text)
-	for i := range s.Response {
-		m := &s.Response[i]
+// Response returns the Elements a Plan maps from a response, with the same promise.
+func (c *Capturer) Response(p *Plan, x *wire.Exchange) []journey.Element {
+	r := c.begin(p, &p.response)
+	defer c.end(r)
+	body := c.body(r.side, &x.Response, &x.RespBody)
+	r.documents(&x.Response, body)
+	readHTML(body.text, &r.side.html, r.slots)
+	for i := range r.side.maps {
+		m, slot := &r.side.maps[i], &r.slots[i]
+		if len(m.Statuses) > 0 && !oneOf(m.Statuses, x.Response.Status) {
+			continue
+		}
 		switch m.Source {
 		case policy.SourceStatus:
-			b.take(m.Element, m.Transform, found{text: strconv.Itoa(x.Response.Status), ok: x.Response.Status != 0, own: true})
+			slot.next(found{text: strconv.Itoa(x.Response.Status), ok: x.Response.Status != 0, own: true})
 		case policy.SourceHeader:
-			b.takeAll(m, headers(&x.Response, m.Name))
+			*slot = headers(&x.Response, m.Name, r.limit(i))
 		case policy.SourceSetCookie:
-			b.takeAll(m, setCookies(&x.Response, m.Name))
-		case policy.SourceJSON:
-			b.take(m.Element, m.Transform, body.or(jsons[i]))
+			*slot = setCookies(&x.Response, m.Name, r.limit(i))
+		case policy.SourceGRPC:
+			slot.next(grpcField(&x.Response, frames(&x.Response, body.raw), "grpc-"+m.Name))
+		default:
+			slot.orElse(body.err)
 		}
+		r.deliver(i)
 	}
-	return b.out
-}
-
-// readable is a body without its encoding. cut tells that it went on, err why it
-// can't be read.
-type readable struct {
-	text []byte
-	cut  bool
-	err  error
-}
-
-// or is a value of the body, or why there is none.
-func (r readable) or(f found) found {
-	if !f.ok && f.err == nil {
-		f.err = r.err
-	}
-	return f
-}
-
-// body undoes the encoding of a body when a mapping reads it.
-func (c *Capturer) body(maps []policy.Mapping, head *wire.Head, body *wire.Body) readable {
-	reads := func(m policy.Mapping) bool { return m.Source == policy.SourceJSON || m.Source == policy.SourceForm }
-	if len(body.Bytes) == 0 || !slices.ContainsFunc(maps, reads) {
-		return readable{}
-	}
-	text, cut, err := c.codecs.plain(body.Bytes, encodings(head))
-	return readable{utf8Text(text), cut || body.Truncated, err}
-}
-
-// mapped looks up every JSON source of a list, parallel to it.
-func mapped(maps []policy.Mapping, body []byte) []found {
-	out := make([]found, len(maps))
-	var paths [][]string
-	var at []int
-	for i := range maps {
-		if maps[i].Source == policy.SourceJSON {
-			paths, at = append(paths, maps[i].JSONPath), append(at, i)
-		}
-	}
-	for k, f := range lookupJSON(body, paths) {
-		out[at[k]] = f
-	}
-	return out
+	return r.elements()
 }
 
 // pathValue reads the whole path as it stands, or a named segment of it.
-func pathValue(pattern []policy.Segment, path, name string) found {
+func pathValue(pattern []policy.Segment, path, name string, limit int) found {
 	if name == "" {
-		return within(path)
+		return within(path, limit)
 	}
-	f := within(segment(pattern, path, name))
+	f := within(segment(pattern, path, name), limit)
 	if strings.ContainsFunc(f.text, unicode.IsControl) {
 		return found{err: errControl}
 	}
 	return f
 }
 
-// builder collects normalised Elements without repeating any.
-type builder struct {
-	c     *Capturer
-	known *element.Set
-	out   []journey.Element
+// reading is the memory of one extraction, used again.
+type reading struct {
+	builder
+	side  *side
+	slots []repeated // by mapping
+	json  jsonReader
 }
 
-func (b *builder) takeAll(m *policy.Mapping, r repeated) {
-	b.take(m.Element, m.Transform, r.first)
-	if r.last != r.first {
-		b.take(m.Element, m.Transform, r.last)
+func (c *Capturer) begin(p *Plan, s *side) *reading {
+	r, ok := c.readings.Get().(*reading)
+	if !ok {
+		r = &reading{builder: builder{c: c}}
+	}
+	r.side, r.known = s, p.Spec.Elements
+	for len(r.slots) < len(s.maps) {
+		r.slots = append(r.slots, repeated{})
+	}
+	r.json.limit = maxNested
+	return r
+}
+
+// end forgets everything: what is read belongs to the exchange.
+func (c *Capturer) end(r *reading) {
+	for i := range r.side.maps {
+		all := r.slots[i].all
+		clear(all)
+		r.slots[i] = repeated{all: all[:0]}
+	}
+	clear(r.out)
+	r.out, r.lent, r.side, r.known = r.out[:0], r.lent[:0], nil, nil
+	clear(r.json.key)
+	r.json.body, r.json.slots = nil, nil
+	if cap(r.slots) <= 256 && cap(r.out) <= 1024 && cap(r.json.key) <= maxNested {
+		c.readings.Put(r)
 	}
 }
 
-// take adds a value under an element. What can't be read or does not fit is told of
-// as long as no source gives that element a value that does.
-func (b *builder) take(id, transform string, f found) {
-	d, ok := b.known.Lookup(id)
-	if !ok || f.err == nil && (!f.ok || f.text == "") {
+// limit is how much of a value is read: more where only a part of it is kept.
+func (r *reading) limit(slot int) int {
+	if len(r.side.steps[slot]) > 0 {
+		return maxNested
+	}
+	return maxValue
+}
+
+// documents reads what stands in a body of either direction.
+func (r *reading) documents(head *wire.Head, body readable) {
+	s := r.side
+	if len(body.text) == 0 {
 		return
 	}
-	if f.err != nil {
-		b.invalid(d.ID, f.err.Error())
-		return
+	r.json.read(body.text, s.json, r.slots)
+	r.json.readLines(body.text, s.ndjson, r.slots)
+	readXML(body.text, s.xml, r.slots, maxNested)
+	if s.proto != nil {
+		readMessage(frames(head, body.raw), s.proto, r.slots)
 	}
-	r, err := element.Normalise(d, transformed(f.text, transform), b.c.opt)
-	if err != nil {
-		b.invalid(d.ID, err.Error())
-		return
-	}
-	b.put(d, r.Value, f.own)
-	if d.Hashed() {
-		b.alias(d, r.Value, transformed(f.text, transform))
-	}
-	for _, p := range r.Parts {
-		if pd, ok := b.known.Lookup(p.ID); ok {
-			b.put(pd, p.Value, true)
+}
+
+// graphql fills the slots that ask for an operation.
+func (r *reading) graphql(ops []operation) {
+	for i := range r.side.maps {
+		m, slot := &r.side.maps[i], &r.slots[i]
+		if m.Source != policy.SourceGraphQL {
+			continue
 		}
-	}
-}
-
-func transformed(raw, transform string) string {
-	switch transform {
-	case "lower":
-		return strings.ToLower(raw)
-	case "upper":
-		return strings.ToUpper(raw)
-	case "digits":
-		return strings.Map(func(r rune) rune {
-			if r < '0' || r > '9' {
-				return -1
-			}
-			return r
-		}, raw)
-	}
-	return raw
-}
-
-// put keeps a value: a copy, unless it is one already.
-func (b *builder) put(d element.Def, value string, own bool) {
-	for i := range b.out {
-		if b.out[i].ID == d.ID && b.out[i].Value == value && b.out[i].Invalid == "" {
-			return
-		}
-	}
-	if !own {
-		value = strings.Clone(value)
-	}
-	e := journey.Element{ID: d.ID, Value: value, Entity: d.Entity}
-	if d.Entity {
-		e.Hash = b.c.opt.Hasher.Entity(d.ID, value)
-	}
-	for i := range b.out {
-		if b.out[i].ID == d.ID && b.out[i].Invalid != "" {
-			b.out[i] = e
-			return
-		}
-	}
-	b.out = append(b.out, e)
-}
-
-// alias notes beside a keyed hash the one that the key being retired would make of
-// the same value, so that what is known under it stays linked.
-func (b *builder) alias(d element.Def, value, raw string) {
-	former := b.c.opt.Hasher.Previous()
-	if former == nil {
-		return
-	}
-	opt := b.c.opt
-	opt.Hasher = former
-	r, err := element.Normalise(d, raw, opt)
-	if err != nil {
-		return
-	}
-	for i := range b.out {
-		if e := &b.out[i]; e.ID == d.ID && e.Value == value {
-			if e.Former = r.Value; d.Entity {
-				e.FormerHash = former.Entity(d.ID, r.Value)
+		for k := range ops {
+			op := &ops[k]
+			switch m.Part {
+			case "operation":
+				slot.add(within(op.name, maxValue))
+			case "type":
+				slot.add(within(op.kind, maxValue))
+			case "hash":
+				slot.add(within(op.hash, maxValue))
+			case "field":
+				for _, f := range op.fields {
+					slot.add(within(f, maxValue))
+				}
+			case "variables":
+				r.item(i, op.variables)
+			case "arguments":
+				for _, a := range op.arguments {
+					r.item(i, a)
+				}
 			}
 		}
-	}
-}
-
-func (b *builder) invalid(id, why string) {
-	for i := range b.out {
-		if b.out[i].ID == id {
-			return
+		for k := range slot.all {
+			slot.all[k].own = true // views of what was made for this reading
 		}
 	}
-	b.out = append(b.out, journey.Element{ID: id, Invalid: why})
 }
 
-func (b *builder) value(id string) string {
-	for i := range b.out {
-		if b.out[i].ID == id {
-			return b.out[i].Value
+// item reads one of several documents of a slot.
+func (r *reading) item(slot int, doc []byte) {
+	var one [1]repeated
+	j := jsonReader{limit: maxNested}
+	j.read(doc, r.side.trees[slot], one[:])
+	one[0].each(func(f found) {
+		f.text, f.own = strings.Clone(f.text), true
+		r.slots[slot].add(f)
+	})
+}
+
+// deliver takes the steps on what a slot has and keeps what comes of it.
+func (r *reading) deliver(slot int) {
+	s, m, steps := &r.slots[slot], &r.side.maps[slot], r.side.steps[slot]
+	if len(steps) == 0 && len(s.all) == 0 { // as nearly all
+		r.kept(slot, m, s.first)
+		if s.last != s.first {
+			r.kept(slot, m, s.last)
 		}
-	}
-	return ""
-}
-
-// compose makes the address entity of a group from its parts.
-func (b *builder) compose(group string) {
-	v := func(part string) string { return b.value(group + "_" + part) }
-	street := v("street")
-	if street == "" {
 		return
 	}
-	if s, ok := element.Compose(element.AddressParts{Street: street, Unit: v("unit"), City: v("city"), Region: v("region"),
-		PostalCode: v("postal_code"), Country: v("country"), Latitude: v("latitude"), Longitude: v("longitude")}); ok {
-		if d, known := element.Lookup(group + "_address"); known {
-			b.put(d, s, true)
-		}
+	s.each(func(f found) {
+		each(f, steps, func(f found) { r.add(r.side.defs[slot], m.Transform, f) })
+	})
+}
+
+func (r *reading) kept(slot int, m *policy.Mapping, f found) {
+	if len(f.text) > maxValue {
+		f = found{err: errLong}
 	}
+	r.add(r.side.defs[slot], m.Transform, f)
+}
+
+// orElse says why there is no value, when there is none.
+func (r *repeated) orElse(err error) {
+	if err != nil && len(r.all) == 0 && !r.first.ok && r.first.err == nil {
+		r.first = found{err: err}
+		r.last = r.first
+	}
+}
+
+// readable is a body without its encoding, as it came and as UTF-8. cut tells that
+// it went on, err why it can't be read.
+type readable struct {
+	raw, text []byte
+	cut       bool
+	err       error
+}
+
+// body undoes the encodings of a body when a mapping reads it.
+func (c *Capturer) body(s *side, head *wire.Head, body *wire.Body) readable {
+	if len(body.Bytes) == 0 || !s.body {
+		return readable{}
+	}
+	raw, cut, err := c.codecs.plain(body.Bytes, encodings(head))
+	return readable{raw, legacyText(head, utf8Text(raw)), cut || body.Truncated, err}
+}
+
+// legacyText goes by what the head claims, else by what the body says of itself.
+func legacyText(head *wire.Head, text []byte) []byte {
+	return legacy(text, func() [2]string { return [2]string{claimed(head), declared(text)} })
 }

@@ -1,7 +1,6 @@
 package capture
 
 import (
-	"bytes"
 	"errors"
 	"net/url"
 	"strings"
@@ -9,8 +8,12 @@ import (
 	"github.com/throughline/throughline/internal/wire"
 )
 
-// maxValue is how many bytes of one value are read.
-const maxValue = 8 << 10
+// How many bytes of one value are read: of one that is kept, and of one that only
+// holds the value, as a token does.
+const (
+	maxValue  = 8 << 10
+	maxNested = 64 << 10
+)
 
 var (
 	errLong    = errors.New("longer than is read")
@@ -18,9 +21,16 @@ var (
 	errControl = errors.New("holds a control character")
 )
 
+// maxMany is how many values of a list are read: the first of them and the last.
+const maxMany = 32
+
 // repeated is what a name that may stand several times gives. Origins take the
-// first or the last, so both are read.
-type repeated struct{ first, last found }
+// first or the last, so both are read. A list has all its values in all.
+type repeated struct {
+	first, last found
+	all         []found
+	mark        int // of all, how many stand before the item being read
+}
 
 // next takes one more value: one that can't be read gives way to one that can.
 func (r *repeated) next(f found) {
@@ -33,9 +43,25 @@ func (r *repeated) next(f found) {
 	r.last = f
 }
 
+// add takes one more value of a list.
+func (r *repeated) add(f found) {
+	switch {
+	case !f.ok && f.err == nil:
+	case len(r.all) < maxMany:
+		r.all = append(r.all, f)
+	default:
+		r.all[maxMany-1] = f
+	}
+}
+
+// back forgets what a duplicate replaces.
+func (r *repeated) back() {
+	r.first, r.last, r.all = found{}, found{}, r.all[:min(r.mark, len(r.all))]
+}
+
 // pairValue is the value of one name=value of a query or form, when it is that
 // name's.
-func pairValue(pair, name string) found {
+func pairValue(pair, name string, limit int) found {
 	k, v, _ := strings.Cut(pair, "=")
 	if pair == "" { // && is no parameter without a name
 		return found{}
@@ -49,7 +75,12 @@ func pairValue(pair, name string) found {
 	if k != name {
 		return found{}
 	}
-	if len(v) > maxValue {
+	return unescaped(v, limit)
+}
+
+// unescaped is a value of a query or form.
+func unescaped(v string, limit int) found {
+	if len(v) > limit {
 		return found{err: errLong}
 	}
 	if !strings.ContainsAny(v, "%+") {
@@ -62,37 +93,48 @@ func pairValue(pair, name string) found {
 	return found{text: dv, ok: true, own: true}
 }
 
-// parameters reads a name of a query.
-func parameters(query, name string) (out repeated) {
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		out.next(pairValue(pair, name))
-	}
-	return out
-}
-
-// formValues reads a name of a URL-encoded body and copies only its own fields. Of
-// a body that was cut the last field goes, since its value may not be whole.
-func formValues(body []byte, cut bool, name string) (out repeated) {
+// pairs reads the names that are looked for from a query or form, in one pass. Of
+// one that was cut the last pair goes, since its value may not be whole.
+func pairs(text string, cut bool, names map[string][]int, slots []repeated, limit int) {
 	if cut {
-		body = body[:max(0, bytes.LastIndexByte(body, '&'))]
+		text = text[:max(0, strings.LastIndexByte(text, '&'))]
 	}
-	for len(body) > 0 {
-		var pair []byte
-		pair, body, _ = bytes.Cut(body, []byte("&"))
-		if k, _, _ := bytes.Cut(pair, []byte("=")); string(k) != name && !bytes.ContainsAny(k, "%+") {
+	for len(names) > 0 && text != "" {
+		var pair string
+		pair, text, _ = strings.Cut(text, "&")
+		if pair == "" {
 			continue
 		}
-		f := pairValue(string(pair), name)
-		f.own = true
-		out.next(f)
+		k, v, _ := strings.Cut(pair, "=")
+		if strings.ContainsAny(k, "%+") {
+			var err error
+			if k, err = url.QueryUnescape(k); err != nil {
+				continue
+			}
+		}
+		wanted := names[k]
+		if len(wanted) == 0 {
+			continue
+		}
+		f := unescaped(v, limit)
+		for _, slot := range wanted {
+			slots[slot].next(f)
+		}
+	}
+}
+
+// parameter reads a name of a query or form.
+func parameter(text, name string, limit int) (out repeated) {
+	for text != "" {
+		var pair string
+		pair, text, _ = strings.Cut(text, "&")
+		out.next(pairValue(pair, name, limit))
 	}
 	return out
 }
 
 // cookies reads a name of all Cookie fields.
-func cookies(h *wire.Head, name string) (out repeated) {
+func cookies(h *wire.Head, name string, limit int) (out repeated) {
 	for i := range h.Fields {
 		if !strings.EqualFold(h.Fields[i].Name, "Cookie") {
 			continue
@@ -101,7 +143,7 @@ func cookies(h *wire.Head, name string) (out repeated) {
 			var pair string
 			pair, rest, _ = strings.Cut(rest, ";")
 			if k, v, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && k == name {
-				out.next(within(strings.Trim(v, `"`)))
+				out.next(within(strings.Trim(v, `"`), limit))
 			}
 		}
 	}
@@ -109,31 +151,31 @@ func cookies(h *wire.Head, name string) (out repeated) {
 }
 
 // setCookies reads a name of all Set-Cookie fields.
-func setCookies(h *wire.Head, name string) (out repeated) {
+func setCookies(h *wire.Head, name string, limit int) (out repeated) {
 	for i := range h.Fields {
 		if !strings.EqualFold(h.Fields[i].Name, "Set-Cookie") {
 			continue
 		}
 		first, _, _ := strings.Cut(h.Fields[i].Value, ";")
 		if k, v, ok := strings.Cut(first, "="); ok && strings.TrimSpace(k) == name {
-			out.next(within(strings.Trim(strings.TrimSpace(v), `"`)))
+			out.next(within(strings.Trim(strings.TrimSpace(v), `"`), limit))
 		}
 	}
 	return out
 }
 
 // headers reads a field.
-func headers(h *wire.Head, name string) (out repeated) {
+func headers(h *wire.Head, name string, limit int) (out repeated) {
 	for i := range h.Fields {
 		if strings.EqualFold(h.Fields[i].Name, name) && h.Fields[i].Value != "" {
-			out.next(within(h.Fields[i].Value))
+			out.next(within(h.Fields[i].Value, limit))
 		}
 	}
 	return out
 }
 
-func within(v string) found {
-	if len(v) > maxValue {
+func within(v string, limit int) found {
+	if len(v) > limit {
 		return found{err: errLong}
 	}
 	return found{text: v, ok: true}

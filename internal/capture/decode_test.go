@@ -127,7 +127,7 @@ func TestParameter(t *testing.T) {
 		{"a=b=c", "a", "b=c", true}, {"&&a=1", "a", "1", true}, {"%zz=1&a=2", "a", "2", true},
 		{"a=" + strings.Repeat("x", maxValue+1), "a", "", false},
 	} {
-		got := parameters(c.query, c.name).first
+		got := parameter(c.query, c.name, maxValue).first
 		if got.text != c.want || got.ok != c.ok {
 			t.Errorf("%.40q %s: %+v", c.query, c.name, got)
 		}
@@ -145,7 +145,7 @@ func TestCookie(t *testing.T) {
 		{"a=1; b=2", "b", "2", true}, {"a=1;b=2", "b", "2", true}, {`a="1"`, "a", "1", true}, {"a=1; a=2", "a", "1", true},
 		{"a", "a", "", false}, {"A=1", "a", "", false}, {"b=x=y", "b", "x=y", true}, {";;;", "a", "", false},
 	} {
-		if got := cookies(head("GET", "/", "Cookie", c.header), c.name).first; got.text != c.want || got.ok != c.ok {
+		if got := cookies(head("GET", "/", "Cookie", c.header), c.name, maxValue).first; got.text != c.want || got.ok != c.ok {
 			t.Errorf("%q %s: %+v", c.header, c.name, got)
 		}
 	}
@@ -221,7 +221,7 @@ func FuzzParameter(f *testing.F) {
 	f.Add("a=1&b=%20", "b")
 	f.Add("a+b=&&%zz=1", "a b")
 	f.Fuzz(func(t *testing.T, query, name string) {
-		got := parameters(query, name)
+		got := parameter(query, name, maxValue)
 		if form := formValues([]byte(query), false, name); form.first.text != got.first.text || form.last.text != got.last.text || form.last.err != got.last.err {
 			t.Fatalf("%+v, of a form %+v", got, form)
 		}
@@ -237,7 +237,7 @@ func FuzzParameter(f *testing.F) {
 func FuzzCookie(f *testing.F) {
 	f.Add(`a=1; b="2"`, "b")
 	f.Fuzz(func(t *testing.T, header, name string) {
-		got := cookies(head("GET", "/", "Cookie", header), name)
+		got := cookies(head("GET", "/", "Cookie", header), name, maxValue)
 		if got.last.ok && !strings.Contains(header, name+"=") || strings.Contains(got.first.text+got.last.text, ";") || got.first.ok != got.last.ok {
 			t.Fatalf("%+v", got)
 		}

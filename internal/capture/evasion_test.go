@@ -57,7 +57,7 @@ response:
 		Response: wire.Head{Status: 200, Fields: []wire.Field{{Name: lent("X-Track"), Value: lent("T-3")},
 			{Name: lent("Set-Cookie"), Value: lent("customer=K1; Path=/")}, {Name: lent("Set-Cookie"), Value: lent("auth=" + randomish + "; HttpOnly")}}},
 		RespBody: wire.Body{Bytes: answer}}
-	got := append(c.Request(snap.Specs[0], x), c.Response(snap.Specs[0], x)...)
+	got := append(c.Request(NewPlan(snap.Specs[0]), x), c.Response(NewPlan(snap.Specs[0]), x)...)
 	c.Learned(snap, &x.Response)
 	for _, b := range buffers {
 		for i := range b {
@@ -92,7 +92,7 @@ func TestAFailedSourceShadowsNone(t *testing.T) {
 		{"/x?mail=&mail=b@example.com", "", "", "", "b@example.com"},
 		{"/x?mail=" + strings.Repeat("a", maxValue+1), "", "", "", "!longer than is read"},
 	} {
-		got := c.Request(s, exchange(head("POST", q.target, "X-Mail", q.header, "Content-Encoding", q.encoding), q.body))
+		got := c.Request(NewPlan(s), exchange(head("POST", q.target, "X-Mail", q.header, "Content-Encoding", q.encoding), q.body))
 		want := 2 // the address, and the e-mail or why there is none
 		if !strings.HasPrefix(q.want, "!") {
 			want++ // its domain
@@ -106,7 +106,7 @@ func TestAFailedSourceShadowsNone(t *testing.T) {
 // TestRepeatedValues reads both that an origin could take.
 func TestRepeatedValues(t *testing.T) {
 	s := spec(t, "/x", "request: {query.mail: email, form.user: username, cookie.cart: cart_id, header.X-Acc: account_name}")
-	got := capturer(t).Request(s, exchange(head("POST", "/x?mail=a@example.com&mail=b@example.com&mail=c@example.com",
+	got := capturer(t).Request(NewPlan(s), exchange(head("POST", "/x?mail=a@example.com&mail=b@example.com&mail=c@example.com",
 		"Cookie", "cart=1; cart=2", "Cookie", "cart=3", "X-Acc", "ann", "x-acc", "bob"), "user=ann&us%65r=bob&user=ann"))
 	var all []string
 	for _, e := range got[1:] {
@@ -140,10 +140,10 @@ func TestPathValues(t *testing.T) {
 		"/users/%C2%85":                             "!holds a control character",
 		"/users/" + strings.Repeat("a", maxValue+1): "!longer than is read",
 	} {
-		if NewIndex([]*policy.Spec{s}).Match(head("GET", target)) == nil {
+		if NewIndex([]*policy.Spec{s}).Match(head("GET", target)).Plan == nil {
 			t.Errorf("%.40s does not match", target)
 		}
-		if got := values(c.Request(s, exchange(head("GET", target), ""))); got["username"] != want {
+		if got := values(c.Request(NewPlan(s), exchange(head("GET", target), ""))); got["username"] != want {
 			t.Errorf("%.40s: %q, want %q", target, got["username"], want)
 		}
 	}
@@ -214,7 +214,7 @@ func TestOtherCharsets(t *testing.T) {
 		"UTF-32BE BOM": wider(binary.BigEndian, "\x00\x00\xfe\xff"), "UTF-32LE BOM": wider(binary.LittleEndian, "\xff\xfe\x00\x00"),
 	} {
 		for _, kind := range []string{"", "application/json", `application/json; charset="utf-7";;x; charset=utf-16`, "text/plain"} {
-			got := values(c.Request(s, exchange(head("POST", "/x", "Content-Type", kind), string(body))))
+			got := values(c.Request(NewPlan(s), exchange(head("POST", "/x", "Content-Type", kind), string(body))))
 			if got["email"] != "ann@example.com" || got["account_name"] != "é😀" {
 				t.Errorf("%s as %s: %v", name, kind, got)
 			}
@@ -227,7 +227,7 @@ func TestJunkBehindACompressedFormHidesNoField(t *testing.T) {
 	s := spec(t, "/x", "request: {form.mail: email}")
 	c := capturer(t)
 	for encoding, body := range map[string][]byte{"gzip": zip(t, "a=1&mail=ann%40example.com"), "br": brotlied(t, "a=1&mail=ann%40example.com")} {
-		got := c.Request(s, exchange(head("POST", "/x", "Content-Encoding", encoding), string(append(body, 0, 0, 0))))
+		got := c.Request(NewPlan(s), exchange(head("POST", "/x", "Content-Encoding", encoding), string(append(body, 0, 0, 0))))
 		if values(got)["email"] != "ann@example.com" {
 			t.Errorf("%s: %+v", encoding, got)
 		}

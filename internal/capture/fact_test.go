@@ -19,11 +19,12 @@ func TestFactsOfTheConnection(t *testing.T) {
 		{Source: policy.SourceConn, Name: "syn", Element: "tcp_signature"}, {Source: policy.SourceClient, Name: "order", Element: "header_order"},
 		{Source: policy.SourceClient, Name: "profile", Element: "client_profile"}, {Source: policy.SourceClient, Name: "doubt", Element: "client_doubt"},
 	}}
+	plan := NewPlan(spec)
 	read := func(conn wire.Conn, proto string) map[string]string {
 		conn.Client = netip.MustParseAddr("192.0.2.9")
 		x := &wire.Exchange{Conn: conn, Request: wire.Head{Method: "GET", Proto: proto, Fields: chrome}}
 		out := map[string]string{}
-		for _, e := range capturer(t).Request(spec, x) {
+		for _, e := range capturer(t).Request(plan, x) {
 			if e.Invalid != "" {
 				t.Errorf("%s is invalid: %s", e.ID, e.Invalid)
 			}

@@ -7,108 +7,73 @@ import (
 	"github.com/throughline/throughline/internal/wire"
 )
 
-// Index finds the most specific Spec of a request. It is immutable and built
-// once for a policy revision: Specs are kept by method and first literal path
-// segment, so that a request looks at few.
-type Index struct {
-	buckets map[bucketKey][]ranked
-	anyRoot map[string][]ranked // by method: Specs whose first segment is open
-}
-
-type bucketKey struct{ method, root string }
-
-// ranked is a Spec with its place in the order of specificity and its path in
-// canonical form.
-type ranked struct {
-	rank int
-	spec *policy.Spec
-	path []policy.Segment
-}
-
-// NewIndex takes Specs in order of specificity.
-func NewIndex(specs []*policy.Spec) *Index {
-	x := &Index{buckets: map[bucketKey][]ranked{}, anyRoot: map[string][]ranked{}}
-	for i, s := range specs {
-		methods := s.Match.Methods
-		if len(methods) == 0 {
-			methods = []string{""}
-		}
-		r := ranked{i, s, compilePath(s.Match.Path)}
-		for _, m := range methods {
-			switch {
-			case len(r.path) > 0 && r.path[0].Literal != "":
-				k := bucketKey{m, r.path[0].Literal}
-				x.buckets[k] = append(x.buckets[k], r)
-			case len(s.Match.Path) > 0 && len(r.path) == 0: // "/"
-				x.buckets[bucketKey{m, ""}] = append(x.buckets[bucketKey{m, ""}], r)
-			default:
-				x.anyRoot[m] = append(x.anyRoot[m], r)
-			}
-		}
-	}
-	return x
-}
-
-// Match returns the most specific Spec that matches, nil when none does. It
-// allocates nothing unless the path is spelt oddly.
-func (x *Index) Match(head *wire.Head) *policy.Spec {
-	path, query := resource(head)
-	path = canonical(path)
-	root := strings.TrimPrefix(path, "/")
-	if i := strings.IndexByte(root, '/'); i >= 0 {
-		root = root[:i]
-	}
-	var best ranked
-	for _, list := range [...][]ranked{
-		x.buckets[bucketKey{head.Method, root}], x.anyRoot[head.Method],
-		x.buckets[bucketKey{"", root}], x.anyRoot[""],
-	} {
-		for _, r := range list {
-			if best.spec != nil && r.rank > best.rank {
-				break
-			}
-			if matches(&r, head, path, query) {
-				best = r
-				break
-			}
-		}
-	}
-	return best.spec
-}
-
-func matches(r *ranked, head *wire.Head, path, query string) bool {
-	m := &r.spec.Match
-	if len(m.Path) > 0 && !matchPath(r.path, path) || len(m.Hosts) > 0 && !matchHost(m.Hosts, head.Host) {
+// holds tells whether the conditions hold that the tree of an Index does not
+// decide.
+func (p *Plan) holds(head *wire.Head, query string) bool {
+	m := &p.Spec.Match
+	if len(m.ContentTypes) > 0 && !anyMedia(head, m.ContentTypes) || m.GRPC != "" && !isGRPC(head) {
 		return false
 	}
-	if len(m.ContentTypes) > 0 && !anyField(head, "Content-Type", func(v string) bool { return hasMedia(m.ContentTypes, v) }) {
+	if m.Accepts != "" && !anyAccepts(head, m.Accepts) {
 		return false
 	}
-	if m.Accepts != "" && !anyField(head, "Accept", func(v string) bool { return accepts(v, m.Accepts) }) {
-		return false
-	}
-	for name, want := range m.Headers {
-		if !anyField(head, name, func(v string) bool { return v != "" && (want == "*" || v == want) }) {
+	for _, c := range p.headers {
+		if !hasField(head, c.name, c.want) {
 			return false
 		}
 	}
-	for name, want := range m.Query {
-		if !hasParameter(query, name, want) {
+	for _, c := range p.query {
+		if !hasParameter(query, c.name, c.want) {
 			return false
 		}
 	}
 	return true
 }
 
-// anyField tells whether a field of that name holds. A field may stand several
-// times, and which of them counts is the origin's choice: for matching, any does.
-func anyField(head *wire.Head, name string, holds func(value string) bool) bool {
+// A field may stand several times, and which of them counts is the origin's choice:
+// for matching, any does.
+
+func anyMedia(head *wire.Head, want []string) bool {
 	for i := range head.Fields {
-		if strings.EqualFold(head.Fields[i].Name, name) && holds(head.Fields[i].Value) {
+		if f := &head.Fields[i]; strings.EqualFold(f.Name, "Content-Type") && hasMedia(want, f.Value) {
 			return true
 		}
 	}
 	return false
+}
+
+func anyAccepts(head *wire.Head, want string) bool {
+	for i := range head.Fields {
+		if f := &head.Fields[i]; strings.EqualFold(f.Name, "Accept") && accepts(f.Value, want) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasField(head *wire.Head, name, want string) bool {
+	for i := range head.Fields {
+		if f := &head.Fields[i]; strings.EqualFold(f.Name, name) && f.Value != "" && (want == "*" || f.Value == want) {
+			return true
+		}
+	}
+	return false
+}
+
+// isGRPC tells of gRPC and gRPC-web, with whatever codec.
+func isGRPC(head *wire.Head) bool {
+	for i := range head.Fields {
+		if f := &head.Fields[i]; strings.EqualFold(f.Name, "Content-Type") && isGRPCMedia(f.Value) {
+			return true
+		}
+	}
+	return false
+}
+
+func isGRPCMedia(v string) bool {
+	const prefix = "application/grpc"
+	v = media(v)
+	return len(v) >= len(prefix) && strings.EqualFold(v[:len(prefix)], prefix) && (len(v) == len(prefix) || v[len(prefix)] == '+' || v[len(prefix)] == '-')
 }
 
 // hasParameter tells whether a parameter has a value, or with "*" whether it is
@@ -117,7 +82,7 @@ func hasParameter(query, name, want string) bool {
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
-		if f := pairValue(pair, name); f.ok && (want == "*" || f.text == want) {
+		if f := pairValue(pair, name, maxValue); f.ok && (want == "*" || f.text == want) {
 			return true
 		}
 	}

@@ -2,59 +2,144 @@ package capture
 
 import (
 	"bytes"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/throughline/throughline/internal/journey"
-	"github.com/throughline/throughline/internal/policy"
 	"github.com/throughline/throughline/internal/wire"
 )
 
 // Outcome tells how the origin answered: by the first of the Spec's rules that
-// holds, else by status class.
-func (c *Capturer) Outcome(s *policy.Spec, x *wire.Exchange) journey.Outcome {
+// holds, else by status class, or for gRPC by its own status. Of an answer of 5xx a
+// rule decides only when it names that status and something else in the answer, as
+// a SOAP fault has; otherwise it is the origin's error.
+func (c *Capturer) Outcome(p *Plan, x *wire.Exchange) journey.Outcome {
 	status := x.Response.Status
-	if status == 0 || status >= 500 {
+	if status == 0 {
 		return journey.OriginError
 	}
-	if len(s.Outcome) > 0 {
-		var body []byte // stays empty when it can't be read
-		if len(x.RespBody.Bytes) > 0 {
-			body, _, _ = c.codecs.plain(x.RespBody.Bytes, encodings(&x.Response))
-			body = utf8Text(body)
+	a := answer{head: &x.Response}
+	if slices.ContainsFunc(p.outcome, func(v verdict) bool { return v.readsBody() }) && len(x.RespBody.Bytes) > 0 {
+		a.body, _, _ = c.codecs.plain(x.RespBody.Bytes, encodings(&x.Response)) // empty when it can't be read
+		a.raw = a.body
+		a.body = utf8Text(a.body)
+		a.body = legacyText(&x.Response, a.body)
+	}
+	for i := range p.outcome {
+		v := &p.outcome[i]
+		if status >= 500 && (len(v.Statuses) == 0 || !v.proves()) {
+			continue
 		}
-		for i := range s.Outcome {
-			if holds(&s.Outcome[i], status, x.Response.Get("Location"), body) {
-				return s.Outcome[i].Outcome
-			}
+		if a.fits(v) {
+			return v.Outcome
 		}
 	}
-	if status >= 400 {
+	switch {
+	case status >= 500:
+		return journey.OriginError
+	case status >= 400:
 		return journey.Failure
+	case p.Spec.Match.GRPC != "":
+		if code := x.Response.Get("grpc-status"); code != "" && code != "0" {
+			return journey.Failure
+		}
 	}
 	return journey.Success
 }
 
-func holds(r *policy.OutcomeRule, status int, location string, body []byte) bool {
-	if len(r.Statuses) > 0 {
-		in := false
-		for _, s := range r.Statuses {
-			in = in || status >= s[0] && status <= s[1]
-		}
-		if !in {
+// proves tells whether a rule looks at more than the status.
+func (v *verdict) proves() bool {
+	return v.readsBody() || len(v.headers) > 0 || v.Location != "" || len(v.SetCookies) > 0
+}
+
+// answer is a response as outcome rules see it.
+type answer struct {
+	head      *wire.Head
+	body, raw []byte
+}
+
+func (a *answer) fits(v *verdict) bool {
+	if len(v.Statuses) > 0 && !oneOf(v.Statuses, a.head.Status) {
+		return false
+	}
+	if v.Location != "" && !glob(v.Location, a.head.Get("Location")) {
+		return false
+	}
+	for _, c := range v.headers {
+		if !anyGlob(a.head, c.name, c.want) {
 			return false
 		}
 	}
-	if r.Location != "" && !glob(r.Location, location) {
+	for _, name := range v.SetCookies {
+		if !setsCookie(a.head, name) {
+			return false
+		}
+	}
+	if len(v.GRPC) > 0 {
+		code, err := strconv.Atoi(grpcField(a.head, frames(a.head, a.raw), "grpc-status").text)
+		if err != nil || !slices.Contains(v.GRPC, code) {
+			return false
+		}
+	}
+	if v.BodyHas != "" && !bytes.Contains(a.body, []byte(v.BodyHas)) {
 		return false
 	}
-	if r.BodyHas != "" && !bytes.Contains(body, []byte(r.BodyHas)) {
-		return false
+	slots := make([]repeated, max(len(v.JSON), len(v.XML)))
+	j := jsonReader{limit: maxNested}
+	j.read(a.body, v.json, slots)
+	for i, r := range v.JSON {
+		if !slots[i].equals(r.Equals) {
+			return false
+		}
 	}
-	if len(r.JSONPath) > 0 {
-		f := lookupJSON(body, [][]string{r.JSONPath})[0]
-		return f.ok && f.text == r.JSONEquals
+	clear(slots)
+	readXML(a.body, v.xml, slots, maxNested)
+	for i, r := range v.XML {
+		if !slots[i].equals(r.Equals) {
+			return false
+		}
 	}
 	return true
+}
+
+// equals tells whether any of the values is the one wanted; "*" wants any at all.
+func (r *repeated) equals(want string) (is bool) {
+	r.each(func(f found) { is = is || f.ok && (want == "*" || f.text == want) })
+	return is
+}
+
+func oneOf(ranges [][2]int, status int) bool {
+	for _, s := range ranges {
+		if status >= s[0] && status <= s[1] {
+			return true
+		}
+	}
+	return false
+}
+
+func anyGlob(h *wire.Head, name, pattern string) bool {
+	for i := range h.Fields {
+		if strings.EqualFold(h.Fields[i].Name, name) && glob(pattern, h.Fields[i].Value) {
+			return true
+		}
+	}
+	return false
+}
+
+// setsCookie tells whether a response sets a cookie and does not delete it.
+func setsCookie(h *wire.Head, name string) bool {
+	for i := range h.Fields {
+		if !strings.EqualFold(h.Fields[i].Name, "Set-Cookie") {
+			continue
+		}
+		first, attrs, _ := strings.Cut(h.Fields[i].Value, ";")
+		k, v, ok := strings.Cut(first, "=")
+		if _, deleted := attributes(attrs); ok && strings.TrimSpace(k) == name && strings.Trim(strings.TrimSpace(v), `"`) != "" && !deleted {
+			return true
+		}
+	}
+	return false
 }
 
 // glob matches a pattern whose * stands for any text.

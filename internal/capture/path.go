@@ -124,7 +124,7 @@ func writeCanonical(b *strings.Builder, s string) {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		if c == '%' && i+2 < len(s) {
-			if v, ok := hex(s[i+1], s[i+2]); ok {
+			if v, ok := hexByte(s[i+1], s[i+2]); ok {
 				c, i = v, i+2
 			}
 		}
@@ -150,7 +150,7 @@ func unescape(s string) string {
 	b.Grow(len(s))
 	for i := 0; i < len(s); i++ {
 		if s[i] == '%' && i+2 < len(s) {
-			if c, ok := hex(s[i+1], s[i+2]); ok {
+			if c, ok := hexByte(s[i+1], s[i+2]); ok {
 				b.WriteByte(c)
 				i += 2
 				continue
@@ -189,7 +189,7 @@ func compilePath(pattern []policy.Segment) []policy.Segment {
 	return out
 }
 
-func hex(a, b byte) (byte, bool) {
+func hexByte(a, b byte) (byte, bool) {
 	x, okA := nibble(a)
 	y, okB := nibble(b)
 	return x<<4 | y, okA && okB

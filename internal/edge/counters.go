@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 )
@@ -34,6 +35,7 @@ type Counters struct {
 	PerSite       map[string]SiteCounters
 	Workers       WorkerCounters
 	Sidechain     SidechainCounters
+	HTTP2Errors   map[string]int64 // streams and connections that were ended for what the visitor did, by what it was
 }
 
 type counters struct {
@@ -47,6 +49,7 @@ type counters struct {
 
 	mu     sync.Mutex
 	errors map[string]int64
+	http2  map[string]int64
 	per    map[string]*siteCount // one for each site there has been
 }
 
@@ -72,6 +75,16 @@ func (c *counters) originError(of *siteCount, kind string) {
 	c.mu.Unlock()
 }
 
+// http2Error counts what a visitor did that HTTP/2 forbids or we do not bear.
+func (c *counters) http2Error(kind string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.http2 == nil {
+		c.http2 = map[string]int64{}
+	}
+	c.http2[kind]++
+}
+
 // Counters may be called at any time.
 func (s *Server) Counters() Counters {
 	c := &s.counters
@@ -86,6 +99,7 @@ func (s *Server) Counters() Counters {
 	out.Probes, out.ProxyHeaders, out.NoSYN = c.probes.Load(), c.proxyHeaders.Load(), c.noSYN.Load()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	out.HTTP2Errors = maps.Clone(c.http2)
 	for name, p := range c.per {
 		out.PerSite[name] = SiteCounters{p.requests.Load(), p.errors.Load()}
 	}

@@ -203,12 +203,16 @@ func (s *Server) Start() error {
 		})
 	}
 	s.h2 = &http.Server{
-		Handler: s, Protocols: new(http.Protocols), ConnContext: withConn,
-		ReadHeaderTimeout: s.cfg.HeadTimeout, IdleTimeout: s.cfg.IdleTimeout, MaxHeaderBytes: s.cfg.MaxHead,
-		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
+		Handler: s, Protocols: new(http.Protocols),
+		ReadHeaderTimeout: s.cfg.HeadTimeout, IdleTimeout: s.cfg.IdleTimeout,
+		// As net/http counts, each field takes 32 bytes more than it has. What is
+		// within ours it must not answer itself, in its own words.
+		MaxHeaderBytes: 2*s.cfg.MaxHead + 32*maxFields,
+		ConnContext:    welcome,
+		ErrorLog:       slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
 		// Requests like OPTIONS * belong to the origin too.
 		DisableGeneralOptionsHandler: true,
-		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: s.cfg.StallTimeout, MaxReadFrameSize: 16 << 10},
+		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: s.cfg.StallTimeout, MaxReadFrameSize: 16 << 10, CountError: s.counters.http2Error},
 	}
 	s.h2.Protocols.SetUnencryptedHTTP2(true) // the TLS below it is done
 	s.running.Go(func() { _ = s.h2.Serve(s.streams) })

@@ -1,10 +1,8 @@
 package edge
 
 import (
-	"context"
 	"crypto/tls"
 	"net"
-	"net/http"
 	"slices"
 	"sync"
 
@@ -94,6 +92,7 @@ func (s *Server) keepSYN(ln net.Listener) {
 // a tap. It hides that it is TLS, since net/http would read past the tap.
 type front2 struct {
 	net.Conn
+	sock  *wire.Socket
 	tap   fingerprint.H2Tap
 	who   visitor
 	shown sync.Once
@@ -114,15 +113,6 @@ func (c *front2) visitor() *visitor {
 	})
 	return &c.who
 }
-
-// connKey is where a request's context has its front2.
-type connKey struct{}
-
-func withConn(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, c)
-}
-
-func visitorOf(r *http.Request) *visitor { return r.Context().Value(connKey{}).(*front2).visitor() }
 
 // inadequate is what a client is told that speaks HTTP/2 over a cipher that RFC
 // 9113 (9.2.2) wants no HTTP/2 over: SETTINGS, and GOAWAY with INADEQUATE_SECURITY.

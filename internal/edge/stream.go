@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -32,22 +33,16 @@ type stream struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := &stream{s: s, w: w, rc: http.NewResponseController(w), r: r}
 	t.ex.s, t.ex.f, t.ex.req = s, t, &t.ex.asking
-	text := t.head()
-	_, err := t.ex.req.ParseRequest(text, wire.Limits{Bytes: len(text), Fields: maxFields + 2})
+	err := t.parse(t.head(), wire.Limits{Bytes: s.cfg.MaxHead, Fields: maxFields + 2})
 	if err == nil {
 		err = t.ambiguous()
 	}
 	if err != nil {
-		s.counters.malformed.Add(1)
-		s.cfg.Logger.Debug("request refused", "peer", r.RemoteAddr, "error", err.Error())
-		h := w.Header()
-		h["Date"] = nil
-		p := t.ex.page(http.StatusBadRequest)
-		h["Content-Type"] = []string{p.ContentType}
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write(p.Body)
+		t.refuse(err)
 		return
 	}
+	g := guestOf(r)
+	defer g.parted(s, r)
 	stop := context.AfterFunc(r.Context(), func() {
 		if s.cut.Err() != nil {
 			t.ex.abort(cutOff)
@@ -56,10 +51,37 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	})
 	defer stop()
-	t.ex.serve(visitorOf(r))
+	t.ex.serve(g.visitor())
 	if t.over {
 		panic(http.ErrAbortHandler) // the stream is reset
 	}
+}
+
+// parse reads what head wrote. All of it must be the head: a line end that got into a
+// field would make another request of what is behind it.
+func (t *stream) parse(text []byte, lim wire.Limits) error {
+	n, err := t.ex.req.ParseRequest(text, lim)
+	if err == nil && n != len(text) {
+		err = errBeyond
+	}
+	return err
+}
+
+// refuse answers what is no request. Nobody else hears of it.
+func (t *stream) refuse(err error) {
+	t.s.counters.malformed.Add(1)
+	t.s.cfg.Logger.Debug("request refused", "peer", t.r.RemoteAddr, "error", err.Error())
+	status := http.StatusBadRequest
+	var f wire.Fault
+	if errors.As(err, &f) {
+		status = f.Status()
+	}
+	h := t.w.Header()
+	h["Date"] = nil
+	p := t.ex.page(status)
+	h["Content-Type"] = []string{p.ContentType}
+	t.w.WriteHeader(status)
+	_, _ = t.w.Write(p.Body)
 }
 
 // head writes the request as HTTP/1.1 has it.

@@ -32,7 +32,10 @@ type visit struct {
 	// upgraded says that the connection has switched protocols.
 	upgraded atomic.Bool
 
-	broken bool // no more can be written
+	begun   bool // a head has begun to come, and has its time
+	parting bool // the last request has been served
+	known   int  // length of the head that Turn left to serve
+	broken  bool // no more can be written
 }
 
 // exchanges are those that nobody is in.
@@ -43,9 +46,41 @@ func (v *visit) serve() {
 	v.sock.Gone = func() { v.callOff(clientLeft) }
 	v.in.Bound = v.s.cfg.MaxHead
 	defer v.rest()
-	for first := true; !v.broken && v.next(first); {
-		first = false
+	v.begun = true
+	v.sock.DueRead(v.s.cfg.HeadTimeout)
+	for {
+		n, ok := v.head()
+		if !ok {
+			return
+		}
+		if v.parting || !v.next(n) {
+			v.partWays()
+			return
+		}
 	}
+}
+
+// Turn implements wire.Turner: it serves what has come, up to a request that has
+// more to come or turns the connection into something else, which serve does.
+func (v *visit) Turn() (goOn bool) {
+	for v.in.Len() > 0 {
+		v.wake()
+		m := v.ex.req
+		n, err := m.ParseRequest(v.in.Bytes(), v.limits())
+		if err != nil || n == 0 {
+			return false // head says so again
+		}
+		if m.Chunked || m.Upgrades || m.Length > int64(v.in.Len()-n) {
+			v.known = n
+			return false
+		}
+		if !v.next(n) {
+			v.parting = true
+			return false
+		}
+	}
+	v.rest()
+	return !v.s.draining.Load()
 }
 
 // wake makes an exchange ready.
@@ -85,12 +120,9 @@ func (v *visit) callOff(why int32) {
 	}
 }
 
-// next serves one request. It tells whether the connection serves another.
-func (v *visit) next(first bool) (goOn bool) {
-	n, ok := v.head(first)
-	if !ok {
-		return false
-	}
+// next serves the request whose head of n bytes has come. It tells whether the
+// connection serves another.
+func (v *visit) next(n int) (goOn bool) {
 	e := v.ex
 	e.ahead = v.in.Bytes()[n:]
 	e.last = e.req.Close || e.req.Minor == 0 && !e.req.KeepAlive || v.s.winding.Load() || v.s.draining.Load()
@@ -99,29 +131,32 @@ func (v *visit) next(first bool) (goOn bool) {
 	v.used.Store(true)
 	v.in.Take(n + e.used)
 	if e.last || v.broken {
-		v.partWays()
 		return false
 	}
 	if len(v.ex.later) > 0 {
 		v.in.Put(v.ex.later)
 		v.ex.later = v.ex.later[:0]
 	}
+	v.begun = false
+	v.sock.DueRead(v.s.cfg.IdleTimeout)
 	return true
 }
 
+func (v *visit) limits() wire.Limits { return wire.Limits{Bytes: v.s.cfg.MaxHead, Fields: maxFields} }
+
 // head reads a request's head. It answers false when there is none, and then has
 // said why to whom it may concern.
-func (v *visit) head(first bool) (n int, ok bool) {
-	lim := wire.Limits{Bytes: v.s.cfg.MaxHead, Fields: maxFields}
-	if first {
-		v.sock.DueRead(v.s.cfg.HeadTimeout)
-	} else {
-		v.sock.DueRead(v.s.cfg.IdleTimeout)
-	}
-	for begun := first; ; {
-		if v.in.Len() > 0 {
+func (v *visit) head() (n int, ok bool) {
+	for {
+		switch {
+		case v.parting:
+			return 0, true
+		case v.known > 0:
+			n, v.known = v.known, 0
+			return n, true
+		case v.in.Len() > 0:
 			v.wake()
-			n, err := v.ex.req.ParseRequest(v.in.Bytes(), lim)
+			n, err := v.ex.req.ParseRequest(v.in.Bytes(), v.limits())
 			if err != nil {
 				v.refuse(err)
 				return 0, false
@@ -129,13 +164,13 @@ func (v *visit) head(first bool) (n int, ok bool) {
 			if n > 0 {
 				return n, true
 			}
-			if !begun {
-				begun = true
+			if !v.begun {
+				v.begun = true
 				v.sock.DueRead(v.s.cfg.HeadTimeout)
 			}
-		} else {
+		default:
 			v.rest()
-			if !first && v.s.draining.Load() && v.sock.Quiet() == nil {
+			if v.used.Load() && v.s.draining.Load() && v.sock.Quiet() == nil {
 				return 0, false
 			}
 		}
@@ -157,7 +192,7 @@ func (v *visit) fill() error {
 		return v.in.Fill(v.tls)
 	}
 	if v.in.Len() == 0 {
-		return v.sock.ReadLazily(&v.in)
+		return v.sock.ReadTurns(&v.in, v)
 	}
 	return v.in.Fill(v.sock)
 }

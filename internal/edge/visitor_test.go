@@ -22,9 +22,25 @@ import (
 // would, and read nothing.
 type framer struct {
 	*http2.Framer
-	*tls.Conn
-	heads strings.Builder
-	enc   *hpack.Encoder
+	*tls.Conn          // nil in the clear
+	link      net.Conn // what is below
+	heads     strings.Builder
+	enc       *hpack.Encoder
+}
+
+func newFramer(c net.Conn, r io.Reader) *framer {
+	f := &framer{Framer: http2.NewFramer(c, r), link: c}
+	f.enc = hpack.NewEncoder(&f.heads)
+	return f
+}
+
+// until reads frames until one is of the kind wanted.
+func (f *framer) until(want http2.FrameType) error {
+	for {
+		if fr, err := f.ReadFrame(); err != nil || fr.Header().Type == want {
+			return err
+		}
+	}
 }
 
 func dialHTTP2(t *testing.T, s *rig) *framer {
@@ -40,8 +56,8 @@ func dialHTTP2(t *testing.T, s *rig) *framer {
 	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
 		t.Fatal(err)
 	}
-	f := &framer{Framer: http2.NewFramer(c, c), Conn: c}
-	f.enc = hpack.NewEncoder(&f.heads)
+	f := newFramer(c, c)
+	f.Conn = c
 	if err := f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30}); err != nil {
 		t.Fatal(err)
 	}

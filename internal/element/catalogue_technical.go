@@ -137,7 +137,6 @@ func responseRows() []row {
 // computedRows are filled by Throughline itself, and searched like all others.
 func computedRows() []row {
 	return []row{
-		{"event_id", "Event ID", attribute, Identifier, Public, detail, "914793674309633", "Key of the Event."},
 		{"event_name", "Event Name", attribute, Identifier, Public, detail, "Login through Form", "Name of the Spec that made the Event."},
 		{"event_type", "Event Type", attribute, EventType, Public, detail, "authentication_attempt", "One of the closed set of event types."},
 		{"session_id", "Session ID", attribute, Identifier, Public, detail, "914793674309632", "Key of the Session."},

@@ -93,6 +93,9 @@ func wideHost(s string) (string, bool) {
 	if err != nil || h == "" || len(h) > 253 || strings.HasSuffix(h, ".") {
 		return "", false
 	}
+	if again, err := idna.Lookup.ToASCII(h); err != nil || again != h { // no name that can be looked up
+		return "", false
+	}
 	for _, label := range strings.Split(h, ".") {
 		if label == "" || len(label) > 63 {
 			return "", false

@@ -50,7 +50,11 @@ func decimal(s string) (string, error) {
 	if f == 0 {
 		return "0", nil
 	}
-	return strconv.FormatFloat(f, 'f', -1, 64), nil
+	out := strconv.FormatFloat(f, 'f', -1, 64)
+	if len(out) > 64 {
+		return "", errors.New("not a number: too many digits")
+	}
+	return out, nil
 }
 
 func between(s string, low, high int) (string, error) {

@@ -21,7 +21,7 @@ func text(s string) (string, error) {
 	if s == "" {
 		return "", errors.New("empty")
 	}
-	return maskCards(s), nil
+	return maskCards(asciiDigits(s)), nil
 }
 
 // oneLine collapses white space, control and invisible format characters to
@@ -67,7 +67,9 @@ func isPlainLine(s string, most int) bool {
 	return true
 }
 
-// maskCards hides digit groups that are card numbers but for the last four.
+// maskCards hides digit groups that are card numbers but for the last four. Groups
+// stand apart by a space, point or hyphen, so that a date or a second number beside
+// a card hides nothing.
 func maskCards(s string) string {
 	var b strings.Builder
 	kept := 0
@@ -76,15 +78,18 @@ func maskCards(s string) string {
 			i++
 			continue
 		}
-		number, end := digitRun(s, i)
-		if n := len(number); n >= 13 && n <= 19 && luhn(number) && strings.Trim(number, "0") != "" {
-			b.WriteString(s[kept:i])
-			b.WriteString("[card ")
-			b.WriteString(number[n-4:])
-			b.WriteByte(']')
-			kept = end
+		number, end := cardAt(s, i)
+		if number == "" {
+			for i < len(s) && isDigit(s[i]) { // the next group
+				i++
+			}
+			continue
 		}
-		i = end
+		b.WriteString(s[kept:i])
+		b.WriteString("[card ")
+		b.WriteString(number[len(number)-4:])
+		b.WriteByte(']')
+		kept, i = end, end
 	}
 	if kept == 0 {
 		return s
@@ -93,28 +98,42 @@ func maskCards(s string) string {
 	return b.String()
 }
 
-// digitRun reads digits with single spaces, dots or hyphens between them. Past 19
-// digits it only looks for the end.
-func digitRun(s string, from int) (number string, end int) {
-	var buf [20]byte
+// cardAt finds the longest card number of whole groups that begins at a group.
+func cardAt(s string, from int) (number string, end int) {
+	var buf [19]byte
 	n := 0
-	i := from
-	for i < len(s) {
-		if isDigit(s[i]) {
-			if n < len(buf) {
-				buf[n] = s[i]
-				n++
+	for i := from; i < len(s); {
+		for i < len(s) && isDigit(s[i]) {
+			if n == len(buf) {
+				return number, end
 			}
-			i++
-			continue
+			buf[n] = s[i]
+			n, i = n+1, i+1
 		}
-		if (s[i] == ' ' || s[i] == '-' || s[i] == '.') && i+1 < len(s) && isDigit(s[i+1]) {
-			i++
-			continue
+		if n >= 13 && luhn(string(buf[:n])) {
+			if brand, ok := brandOf(string(buf[:n])); ok && brand != "" {
+				number, end = string(buf[:n]), i
+			}
 		}
-		break
+		if i+1 >= len(s) || s[i] != ' ' && s[i] != '-' && s[i] != '.' || !isDigit(s[i+1]) {
+			break
+		}
+		i++
 	}
-	return string(buf[:n]), i
+	return number, end
+}
+
+// asciiDigits turns the decimal digits of every script into 0 to 9.
+func asciiDigits(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if r >= utf8.RuneSelf && unicode.IsDigit(r) {
+			return '0' + digitValue(r)
+		}
+		return r
+	}, s)
 }
 
 // bounded takes a value as it is unless it is too long or holds control
@@ -175,6 +194,20 @@ func isASCII(s string) bool {
 		}
 	}
 	return true
+}
+
+// without leaves out spaces and hyphens.
+func without(s string) string {
+	if !strings.ContainsAny(s, " -") {
+		return s
+	}
+	buf := make([]byte, 0, len(s))
+	for i := range len(s) {
+		if s[i] != ' ' && s[i] != '-' {
+			buf = append(buf, s[i])
+		}
+	}
+	return string(buf)
 }
 
 // plainDigits turns the decimal digits of every script into 0 to 9, and dashes

@@ -71,6 +71,7 @@ func newRules(snap *policy.Snapshot) *rules {
 type note struct {
 	rules   *rules
 	spec    *policy.Spec
+	plan    *capture.Plan // of spec; nil while only the body can tell which it is
 	site    *site.Site
 	judge   Judge
 	reqBody bool
@@ -137,6 +138,12 @@ func (e *Engine) Decide(x *wire.Exchange, p wire.Phase) (d wire.Decision) {
 	if !ok {
 		return wire.Decision{}
 	}
+	if n.plan == nil && p == wire.PhaseResponseHead && !x.ReqBody.Seen {
+		return wire.Decision{} // the origin answers before it has everything
+	}
+	if !e.resolve(x, n) {
+		return wire.Decision{}
+	}
 	switch p {
 	case wire.PhaseRequestBody:
 		if n.sync && !n.opened {
@@ -166,18 +173,20 @@ func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
 	if r == nil || s == nil || x.Mode == string(site.Bypass) {
 		return wire.Decision{}
 	}
-	spec := r.index.Match(&x.Request)
-	if spec == nil {
+	found := r.index.Match(&x.Request)
+	if found.Open && (x.Request.Method == "GET" || x.Request.Method == "HEAD") { // all is in the URL
+		found = capture.Found{Plan: e.cfg.Capture.Resolve(r.index, &x.Request, &wire.Body{})}
+	}
+	if found.Plan == nil && !found.Open {
 		return wire.Decision{}
 	}
-	e.matched.Add(1)
-	x.Activities++
-	n := &note{rules: r, spec: spec, site: s, judge: at.judges[s.Partition]}
-	n.sync = spec.Sync && x.Mode != string(site.Mirror)
-	n.active = n.sync && x.Mode == string(site.Active) && !spec.PassThrough
-	n.reqBody, n.resBody = e.cfg.Capture.Needs(spec)
+	n := &note{rules: r, site: s, judge: at.judges[s.Partition]}
 	x.Note = n
-	d := wire.Decision{Limit: spec.MaxBody, Refuse: n.active && spec.Oversize == "refuse"}
+	if found.Open {
+		return n.await(x, found)
+	}
+	e.take(x, n, found.Plan)
+	d := wire.Decision{Limit: n.spec.MaxBody, Refuse: n.active && n.spec.Oversize == "refuse"}
 	if n.active {
 		d.Edits = r.tags // what a visitor sends under these names is not our word
 	}
@@ -198,6 +207,50 @@ func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
 		return v
 	}
 	return d
+}
+
+// take makes an exchange an Event of a Spec.
+func (e *Engine) take(x *wire.Exchange, n *note, p *capture.Plan) {
+	e.matched.Add(1)
+	x.Activities++
+	n.plan, n.spec = p, p.Spec
+	n.sync = n.spec.Sync && x.Mode != string(site.Mirror)
+	n.active = n.sync && x.Mode == string(site.Active) && !n.spec.PassThrough
+	n.reqBody, n.resBody = p.Needs()
+}
+
+// await asks for the bodies that the most demanding Spec in question asks for: which
+// it is, the request's body tells.
+func (n *note) await(x *wire.Exchange, found capture.Found) wire.Decision {
+	w := found.Wants
+	if found.Plan != nil {
+		w.Add(found.Plan)
+	}
+	d := wire.Decision{Limit: w.MaxBody, Request: wire.BodyCopy}
+	if w.Sync && x.Mode != string(site.Mirror) {
+		d.Request = wire.BodyHold
+	}
+	if w.Sync && x.Mode == string(site.Active) {
+		d.Refuse, d.Edits = w.Refuse, n.rules.tags
+	}
+	if w.Response {
+		d.Response = wire.BodyCopy
+	}
+	return d
+}
+
+// resolve finds the Spec of an exchange that awaited its body. Without one the
+// exchange goes on as any other.
+func (e *Engine) resolve(x *wire.Exchange, n *note) (found bool) {
+	if n.plan == nil {
+		p := e.cfg.Capture.Resolve(n.rules.index, &x.Request, &x.ReqBody)
+		if p == nil {
+			x.Note = nil
+			return false
+		}
+		e.take(x, n, p)
+	}
+	return true
 }
 
 // judgeRequest asks for the verdict of a sync route, within its deadline.

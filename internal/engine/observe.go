@@ -25,7 +25,7 @@ func (e *Engine) observeRequest(x *wire.Exchange, n *note) *journey.Observation 
 	agent := x.Request.Get("User-Agent")
 	o.Agent = agentHash(agent)
 	o.Keys = e.cfg.Capture.Keys(n.rules.snap, &x.Request)
-	o.Elements = e.cfg.Capture.Request(n.spec, x)
+	o.Elements = e.cfg.Capture.Request(n.plan, x)
 	o.Truncated = n.reqBody && x.ReqBody.Truncated
 	var added []journey.Element
 	o.UserAgent, added = e.cfg.Enrich.Describe(x.Conn.Client, agent)
@@ -55,12 +55,12 @@ func (e *Engine) observeResponse(x *wire.Exchange, n *note, o *journey.Observati
 		o.Duration = x.RespTime - x.Start
 	}
 	if x.Mode != string(site.Mirror) { // which sees no responses
-		o.Outcome = e.cfg.Capture.Outcome(n.spec, x)
+		o.Outcome = e.cfg.Capture.Outcome(n.plan, x)
 	}
 	if !x.Answered {
 		o.Learned = e.cfg.Capture.Learned(n.rules.snap, &x.Response)
 	}
-	o.Elements = append(o.Elements, e.cfg.Capture.Response(n.spec, x)...)
+	o.Elements = append(o.Elements, e.cfg.Capture.Response(n.plan, x)...)
 	o.Truncated = o.Truncated || n.resBody && x.RespBody.Truncated
 }
 

@@ -298,8 +298,15 @@ type Lookedup struct {
 
 // ElementDef is one element of the catalogue, for search boxes.
 type ElementDef struct {
-	ID     string `json:"id"`
-	Name   string `json:"name"`
-	Group  string `json:"group"`
-	Entity bool   `json:"entity"`
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Group    string `json:"group"`
+	Entity   bool   `json:"entity"`
+	Kind     string `json:"kind" example:"email"`
+	Primary  bool   `json:"primary" doc:"shown on the timeline"`
+	Computed bool   `json:"computed" doc:"filled by Throughline"`
+	Custom   bool   `json:"custom" doc:"defined by the policy"`
+	Stored   string `json:"stored" enum:"plain,masked,hashed"`
+	Example  string `json:"example"`
+	About    string `json:"about"`
 }

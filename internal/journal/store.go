@@ -16,6 +16,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// KeptFor is how long entries that nobody needs are kept.
+const KeptFor = 7 * 24 * time.Hour
+
 // Config opens a Journal. Zero values take the defaults given.
 type Config struct {
 	Dir          string
@@ -34,7 +37,7 @@ func (c *Config) defaults() {
 		c.MaxBytes = 8 << 30
 	}
 	if c.MaxAge <= 0 {
-		c.MaxAge = 7 * 24 * time.Hour
+		c.MaxAge = KeptFor
 	}
 	if c.SyncInterval <= 0 {
 		c.SyncInterval = time.Second
@@ -73,6 +76,7 @@ type Journal struct {
 	retryAt  time.Time
 	consumed map[int]uint64
 	parts    map[int]bool // partitions with a stream
+	tails    map[int]*tail
 	lastErr  string
 
 	snapMu sync.Mutex // one snapshot is written at a time
@@ -87,7 +91,7 @@ func Open(cfg Config) (*Journal, error) {
 	if err := os.MkdirAll(filepath.Join(cfg.Dir, "snapshots"), 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	j := &Journal{cfg: cfg, kick: make(chan struct{}, 1), consumed: map[int]uint64{}, parts: map[int]bool{}}
+	j := &Journal{cfg: cfg, kick: make(chan struct{}, 1), consumed: map[int]uint64{}, parts: map[int]bool{}, tails: map[int]*tail{}}
 	eng, err := startEngine(cfg)
 	if err != nil {
 		return nil, err

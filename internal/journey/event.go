@@ -67,6 +67,9 @@ type Element struct {
 	Value  string `json:"value,omitempty"` // canonical form; decimal for numbers
 	Entity bool   `json:"entity,omitempty"`
 	Hash   int64  `json:"hash,omitempty"`
+	// Unverified says that the value comes from a token whose signature only the
+	// origin can check.
+	Unverified bool `json:"unverified,omitempty"`
 	// Invalid says why a mapped value did not fit its kind; Value is then empty.
 	Invalid string `json:"invalid,omitempty"`
 	// Former and FormerHash are Value and Hash of a keyed hash as the key would

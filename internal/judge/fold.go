@@ -239,14 +239,15 @@ func (s *State) complete(e *journey.Event, keys []uint64, o *journey.Observation
 }
 
 // merge adds response elements to the request's; one that both have is kept as
-// the response says.
+// the response says, and all of those that the response has several of.
 func merge(request, response []journey.Element) []journey.Element {
 	out := append([]journey.Element(nil), request...)
+	replaced := make([]bool, len(request))
 	for _, r := range response {
 		known := false
-		for i := range out {
-			if out[i].ID == r.ID && (out[i].Value == r.Value || !r.Entity) {
-				out[i], known = r, true
+		for i := range request {
+			if out[i].ID == r.ID && (out[i].Value == r.Value || !r.Entity && !replaced[i]) {
+				out[i], replaced[i], known = r, true, true
 				break
 			}
 		}

@@ -57,6 +57,7 @@ var allowed = map[string][]string{
 	"demo":      {},
 	"telemetry": {},
 	"lint":      {},
+	"inventory": {"policy", "element", "journey", "site"},
 }
 
 // files calls fn with every Go file of the repository, its path relative to it.

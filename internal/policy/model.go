@@ -62,7 +62,7 @@ type Spec struct {
 
 // Match is the condition of a Spec. Empty parts match everything. Match order
 // is by specificity: literal path segments, then fewer wildcards, then host,
-// method, header and query conditions, then file order.
+// GraphQL operation, method, header and query conditions, then file order.
 type Match struct {
 	Hosts        []string // exact, or "*.example.com"
 	Methods      []string
@@ -72,6 +72,18 @@ type Match struct {
 	Query        map[string]string // likewise
 	// Accepts, when set, wants this media type in the request's Accept.
 	Accepts string
+	// GRPC, when set, is the service and method that Path stands for; the content
+	// type must be gRPC's or gRPC-web's.
+	GRPC    string
+	GraphQL *GraphQL // nil: no condition
+}
+
+// GraphQL is a condition on one operation of a request. Of each list any may hold.
+type GraphQL struct {
+	Operations []string // names
+	Types      []string // query, mutation, subscription
+	Fields     []string // at the top, aliases undone
+	Hashes     []string // of persisted queries, lower case
 }
 
 // Segment is one path segment: a literal, {name}, * (one) or ** (the rest).
@@ -82,58 +94,93 @@ type Segment struct {
 	Rest    bool   // **, last only
 }
 
-// SourceKind says where a value is read from.
+// SourceKind says where a value is read from. Sources says what each reads.
 type SourceKind string
 
-// Sources of the first version.
+// Sources.
 const (
-	SourcePath      SourceKind = "path"       // path.id: a named segment; path: the whole path
-	SourceQuery     SourceKind = "query"      // query.q
-	SourceHeader    SourceKind = "header"     // header.X-Thing (request or response, by its map)
-	SourceCookie    SourceKind = "cookie"     // cookie.sid
-	SourceJSON      SourceKind = "json"       // json $.user.email (objects and [n] indices)
-	SourceForm      SourceKind = "form"       // form.email (urlencoded)
-	SourceStatus    SourceKind = "status"     // response only
-	SourceSetCookie SourceKind = "set-cookie" // response only: set-cookie.sid
-	SourceConn      SourceKind = "conn"       // conn.ip, conn.syn
-	SourceTLS       SourceKind = "tls"        // tls.ja3, tls.ja4, tls.hash
-	SourceH2        SourceKind = "h2"         // h2.print
-	SourceClient    SourceKind = "client"     // client.order, client.profile, client.doubt
+	SourcePath      SourceKind = "path" // path.id: a named segment; path: the whole path
+	SourceHost      SourceKind = "host"
+	SourceMethod    SourceKind = "method"
+	SourceQuery     SourceKind = "query"
+	SourceHeader    SourceKind = "header" // request or response, by its map
+	SourceCookie    SourceKind = "cookie"
+	SourceSetCookie SourceKind = "set-cookie"
+	SourceStatus    SourceKind = "status"
+	SourceForm      SourceKind = "form"
+	SourceMultipart SourceKind = "multipart"
+	SourceFile      SourceKind = "file" // Part: name, size, type, sha256
+	SourceJSON      SourceKind = "json"
+	SourceNDJSON    SourceKind = "ndjson"
+	SourceXML       SourceKind = "xml"
+	SourceHTML      SourceKind = "html"    // Part: title, hidden, meta
+	SourceGraphQL   SourceKind = "graphql" // Part: operation, type, field, hash, variables, arguments
+	SourceGRPC      SourceKind = "grpc"    // Name: service, method, status, message
+	SourceProtobuf  SourceKind = "protobuf"
+	SourceConn      SourceKind = "conn"
+	SourceTLS       SourceKind = "tls"
+	SourceH2        SourceKind = "h2"
+	SourceClient    SourceKind = "client"
 )
-
-// facts are the names of the sources that a policy can't name itself.
-func facts(k SourceKind) []string {
-	switch k {
-	case SourceConn:
-		return []string{"conn.ip", "conn.syn"}
-	case SourceTLS:
-		return []string{"tls.ja3", "tls.ja4", "tls.hash"}
-	case SourceH2:
-		return []string{"h2.print"}
-	case SourceClient:
-		return []string{"client.order", "client.profile", "client.doubt"}
-	}
-	return nil
-}
 
 // Mapping copies one source to one element.
 type Mapping struct {
+	Text      string // the source as written
 	Source    SourceKind
 	Name      string   // field, header, cookie, segment name
-	JSONPath  []string // keys; "[3]" for an index
+	Part      string   // of a file, a page or a GraphQL request
+	Path      []string // JSON keys with "[3]" and "[*]", XML names, protobuf field numbers
+	Steps     []Step   // what is done to the text found, in order
 	Element   string   // element ID in the catalogue
 	Transform string   // "", trim, lower, upper, digits
+	Statuses  [][2]int // of a response: only read under these
 	Pos       Pos
+}
+
+// StepKind says what a Step reads.
+type StepKind string
+
+// Steps.
+const (
+	StepJSON   StepKind = "json"
+	StepXML    StepKind = "xml"
+	StepJWT    StepKind = "jwt" // a claim, unverified
+	StepBase64 StepKind = "base64"
+	StepBasic  StepKind = "basic"
+	StepForm   StepKind = "form"
+	StepQuery  StepKind = "query"
+)
+
+// Step reads a value within a value.
+type Step struct {
+	Kind StepKind
+	Name string   // of a form field or query parameter
+	Path []string // as a Mapping's
 }
 
 // OutcomeRule turns a response into an outcome. All set parts must hold.
 type OutcomeRule struct {
 	Outcome    journey.Outcome
-	Statuses   [][2]int // inclusive ranges
-	Location   string   // glob on the Location header
-	JSONPath   []string
-	JSONEquals string // canonical text of the value: true, 3, ok
+	Statuses   [][2]int          // inclusive ranges
+	Location   string            // glob on the Location header
+	Headers    map[string]string // name to glob
+	SetCookies []string          // names; each is set, and not to be deleted
+	JSON       []JSONRule
+	XML        []XMLRule
+	GRPC       []int  // gRPC statuses
 	BodyHas    string // substring of the bounded body copy
+}
+
+// JSONRule is a value that a JSON response must have.
+type JSONRule struct {
+	Path   []string
+	Equals string // canonical text of the value: true, 3, ok; "*" for any
+}
+
+// XMLRule is a text that an XML response must have.
+type XMLRule struct {
+	Path   []string
+	Equals string // "*" for any
 }
 
 // Label is a rule that places a Label.

@@ -59,14 +59,20 @@ func specSchema() schema {
 		property{"content_type", false, "Media types of the request body, without parameters.", oneOrMore(media)},
 		property{"accept", false, "A media type that the Accept header names.", media},
 		property{"header", false, "Header names with exact values, or * for any.", pairs},
-		property{"query", false, "Query parameters with exact values, or * for any.", pairs})
+		property{"query", false, "Query parameters with exact values, or * for any.", pairs},
+		property{"grpc", false, "A gRPC method, package.Service/Method or package.Service/*; in place of path, method and content_type.",
+			schema{"type": "string", "pattern": `^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*/(\*|[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*)$`}},
+		property{"graphql", false, "A GraphQL operation; all parts given must hold for it.", graphQLSchema()})
 	match["minProperties"] = 1
 	outcome := object("One rule; all parts given must hold.",
 		property{"is", true, "What the response means.", enum("success", "failure")},
-		property{"status", false, "Statuses or ranges such as 200-299.", oneOrMore(schema{"type": []string{"integer", "string"}, "pattern": "^[1-5][0-9][0-9](-[1-5][0-9][0-9])?$"})},
+		property{"status", false, "Statuses or ranges such as 200-299.", statusSchema()},
 		property{"location", false, "The Location header; * stands for any text.", schema{"type": "string", "minLength": 1}},
-		property{"json", false, "One JSON path with the value it must have.", schema{"type": "object", "minProperties": 1, "maxProperties": 1,
-			"patternProperties": schema{jsonPathPattern: scalarSchema()}, "additionalProperties": false}},
+		property{"json", false, "JSON paths with the values they must have, * for any.", pairsOf(jsonPathPattern)},
+		property{"xml", false, "XML paths with the texts they must have, * for any.", pairsOf(`^//?[^|]+$`)},
+		property{"header", false, "Response headers with what they must be; * stands for any text.", pairsOf("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")},
+		property{"set_cookie", false, "Cookies that must be set, and not deleted.", oneOrMore(schema{"type": "string", "minLength": 1})},
+		property{"grpc_status", false, "gRPC statuses, e.g. 16.", oneOrMore(whole(0, 16))},
 		property{"body", false, "Text that the response body holds.", schema{"type": []string{"string", "number", "boolean"}, "minLength": 1}})
 	return document("spec", "Matches requests and says what becomes of them.",
 		property{"name", true, "The event's name, e.g. Login through Form.", schema{"type": "string", "minLength": 1, "maxLength": 120}},
@@ -80,24 +86,50 @@ func specSchema() schema {
 		property{"max_body", false, "How much of each body is read: bytes, KiB or MiB up to 1MiB; default 64KiB.",
 			schema{"type": []string{"integer", "string"}, "minimum": 1, "maximum": maxMaxBody, "pattern": "^[0-9]+ *(KiB|MiB)?$"}},
 		property{"request", false, "Sources of the request with their elements.",
-			sources(`^(path(\..+)?|(query|header|cookie|form)\..+|conn\.(ip|syn)|tls\.(ja3|ja4|hash)|h2\.print|client\.(order|profile|doubt)|json +\$.+)$`)},
+			sources(false)},
 		property{"response", false, "Sources of the response with their elements.",
-			sources(`^(status|(header|set-cookie)\..+|json +\$.+)$`)},
+			sources(true)},
 		property{"outcome", false, "What the response means; the first rule that holds. Left out: failure from status 400.", oneOrMore(outcome)})
 }
 
-const jsonPathPattern = `^\$(\.[^.\[]+|\[[0-9]+\])+$`
+func graphQLSchema() schema {
+	name := oneOrMore(schema{"type": "string", "pattern": "^[_A-Za-z][_0-9A-Za-z]*$"})
+	s := object("A GraphQL operation.",
+		property{"operation", false, "Names of operations.", name},
+		property{"type", false, "Types of operations.", oneOrMore(enum("query", "mutation", "subscription"))},
+		property{"field", false, "Fields asked for at the top, aliases undone.", name},
+		property{"hash", false, "Hashes of persisted queries.", oneOrMore(schema{"type": []string{"string", "integer"}, "pattern": "^[0-9a-fA-F]{64}$"})})
+	s["minProperties"] = 1
+	return s
+}
 
-// sources is a map from sources to elements.
-func sources(pattern string) schema {
+const jsonPathPattern = `^\$(\.[^.\[]+|\[([0-9]+|\*|"[^"]+")\])+$`
+
+// pairsOf is a mapping whose names fit a pattern.
+func pairsOf(pattern string) schema {
+	return schema{"type": "object", "minProperties": 1, "patternProperties": schema{pattern: scalarSchema()}, "additionalProperties": false}
+}
+
+// statusSchema is a status, a range, or a list of them.
+func statusSchema() schema {
+	return oneOrMore(schema{"type": []string{"integer", "string"}, "pattern": "^[1-5][0-9][0-9](-[1-5][0-9][0-9])?$"})
+}
+
+// sources is a map from the sources of one side to elements.
+func sources(response bool) schema {
 	one := schema{"$ref": "#/$defs/element"}
+	fields := []property{
+		{"element", true, "An element of the catalogue, or one of your own.", one},
+		{"transform", false, "Done before the value is normalised.", enum("trim", "lower", "upper", "digits")},
+	}
+	if response {
+		fields = append(fields, property{"status", false, "Only read under these statuses.", statusSchema()})
+	}
 	target := schema{"anyOf": []schema{
 		one,
-		object("An element with what is done to its text first.",
-			property{"element", true, "An element of the catalogue, or one of your own.", one},
-			property{"transform", false, "Done before the value is normalised.", enum("trim", "lower", "upper", "digits")}),
+		object("An element with what is done to its text first.", fields...),
 	}}
-	return schema{"type": "object", "patternProperties": schema{pattern: oneOrMore(target)}, "additionalProperties": false}
+	return schema{"type": "object", "patternProperties": schema{sourcePattern(response): oneOrMore(target)}, "additionalProperties": false}
 }
 
 const customPattern = "^" + element.CustomPrefix + "[a-z][a-z0-9_]{0,56}$"

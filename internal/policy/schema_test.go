@@ -62,14 +62,17 @@ func TestSchemaKnowsWhatTheCompilerKnows(t *testing.T) {
 		return at.(node)
 	}
 	spec, label := kind("spec", ""), kind("label", "")
-	sources := under(spec, "properties", "request", "patternProperties")
-	target := under(sources[slices.Collect(maps.Keys(sources))[0]].(node), "anyOf", 0, "anyOf", 1)
+	target := func(side string) node {
+		sources := under(spec, "properties", side, "patternProperties")
+		return under(sources[slices.Collect(maps.Keys(sources))[0]].(node), "anyOf", 0, "anyOf", 1)
+	}
 	objects := map[string]node{ // a document with a field zzqq in the object, and its schema
 		"kind: spec\nzzqq: 1":                           spec,
 		"kind: spec\nmatch: {zzqq: 1}":                  under(spec, "properties", "match"),
+		"kind: spec\nmatch: {graphql: {zzqq: 1}}":       under(spec, "properties", "match", "properties", "graphql"),
 		"kind: spec\noutcome: {zzqq: 1}":                under(spec, "properties", "outcome", "anyOf", 0),
-		"kind: spec\nrequest: {query.q: {zzqq: 1}}":     target,
-		"kind: spec\nresponse: {header.q: [{zzqq: 1}]}": target,
+		"kind: spec\nrequest: {query.q: {zzqq: 1}}":     target("request"),
+		"kind: spec\nresponse: {header.q: [{zzqq: 1}]}": target("response"),
 		"kind: label\nzzqq: 1":                          label,
 		"kind: label\nmode: {zzqq: 1}":                  under(label, "properties", "mode", "anyOf", 1),
 		"kind: signature\nzzqq: 1":                      kind("signature", ""),
@@ -131,6 +134,11 @@ func TestSchemaTakesGoodPolicies(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no example", err)
 	}
+	more, err := filepath.Glob("../../examples/applications/*/policy/*.yaml")
+	if err != nil || len(more) < 12 {
+		t.Fatal("no applications", err)
+	}
+	files = append(files, more...)
 	for _, f := range files {
 		texts[f] = read(t, f)
 	}
@@ -163,6 +171,11 @@ func TestSchemaRefusesSlips(t *testing.T) {
 		"kind: spec\nname: a\ntype: search\nmatch: {path: /a}\nrequest: {status: response_status}",
 		"kind: spec\nname: a\ntype: search\nmatch: {path: /a}\nrequest: {query.q: serch}",
 		"kind: spec\nname: a\ntype: search\nmatch: {path: /a}\noutcome: {is: success, status: 4xx}",
+		"kind: spec\nname: a\ntype: search\nmatch: {graphql: {type: mutate}}", "kind: spec\nname: a\ntype: search\nmatch: {grpc: a.B}",
+		"kind: spec\nname: a\ntype: search\nmatch: {path: /a}\nrequest: {form.a | jsn $.b: email}",
+		"kind: spec\nname: a\ntype: search\nmatch: {path: /a}\nrequest: {file.a.content: message}",
+		"kind: spec\nname: a\ntype: search\nmatch: {path: /a}\nrequest: {form.a: {element: email, status: 200}}",
+		"kind: spec\nname: a\ntype: search\nmatch: {path: /a}\noutcome: {is: success, json: {ok: 1}}",
 		"kind: action\nname: a\ntype: redirect\nlocation: //evil.example", "kind: action\nname: a\ntype: block\nlocation: /a",
 		"kind: action\nname: a\ntype: tag\nheader: X-A\nvalue: \"a\\r\\nb\"",
 		"kind: action\nname: a\ntype: block\nstatus: 204", "kind: action\nname: a\ntype: block\nstatus: 302", "kind: action\nname: a\ntype: block\nstatus: 600",

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,7 +114,10 @@ func TestStarter(t *testing.T) {
 // TestEveryField reads one document of each kind with all its fields.
 func TestEveryField(t *testing.T) {
 	s := compile(t, map[string]string{"a.yaml": read(t, "testdata/every_field.yaml")})
-	spec := s.Specs[0]
+	byKey := func(key string) *policy.Spec {
+		return s.Specs[slices.IndexFunc(s.Specs, func(sp *policy.Spec) bool { return sp.Key == key })]
+	}
+	spec := byKey("checkout")
 	pos := func(line, col int) policy.Pos { return policy.Pos{File: "a.yaml", Line: line, Col: col} }
 	if want := (&policy.Spec{
 		Key: "checkout", Name: "Checkout", Type: journey.Transaction, Sync: true, Failure: "closed", Oversize: "refuse", MaxBody: 128 << 10, PassThrough: true,
@@ -122,24 +126,63 @@ func TestEveryField(t *testing.T) {
 			ContentTypes: []string{"application/json"}, Accepts: "application/json",
 			Headers: map[string]string{"X-App": "*"}, Query: map[string]string{"v": "2"}},
 		Request: []policy.Mapping{
-			{Source: policy.SourcePath, Name: "shop", Element: "merchant_id", Pos: pos(21, 3)},
-			{Source: policy.SourceJSON, Name: "$.items[0].sku", JSONPath: []string{"items", "[0]", "sku"}, Element: "product_id", Pos: pos(22, 3)},
-			{Source: policy.SourceForm, Name: "email", Element: "email", Transform: "lower", Pos: pos(23, 16)},
-			{Source: policy.SourceForm, Name: "email", Element: "billing_email", Pos: pos(23, 52)},
-			{Source: policy.SourceConn, Name: "ip", Element: "ip", Pos: pos(24, 3)},
+			{Text: "path.shop", Source: policy.SourcePath, Name: "shop", Element: "merchant_id", Pos: pos(21, 3)},
+			{Text: "json $.items[0].sku", Source: policy.SourceJSON, Name: "$.items[0].sku", Path: []string{"items", "[0]", "sku"}, Element: "product_id", Pos: pos(22, 3)},
+			{Text: "form.email", Source: policy.SourceForm, Name: "email", Element: "email", Transform: "lower", Pos: pos(23, 16)},
+			{Text: "form.email", Source: policy.SourceForm, Name: "email", Element: "billing_email", Pos: pos(23, 52)},
+			{Text: "conn.ip", Source: policy.SourceConn, Name: "ip", Element: "ip", Pos: pos(24, 3)},
 		},
 		Response: []policy.Mapping{
-			{Source: policy.SourceStatus, Element: "response_status", Pos: pos(26, 3)},
-			{Source: policy.SourceSetCookie, Name: "sid", Element: "customer_id", Transform: "trim", Pos: pos(27, 3)},
+			{Text: "status", Source: policy.SourceStatus, Element: "response_status", Pos: pos(26, 3)},
+			{Text: "set-cookie.sid", Source: policy.SourceSetCookie, Name: "sid", Element: "customer_id", Transform: "trim", Pos: pos(27, 3)},
 		},
 		Outcome: []policy.OutcomeRule{
 			{Outcome: journey.Success, Statuses: [][2]int{{200, 299}, {303, 303}}, Location: "*/thanks*"},
-			{Outcome: journey.Failure, JSONPath: []string{"error", "code"}, JSONEquals: "7", BodyHas: "declined"},
+			{Outcome: journey.Failure, JSON: []policy.JSONRule{{Path: []string{"error", "code"}, Equals: "7"}}, BodyHas: "declined"},
 			{Outcome: journey.Failure},
 		},
 		Pos: pos(3, 1), Elements: s.Elements,
 	}); s.Elements == nil || !reflect.DeepEqual(spec, want) {
 		t.Errorf("spec\n got %+v\nwant %+v", spec, want)
+	}
+	q := byKey("sign_in_through_graphql")
+	if want := (&policy.GraphQL{Operations: []string{"SignIn", "Login"}, Types: []string{"mutation"}, Fields: []string{"signIn"},
+		Hashes: []string{strings.Repeat("0123456789abcdef", 4)}}); !reflect.DeepEqual(q.Match.GraphQL, want) {
+		t.Errorf("graphql %+v", q.Match.GraphQL)
+	}
+	for i, want := range []policy.Mapping{
+		{Source: policy.SourceGraphQL, Name: "operation", Part: "operation", Element: "http_method"},
+		{Source: policy.SourceGraphQL, Name: "input.email", Part: "variables", Path: []string{"input", "email"}, Element: "email"},
+		{Source: policy.SourceGraphQL, Name: "input.tags[*]", Part: "arguments", Path: []string{"input", "tags", "[*]"}, Element: "product_id"},
+		{Source: policy.SourceHeader, Name: "Authorization", Steps: []policy.Step{{Kind: policy.StepJWT, Path: []string{"sub"}}}, Element: "customer_id"},
+		{Source: policy.SourceForm, Name: "data", Steps: []policy.Step{{Kind: policy.StepBase64}, {Kind: policy.StepJSON, Path: []string{"a.b", "c"}}}, Element: "order_id"},
+		{Source: policy.SourceQuery, Name: "back", Steps: []policy.Step{{Kind: policy.StepQuery, Name: "promo"}}, Element: "promo_code"},
+		{Source: policy.SourceCookie, Name: "saml", Steps: []policy.Step{{Kind: policy.StepBase64}, {Kind: policy.StepXML, Path: []string{"**", "NameID", "@Format"}}}, Element: "username"},
+		{Source: policy.SourceMultipart, Name: "note", Element: "message"},
+		{Source: policy.SourceFile, Name: "photo.of.me", Part: "sha256", Element: "device_fingerprint"},
+		{Source: policy.SourceNDJSON, Name: "$.items[*].sku", Path: []string{"items", "[*]", "sku"}, Element: "product_id"},
+		{Source: policy.SourceXML, Name: "/Envelope/Body/*/user", Path: []string{"Envelope", "Body", "*", "user"}, Element: "username"},
+		{Source: policy.SourceProtobuf, Name: "2.1", Path: []string{"2", "1"}, Element: "username"},
+	} {
+		got := q.Request[i]
+		got.Text, got.Pos = "", policy.Pos{}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("source %d\n got %+v\nwant %+v", i, got, want)
+		}
+	}
+	if r := q.Response[1]; r.Part != "hidden" || r.Name != "order" || !reflect.DeepEqual(r.Statuses, [][2]int{{200, 200}, {300, 399}}) {
+		t.Errorf("response source %+v", r)
+	}
+	if want := ([]policy.OutcomeRule{
+		{Outcome: journey.Failure, Headers: map[string]string{"X-Result": "declined*"}, SetCookies: []string{"sid", "auth"}, GRPC: []int{7, 16}},
+		{Outcome: journey.Failure, XML: []policy.XMLRule{{Path: []string{"**", "faultcode"}, Equals: "*"}},
+			JSON: []policy.JSONRule{{Path: []string{"ok"}, Equals: "false"}, {Path: []string{"errors", "[*]", "code"}, Equals: "7"}}},
+	}); !reflect.DeepEqual(q.Outcome, want) {
+		t.Errorf("outcome\n got %+v\nwant %+v", q.Outcome, want)
+	}
+	if m := byKey("pay_through_grpc").Match; m.GRPC != "shop.v1.Checkout/Pay" || !reflect.DeepEqual(m.Methods, []string{"POST"}) ||
+		!reflect.DeepEqual(m.Path, []policy.Segment{{Literal: "shop.v1.Checkout"}, {Literal: "Pay"}}) {
+		t.Errorf("grpc %+v", m)
 	}
 	label := *s.Labels[0]
 	if label.When == nil || !label.Repeat || label.TTL != 7*24*time.Hour || label.Points != -5 || label.Severity != "trusted" ||

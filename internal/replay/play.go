@@ -278,6 +278,9 @@ func elements(e *journey.Event) string {
 		case "ip", "user_agent", "browser", "os", "device_class", "country", "city", "asn_owner":
 			continue
 		}
+		if el.Unverified {
+			b.WriteString(" unverified")
+		}
 		switch {
 		case el.Invalid != "":
 			fmt.Fprintf(&b, " %s!=%q", el.ID, el.Invalid)

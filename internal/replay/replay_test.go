@@ -12,7 +12,7 @@ var rewrite = flag.Bool("rewrite", false, "regenerate what the scripts expect")
 
 // TestJourneys runs the project's own scripts.
 func TestJourneys(t *testing.T) {
-	for _, dir := range []string{"testdata/journeys", "../../examples/shop"} {
+	for _, dir := range []string{"testdata/journeys", "../../examples/shop", "../../examples/applications"} {
 		r, err := Run(dir, Options{Rewrite: *rewrite})
 		if err != nil {
 			t.Fatal(err)

@@ -16,6 +16,8 @@ var (
 	ErrPoisoned = errors.New("wire: bytes came before they were asked for")
 )
 
+var errNested = errors.New("wire: a read within a turn of the same connection's reading")
+
 // Socket is a TCP connection whose reads and writes go to the kernel directly
 // and use the runtime's poller for waiting only (the system calls don't block,
 // so the scheduler need not be told). It is a net.Conn for crypto/tls too.
@@ -27,7 +29,8 @@ type Socket struct {
 	readDue  atomic.Int64
 	writeDue atomic.Int64
 	watchDue atomic.Int64
-	ended    atomic.Bool // a look saw the other side's end
+	restDue  atomic.Int64 // a look at who waits in ReadTurns without having looked
+	ended    atomic.Bool  // a look saw the other side's end
 	late     atomic.Bool
 	// Stall bounds every wait of a Write for the other side to take more; 0: none.
 	// Set before the first Write.
@@ -52,7 +55,11 @@ type reading struct {
 	n    int
 	err  error
 	call func(fd uintptr) bool
-	lend *Input // of a lazy read: whose buffer is taken when there is something
+	// Of ReadTurns: where to, and who takes what comes; it runs now; it has run; a
+	// look behind it found that the other side keeps the connection.
+	lend                    *Input
+	turner                  Turner
+	inside, turned, settled bool
 	// Of an exchange: what is sent first, and how far it is.
 	send  []byte
 	sent  int
@@ -76,7 +83,11 @@ const (
 	probing
 	sending
 	waiting
+	turning
 )
+
+// Turner takes what ReadTurns has read, and tells whether to wait for more.
+type Turner interface{ Turn() (goOn bool) }
 
 // NewSocket takes over a connection.
 func NewSocket(c *net.TCPConn, w *Sweeper) (*Socket, error) {
@@ -132,6 +143,14 @@ func (s *Socket) look(due, now int64) {
 		next = now + halfGrace
 	}
 	s.watchDue.CompareAndSwap(due, next)
+}
+
+// lookAtRest is the Sweeper's: it wakes who waits for a connection whose other
+// side had ended it before the wait began, which no event tells.
+func (s *Socket) lookAtRest() {
+	if s.Quiet() == ErrStale {
+		_ = s.CloseRead()
+	}
 }
 
 // Late tells whether the Sweeper ended the connection.

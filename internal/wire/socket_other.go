@@ -24,8 +24,16 @@ func (s *Socket) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadLazily reads into in.
-func (s *Socket) ReadLazily(in *Input) error { return in.Fill(s) }
+// ReadTurns reads into in and lets t take what came, until it says that it is
+// enough.
+func (s *Socket) ReadTurns(in *Input, t Turner) error {
+	for {
+		if err := in.Fill(s); err != nil || !t.Turn() {
+			return err
+		}
+		in.Release()
+	}
+}
 
 // Exchange sends a request whole and reads the first bytes of what comes back.
 // Whether the connection has ended shows only then.

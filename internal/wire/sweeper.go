@@ -69,6 +69,9 @@ func (w *Sweeper) sweep() int {
 		if d := s.watchDue.Load(); d != 0 && d <= now {
 			s.look(d, now)
 		}
+		if d := s.restDue.Load(); d != 0 && d <= now && s.restDue.CompareAndSwap(d, 0) {
+			s.lookAtRest()
+		}
 	}
 	return len(w.set)
 }

@@ -33,6 +33,8 @@ type elementDetail struct {
 	Hash    int64   `json:"h,omitempty"`
 	Invalid string  `json:"x,omitempty"`
 	Value   *string `json:"v,omitempty"`
+	// Unverified as the Element's.
+	Unverified bool `json:"u,omitempty"`
 }
 
 // sessionDetail is the same for a Session.
@@ -79,7 +81,7 @@ func (c *codec) event(e *journey.Event, partition int, seq uint64) ([]driver.Val
 	for i := range e.Elements {
 		el := &e.Elements[i]
 		d := &detail.Elements[i]
-		*d = elementDetail{ID: el.ID, Entity: el.Entity, Hash: el.Hash, Invalid: el.Invalid}
+		*d = elementDetail{ID: el.ID, Entity: el.Entity, Hash: el.Hash, Invalid: el.Invalid, Unverified: el.Unverified}
 		if !c.place(row[first:], extra, el) {
 			d.Value = &el.Value
 		}
@@ -170,7 +172,7 @@ func scanEvent(rows *sql.Rows, more ...any) (journey.Event, error) {
 		e.Elements = make([]journey.Element, len(d.Elements))
 	}
 	for i, el := range d.Elements {
-		e.Elements[i] = journey.Element{ID: el.ID, Entity: el.Entity, Hash: el.Hash, Invalid: el.Invalid}
+		e.Elements[i] = journey.Element{ID: el.ID, Entity: el.Entity, Hash: el.Hash, Invalid: el.Invalid, Unverified: el.Unverified}
 		if el.Value != nil {
 			e.Elements[i].Value = *el.Value
 			continue

@@ -101,7 +101,7 @@ func (s suite) roundTrip(t *testing.T) {
 	}
 	bare := journey.Event{ID: journey.NewID(at, 2, 9), SessionID: full.SessionID, Time: at + 1}
 	amounts := journey.Event{ID: journey.NewID(at, 2, 10), SessionID: full.SessionID, Time: at + 2,
-		Elements: []journey.Element{{ID: "transaction_amount", Value: "7"}, {ID: "transaction_amount", Value: "7"}, {ID: "transaction_amount", Invalid: "x"}}}
+		Elements: []journey.Element{{ID: "transaction_amount", Value: "7", Unverified: true}, {ID: "transaction_amount", Value: "7"}, {ID: "transaction_amount", Invalid: "x"}}}
 	broken := journey.Event{ID: journey.NewID(at, 2, 11), SessionID: full.SessionID, Time: at + 3,
 		Elements: []journey.Element{{ID: "transaction_amount", Value: "many"}, {ID: "zz", Value: ""}}}
 	session := journey.Session{ID: full.SessionID, SpecID: 9, Site: "shop", Start: at, Last: at + 3, Events: 4, Rating: journey.Suspicious, Points: 44,

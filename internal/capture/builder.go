@@ -1,0 +1,169 @@
+package capture
+
+import (
+	"strings"
+
+	"github.com/throughline/throughline/internal/element"
+	"github.com/throughline/throughline/internal/journey"
+)
+
+// builder collects normalised Elements without repeating any.
+type builder struct {
+	c     *Capturer
+	known *element.Set
+	out   []journey.Element
+	lent  []bool // by element: its value is still the exchange's memory
+}
+
+// add adds a value under an element. What can't be read or does not fit is told of
+// as long as no source gives that element a value that does.
+func (b *builder) add(d *element.Def, transform string, f found) {
+	if d == nil || f.err == nil && (!f.ok || f.text == "") {
+		return
+	}
+	if f.err != nil {
+		b.invalid(d.ID, f.err.Error())
+		return
+	}
+	r, err := element.Normalise(*d, transformed(f.text, transform), b.c.opt)
+	if err != nil {
+		b.invalid(d.ID, err.Error())
+		return
+	}
+	b.put(d, r.Value, f.own, f.unverified)
+	if d.Hashed() {
+		b.alias(d, r.Value, transformed(f.text, transform))
+	}
+	for _, p := range r.Parts {
+		if pd, ok := b.known.Lookup(p.ID); ok {
+			b.put(&pd, p.Value, true, f.unverified)
+		}
+	}
+}
+
+func transformed(raw, transform string) string {
+	switch transform {
+	case "lower":
+		return strings.ToLower(raw)
+	case "upper":
+		return strings.ToUpper(raw)
+	case "digits":
+		return strings.Map(func(r rune) rune {
+			if r < '0' || r > '9' {
+				return -1
+			}
+			return r
+		}, raw)
+	}
+	return raw
+}
+
+// put keeps a value. What is said twice, once by a token that nobody verified and
+// once without, is verified.
+func (b *builder) put(d *element.Def, value string, own, unverified bool) {
+	for i := range b.out {
+		if b.out[i].ID == d.ID && b.out[i].Value == value && b.out[i].Invalid == "" {
+			b.out[i].Unverified = b.out[i].Unverified && unverified
+			return
+		}
+	}
+	e := journey.Element{ID: d.ID, Value: value, Entity: d.Entity, Unverified: unverified}
+	if d.Entity {
+		e.Hash = b.c.opt.Hasher.Entity(d.ID, value)
+	}
+	for i := range b.out {
+		if b.out[i].ID == d.ID && b.out[i].Invalid != "" {
+			b.out[i], b.lent[i] = e, !own
+			return
+		}
+	}
+	b.out, b.lent = append(b.out, e), append(b.lent, !own)
+}
+
+// alias notes beside a keyed hash the one that the key being retired would make of
+// the same value, so that what is known under it stays linked.
+func (b *builder) alias(d *element.Def, value, raw string) {
+	former := b.c.opt.Hasher.Previous()
+	if former == nil {
+		return
+	}
+	opt := b.c.opt
+	opt.Hasher = former
+	r, err := element.Normalise(*d, raw, opt)
+	if err != nil {
+		return
+	}
+	for i := range b.out {
+		if e := &b.out[i]; e.ID == d.ID && e.Value == value {
+			if e.Former = r.Value; d.Entity {
+				e.FormerHash = former.Entity(d.ID, r.Value)
+			}
+		}
+	}
+}
+
+func (b *builder) invalid(id, why string) {
+	for i := range b.out {
+		if b.out[i].ID == id {
+			return
+		}
+	}
+	b.out, b.lent = append(b.out, journey.Element{ID: id, Invalid: why}), append(b.lent, false)
+}
+
+func (b *builder) value(group, part string) string {
+	for i := range b.out {
+		if id, ok := strings.CutPrefix(b.out[i].ID, group); ok && id == part {
+			return b.out[i].Value
+		}
+	}
+	return ""
+}
+
+// compose makes the address entity of a group from its parts.
+func (b *builder) compose(group string) {
+	v := func(part string) string { return b.value(group, part) }
+	street := v("_street")
+	if street == "" {
+		return
+	}
+	if s, ok := element.Compose(element.AddressParts{Street: street, Unit: v("_unit"), City: v("_city"), Region: v("_region"),
+		PostalCode: v("_postal_code"), Country: v("_country"), Latitude: v("_latitude"), Longitude: v("_longitude")}); ok {
+		if d, known := element.Lookup(group + "_address"); known {
+			b.put(&d, s, true, false)
+		}
+	}
+}
+
+// elements returns what was collected, on its own memory: all values that were lent
+// are copied together.
+func (b *builder) elements() []journey.Element {
+	if len(b.out) == 0 {
+		return nil
+	}
+	out := append(make([]journey.Element, 0, len(b.out)), b.out...)
+	size := 0
+	for i, lent := range b.lent {
+		if lent {
+			size += len(out[i].Value)
+		}
+	}
+	if size == 0 {
+		return out
+	}
+	var text strings.Builder
+	text.Grow(size)
+	for i, lent := range b.lent {
+		if lent {
+			text.WriteString(out[i].Value)
+		}
+	}
+	all := text.String()
+	for i, lent := range b.lent {
+		if lent {
+			n := len(out[i].Value)
+			out[i].Value, all = all[:n], all[n:]
+		}
+	}
+	return out
+}
