@@ -194,7 +194,7 @@ func (a *app) openStores(ctx context.Context) (*element.Hasher, error) {
 	if a.store, err = duckdb.Open(a.path("warehouse.duckdb"), duckdb.Options{Logger: a.log}); err != nil {
 		return nil, err
 	}
-	a.geo = enrich.Open(a.set.Geo)
+	a.geo = enrich.Open(a.set.enrich)
 	return hasher, nil
 }
 

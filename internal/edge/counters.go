@@ -39,7 +39,14 @@ type Counters struct {
 }
 
 type counters struct {
-	requests, active, connections, overLimit, answered, bypassed, clientGone                             atomic.Int64
+	// What every request changes has a cache line of its own, which goes from core
+	// to core without what every request reads.
+	_                [64]byte
+	requests, active atomic.Int64
+	lastID           atomic.Uint64
+	_                [64]byte
+
+	connections, overLimit, answered, bypassed, clientGone                                               atomic.Int64
 	panics, faults, refused, oversize, slow, badReroutes, malformed, slowHeads, handshakes, acceptErrors atomic.Int64
 
 	probes, proxyHeaders, noSYN atomic.Int64

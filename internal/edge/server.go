@@ -76,7 +76,6 @@ type Server struct {
 	table    atomic.Pointer[table]
 	sweeper  *wire.Sweeper
 	counters counters
-	nextID   atomic.Uint64
 	bypass   atomic.Bool
 	unwell   atomic.Bool // the health target says so
 	winding  atomic.Bool // a connection's next response is its last
@@ -138,7 +137,7 @@ func New(cfg Config, d Decider) (*Server, error) {
 	if _, err := rand.Read(seed[:]); err != nil {
 		return nil, fmt.Errorf("seed exchange numbers: %w", err)
 	}
-	s.nextID.Store(binary.BigEndian.Uint64(seed[:]))
+	s.counters.lastID.Store(binary.BigEndian.Uint64(seed[:]))
 	return s, nil
 }
 

@@ -256,9 +256,10 @@ type LatencyStatus struct {
 
 // DataStatus is one enrichment data file.
 type DataStatus struct {
-	Name   string `json:"name"`
-	State  string `json:"state"`
-	Detail string `json:"detail"`
+	Name    string `json:"name"`
+	State   string `json:"state" doc:"ok, missing or damaged"`
+	Detail  string `json:"detail"`
+	Licence string `json:"licence" doc:"of the data, with whom to name; empty: not known"`
 }
 
 // LiveMessage is one message of GET /api/v1/live (SSE, event "event"): the
