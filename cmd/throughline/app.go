@@ -153,6 +153,7 @@ func start(ctx context.Context, set settings, log *slog.Logger, socks *sockets) 
 // listen opens the sockets, before anything that takes long or may fail only
 // after a predecessor has given up its own.
 func (a *app) listen() (err error) {
+	a.sockets.plain = a.set.Fingerprint.SYN
 	if a.visitors, err = a.sockets.listen(visitorsSocket, a.set.Listen); err != nil {
 		return fmt.Errorf("listen for visitors: %w", err)
 	}
@@ -223,6 +224,9 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 		return err
 	}
 	a.set.limits.apply(&cfg)
+	if err := a.set.Fingerprint.apply(&cfg, a.log); err != nil {
+		return err
+	}
 	a.fitDescriptors(&cfg)
 	var err error
 	a.edge, err = edge.New(cfg, a.engine)

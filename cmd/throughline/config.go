@@ -40,6 +40,8 @@ type Config struct {
 	Health         *HealthConfig `yaml:"health"`
 	ManagedDomain  string        `yaml:"managed_domain"`
 	ProxyProtocol  []string      `yaml:"proxy_protocol"`
+
+	Fingerprint FingerprintConfig `yaml:"fingerprint"`
 }
 
 // HubConfig is where the Hub listens and what it calls itself.
@@ -123,7 +125,7 @@ func loadConfig(path string) (Config, []fault) {
 	doc, faults := readYAML(path, text, &c)
 	if len(faults) == 0 {
 		base := filepath.Dir(path)
-		for _, p := range []*string{&c.Data, &c.Policy, &c.HashKey, &c.Geo, &c.Hub.Cert, &c.Hub.Key} {
+		for _, p := range []*string{&c.Data, &c.Policy, &c.HashKey, &c.Geo, &c.Hub.Cert, &c.Hub.Key, &c.Fingerprint.TicketKeys} {
 			*p = relativeTo(base, *p)
 		}
 		for _, st := range c.Sites {
@@ -194,6 +196,7 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 	}
 	s.sites = checkSites(c.Sites, bad)
 	s.limits = c.Limits.check(bad)
+	c.Fingerprint.check(c.TLS != nil, bad)
 	s.retention = checkDuration("retention", c.Retention, 24*time.Hour, bad)
 	s.drain = checkDuration("drain", c.Drain, 0, bad)
 	s.linger = checkDuration("linger", c.Linger, 0, bad)

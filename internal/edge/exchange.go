@@ -186,7 +186,7 @@ func (e *exchange) route(t *table, st *site.Site, v *visitor) {
 	e.x.ID, e.x.Site, e.x.Mode, e.x.Start = s.counters.lastID.Add(1), st.Name, string(e.mode), s.cfg.Clock()
 	e.x.Conn = wire.Conn{Peer: v.peer, Client: client, TLS: v.tls, SNI: v.sni, ALPN: v.alpn, Worker: e.errand.far, Shown: v.shown}
 	if e.believed || e.errand.far {
-		e.x.Conn.Shown = e.told()
+		e.x.Conn.Proxied, e.x.Conn.Shown = true, e.told()
 	}
 	e.x.SpecID = e.errand.id
 	e.x.Request = e.req.Head

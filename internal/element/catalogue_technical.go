@@ -25,9 +25,16 @@ func networkRows() []row {
 
 func deviceRows() []row {
 	return []row{
-		{"device_fingerprint", "Device Fingerprint", entity, Identifier, Personal, detail, "d41d8cd9", "A fingerprint of the device."},
+		{"device_fingerprint", "Device Fingerprint", entity, Identifier, Personal, detail, "d41d8cd9", "A fingerprint of a class of devices; many people share one."},
 		{"device_id", "Device ID", entity, Identifier, Personal, detail, "9b2f6c1e-77aa-4c53-9d1e-0b1f5ad3c111", "The key that an app or page gave the device."},
 		{"tls_fingerprint", "TLS Fingerprint", attribute, Identifier, Public, detail, "t13d1516h2_8daaf6152771_02713d6af862", "Fingerprint of the TLS greeting; many devices share one."},
+		{"tls_ja3", "JA3", attribute, Identifier, Public, detail, "ada70206e40642a3e4461f35503241d5", "JA3 of the TLS greeting."},
+		{"tls_hash", "TLS Hash", attribute, Identifier, Public, detail, "s13_79dc61c9f997b7c0", "Hash of the TLS greeting that resumption keeps."},
+		{"http2_fingerprint", "HTTP/2 Fingerprint", attribute, Text, Public, detail, "1:65536;2:0;4:6291456;6:262144|15663105|0|m,a,s,p", "How the client opens HTTP/2."},
+		{"tcp_signature", "TCP Signature", attribute, Text, Public, detail, "4:64:64240:1460:7:mss,sok,ts,nop,ws:df,id+", "The first packet of the client's system."},
+		{"header_order", "Header Order", attribute, Identifier, Public, detail, "h1n13_ddffeff8de8c", "Order and case of the client's header names."},
+		{"client_profile", "Client Profile", attribute, Identifier, Public, detail, "4b09758d2080", "Hash of what the client accepts and of its hints."},
+		{"client_doubt", "Client Doubt", attribute, Text, Public, detail, "user agent says Chromium, TLS is that of Go", "Why the client may not be what it says."},
 		{"user_agent", "User Agent", attribute, UserAgent, Public, detail, "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36", "What the client calls itself."},
 		{"browser", "Browser", attribute, Text, Public, primary, "Chrome 130", "Browser and major version."},
 		{"browser_version", "Browser Version", attribute, Identifier, Public, detail, "130.0.6723", "Full version of the browser."},

@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"origin":      {"wire", "site"},
 	"certificate": {"site"},
 	"edge":        {"journey", "site", "wire", "fingerprint", "origin", "certificate", "signature"},
-	"capture":     {"journey", "site", "element", "policy", "wire"},
+	"capture":     {"journey", "site", "element", "policy", "wire", "fingerprint"},
 	"enrich":      {"journey", "element", "signature"},
 	"identity":    {"journey"},
 	"session":     {"journey", "identity"},

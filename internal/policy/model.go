@@ -121,6 +121,8 @@ const (
 	SourceProtobuf  SourceKind = "protobuf"
 	SourceConn      SourceKind = "conn"
 	SourceTLS       SourceKind = "tls"
+	SourceH2        SourceKind = "h2"
+	SourceClient    SourceKind = "client"
 )
 
 // Mapping copies one source to one element.

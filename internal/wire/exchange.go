@@ -70,6 +70,8 @@ type Conn struct {
 	// Worker says that the peer is a worker at a CDN, so that TLS and all that a
 	// connection shows are the CDN's, not the visitor's.
 	Worker bool
+	// Proxied says that the peer is a worker or a trusted proxy.
+	Proxied bool
 	// Shown is what the connection shows of the program at its other end, or what a
 	// proxy in front tells of it; nil when nothing is known.
 	Shown *Shown
