@@ -21,7 +21,6 @@ import (
 
 // Bounds of what is remembered of one site.
 const (
-	MaxBody     = 16 << 10 // bytes of a request body that are looked at
 	maxShapes   = 400
 	maxFields   = 48   // of a shape
 	maxSiblings = 24   // segments after one prefix, fields of one object: then they are values
@@ -110,7 +109,7 @@ func (l *Learner) Wants(x *wire.Exchange) (look, body bool) {
 // Learn takes in a request whose exchange has ended.
 func (l *Learner) Learn(x *wire.Exchange) {
 	path, query := x.Request.Path()
-	if x.Response.Status == 0 || x.Response.Status == 404 || strings.Contains(x.Request.Get("Content-Encoding"), ",") {
+	if x.Response.Status == 0 && x.Mode != "mirror" || x.Response.Status == 404 || strings.Contains(x.Request.Get("Content-Encoding"), ",") {
 		return // nobody knows such a path, or nobody answered
 	}
 	kind := mediaType(x.Request.Get("Content-Type"))
@@ -148,11 +147,14 @@ func (l *Learner) take(x *wire.Exchange, path, kind string, fields []seenField) 
 			l.missed.Add(1)
 			return
 		}
-		s = &Shape{Site: x.Site, Method: method, Path: template, Type: kind, Statuses: map[string]int64{}}
+		// The exchange is only lent: what is kept is copied.
+		s = &Shape{Site: strings.Clone(x.Site), Method: strings.Clone(method), Path: template, Type: strings.Clone(kind), Statuses: map[string]int64{}}
 		l.shapes[key] = s
 	}
 	s.Count++
-	s.Statuses[string(rune('0'+x.Response.Status/100%10))+"xx"]++
+	if class := x.Response.Status / 100; class > 0 && class < 10 {
+		s.Statuses[string(rune('0'+class))+"xx"]++
+	}
 	for _, f := range names {
 		s.field(f)
 	}

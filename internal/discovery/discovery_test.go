@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/journey"
@@ -214,6 +215,27 @@ func TestSoManyInASecond(t *testing.T) {
 	}
 	if look, body := l.Wants(request(1, 9, "POST", "/a", "image/png", "")); !look || body {
 		t.Errorf("an upload of a picture: %v, its body %v", look, body)
+	}
+}
+
+// The exchange's strings are views of a buffer that the next request overwrites.
+func TestNothingOfALentExchangeIsKept(t *testing.T) {
+	l := New()
+	for n := range Visitors + 2 {
+		buffer := []byte("POST/api/session?next=xapplication/json")
+		view := func(from, to int) string { return unsafe.String(&buffer[from], to-from) }
+		x := request(n, n, view(0, 4), view(4, 23), "", "")
+		x.Request.Fields = []wire.Field{{Name: "Content-Type", Value: view(23, len(buffer))}}
+		x.ReqBody = wire.Body{Bytes: []byte(`{"email": 1}`), Seen: true}
+		if look, _ := l.Wants(x); look {
+			l.Learn(x)
+		}
+		for i := range buffer {
+			buffer[i] = '#'
+		}
+	}
+	if s := fmt.Sprintf("%+v", l.Shapes("")); strings.Contains(s, "#") || !strings.Contains(s, "Method:POST Path:/api/session Type:application/json") || !strings.Contains(s, "Name:next") {
+		t.Fatal(s)
 	}
 }
 
