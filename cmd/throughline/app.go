@@ -18,6 +18,7 @@ import (
 	"github.com/throughline/throughline/internal/certificate"
 	"github.com/throughline/throughline/internal/certificate/acme"
 	"github.com/throughline/throughline/internal/control/sqlite"
+	"github.com/throughline/throughline/internal/discovery"
 	"github.com/throughline/throughline/internal/edge"
 	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/engine"
@@ -45,6 +46,7 @@ type app struct {
 	store   *duckdb.DB
 	geo     *enrich.Enricher
 	hasher  *element.Hasher
+	learner *discovery.Learner
 	turning sync.Mutex // one change of the hash key at a time
 	shed    *engine.Shed
 	parts   []*engine.Partition
@@ -147,6 +149,7 @@ func start(ctx context.Context, set settings, log *slog.Logger, socks *sockets) 
 	}
 	a.watchPolicy(run)
 	a.expireDaily(run)
+	a.saveDiscovery(run)
 	return a, nil
 }
 
@@ -195,6 +198,10 @@ func (a *app) openStores(ctx context.Context) (*element.Hasher, error) {
 		return nil, err
 	}
 	a.geo = enrich.Open(a.set.enrich)
+	a.learner = discovery.New()
+	if err := a.learner.Load(a.path(discoveryFile)); err != nil {
+		a.log.Warn("what was learnt before is left aside", "error", err.Error())
+	}
 	return hasher, nil
 }
 
@@ -213,7 +220,7 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 		judges[s.Partition] = p
 	}
 	a.engine = engine.New(engine.Config{Sites: a.set.sites, Judges: judges, Capture: capture.New(hasher, a.set.Region),
-		Enrich: a.geo, Shed: a.shed, Clock: now, Logger: a.log,
+		Enrich: a.geo, Learn: a.learner, Shed: a.shed, Clock: now, Logger: a.log,
 		Decision: func(d time.Duration) { a.decision.Observe(now(), d) }})
 	if err := a.loadPolicy(ctx); err != nil {
 		return err
@@ -435,6 +442,9 @@ func (a *app) closeStores(ctx context.Context) {
 	}
 	stopFollowing()
 	a.stop()
+	if a.learner != nil && a.lock != nil {
+		a.note("discovery", a.learner.Save(a.path(discoveryFile)))
+	}
 	servers.Wait()
 	a.background.Wait()
 	if a.journal != nil {

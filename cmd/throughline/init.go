@@ -107,6 +107,7 @@ sites:
     #   server_name: origin.example.com   # asked for and verified, where it is not the name above
     #   cert: client.pem   # shown to an origin that asks
     #   key: client-key.pem
+    # discovery: true                # learn shapes of requests, never values; throughline discover proposes Specs
     # origin_protocol: http1         # h2: HTTP/2, gRPC too (in the clear without TLS); auto: what TLS negotiates
     # addresses: ["10.0.0.1", "10.0.0.2:8443"]  # hosts of the origin; requests are spread over them
     # health: {path: /healthz, interval: 10s, timeout: 2s, status: 200}

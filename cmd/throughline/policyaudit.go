@@ -92,7 +92,13 @@ func takeStock(config, dir string, now time.Time) (inventory.Inventory, error) {
 	for _, s := range geo.Status() {
 		data = append(data, inventory.Data{Name: s.Name, State: s.State})
 	}
-	return inventory.New(inventory.Config{Policy: snap, Sites: set.sites, Enriched: added, Data: data,
+	var learning []string
+	for _, s := range set.sites {
+		if s.Discovery {
+			learning = append(learning, s.Name)
+		}
+	}
+	return inventory.New(inventory.Config{Policy: snap, Sites: set.sites, Learning: learning, Enriched: added, Data: data,
 		Journal: journal.KeptFor, Bound: set.Journal.MaxBytes, Events: set.retention, Made: now}), nil
 }
 

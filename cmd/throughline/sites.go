@@ -40,6 +40,9 @@ type SiteConfig struct {
 	OriginProtocol string `yaml:"origin_protocol"`
 
 	Failover *FailoverConfig `yaml:"failover"`
+
+	// Discovery learns the shapes of requests that no Spec names.
+	Discovery bool `yaml:"discovery"`
 }
 
 // FailoverConfig says when an address of the origin is left out.
@@ -174,7 +177,7 @@ func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site
 				bad(field("origin_tls.server_name"), fmt.Sprintf("%q is no host name", t.ServerName), "the name in the origin's certificate, e.g. origin.example.com")
 			}
 		}
-		st.Addresses, st.OriginHost = sc.Addresses, sc.OriginHost
+		st.Addresses, st.OriginHost, st.Discovery = sc.Addresses, sc.OriginHost, sc.Discovery
 		for j, a := range sc.Addresses {
 			if why := site.BadAddress(a); why != "" {
 				bad(fmt.Sprintf("sites[%d].addresses[%d]", i, j), fmt.Sprintf("%q is no address", a), strings.TrimPrefix(why, "want "))

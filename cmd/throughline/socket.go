@@ -59,6 +59,21 @@ func (a *app) startSocket() error {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("POST /discovery", func(w http.ResponseWriter, r *http.Request) {
+		var req struct{ Clear bool }
+		if err := json.NewDecoder(io.LimitReader(r.Body, 4096)).Decode(&req); err != nil {
+			http.Error(w, "want {\"Clear\": true or false}", http.StatusBadRequest)
+			return
+		}
+		if req.Clear {
+			a.learner.Clear()
+		}
+		if err := a.learner.Save(a.path(discoveryFile)); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(a.learner.Stats()) // who asked may have left
+	})
 	for _, t := range []turn{rotate, retire} {
 		mux.HandleFunc("POST /key/"+string(t), func(w http.ResponseWriter, r *http.Request) {
 			report, err := a.turnKey(r.Context(), t)

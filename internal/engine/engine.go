@@ -30,6 +30,7 @@ type Config struct {
 	Clock    func() int64 // Unix micros
 	Logger   *slog.Logger
 	Decision func(time.Duration) // told how long each sync verdict took; may be nil
+	Learn    Learner             // shown what no Spec names, on sites that ask for it; may be nil
 }
 
 // Engine is the edge's Decider. Safe for concurrent use; an exchange's note is
@@ -137,6 +138,9 @@ func (e *Engine) Decide(x *wire.Exchange, p wire.Phase) (d wire.Decision) {
 	}
 	n, ok := x.Note.(*note)
 	if !ok {
+		if p == wire.PhaseEnd && x.Note == any(unnamed{}) {
+			e.cfg.Learn.Learn(x)
+		}
 		return wire.Decision{}
 	}
 	if n.plan == nil && p == wire.PhaseResponseHead && !x.ReqBody.Seen {
@@ -183,6 +187,9 @@ func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
 		found = capture.Found{Plan: e.cfg.Capture.Resolve(r.index, &x.Request, &wire.Body{})}
 	}
 	if found.Plan == nil && !found.Open {
+		if s.Discovery && e.cfg.Learn != nil {
+			return e.discover(x)
+		}
 		return wire.Decision{}
 	}
 	n := &note{rules: r, site: s, judge: at.judges[s.Partition]}

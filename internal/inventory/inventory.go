@@ -5,6 +5,7 @@
 package inventory
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -311,7 +312,29 @@ func requests(m *policy.Match) string {
 	if len(m.ContentTypes) > 0 {
 		parts = append(parts, "of type "+strings.Join(m.ContentTypes, " or "))
 	}
+	parts = append(parts, conditions("header", m.Headers)...)
+	parts = append(parts, conditions("parameter", m.Query)...)
+	if m.Accepts != "" {
+		parts = append(parts, "asking for "+m.Accepts)
+	}
+	if m.GRPC != "" {
+		parts = append(parts, "by gRPC, "+m.GRPC)
+	}
+	if g := m.GraphQL; g != nil {
+		parts = append(parts, "by GraphQL, "+strings.Join(slices.Concat(g.Types, g.Operations, g.Fields, g.Hashes), " or "))
+	}
 	return strings.Join(parts, " ")
+}
+
+// conditions says which headers or parameters a request must have.
+func conditions(what string, of map[string]string) (out []string) {
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		if v := of[name]; v != "*" {
+			name += ": " + v
+		}
+		out = append(out, "with "+what+" "+name)
+	}
+	return out
 }
 
 // rules lists what is concluded, and from whose history.

@@ -157,7 +157,7 @@ response: {header.X-Reason: failure_reason}
 kind: spec
 name: Elsewhere
 type: page_view
-match: {path: /, host: other.example.net}
+match: {path: /, host: other.example.net, header: {X-App: "*"}, query: {v: "2"}}
 request: {path: url_path}
 ---
 kind: label
@@ -196,6 +196,9 @@ func TestFormsSitesRulesAndWhatIsSent(t *testing.T) {
 	}
 	if s := v.Specs; !slices.Equal(s[0].Sites, []string{"shop"}) || !slices.Equal(s[1].Sites, []string{"docs"}) || s[0].Requests != "POST /pay/{order} at *.example.com" {
 		t.Errorf("%+v", s)
+	}
+	if r := v.Specs[1].Requests; r != "any method / at other.example.net with header X-App with parameter v: 2" {
+		t.Errorf("requests: %q", r)
 	}
 	if !v.Sites[1].Learning || v.Sites[0].Learning {
 		t.Errorf("%+v", v.Sites)

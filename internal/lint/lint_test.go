@@ -57,6 +57,7 @@ var allowed = map[string][]string{
 	"demo":      {},
 	"telemetry": {},
 	"lint":      {},
+	"discovery": {"journey", "wire"},
 	"inventory": {"policy", "element", "journey", "site"},
 }
 
@@ -141,6 +142,8 @@ func testMay(self, target string) bool {
 	switch self {
 	case "hub", "insight":
 		return target == "warehouse" || target == "element" || target == "control" || target == "auth"
+	case "discovery":
+		return target == "policy" || target == "element"
 	case "engine":
 		return target == "element" || target == "journal"
 	case "judge", "session", "window", "identity":

@@ -72,6 +72,8 @@ type Site struct {
 
 	// OriginProtocol is what the origins speak; "": HTTP/1.1.
 	OriginProtocol Protocol
+	// Discovery learns the shapes of requests that no Spec names.
+	Discovery bool
 	// Failover says when an address of the origin is left out; nil: as usual.
 	Failover *Failover
 }
