@@ -76,11 +76,13 @@ const (
 
 // visitor is what the front knows of the connection.
 type visitor struct {
-	peer      netip.AddrPort
-	tls       bool
-	sni, alpn string
-	proto     string // "" : the request's own
+	peer  netip.AddrPort
+	tls   *handshake // nil in the clear
+	proto string     // "" : the request's own
 }
+
+// handshake is what TLS told of a connection.
+type handshake struct{ sni, alpn string }
 
 // serve takes one request from its head to its end.
 func (e *exchange) serve(v *visitor) {
@@ -95,7 +97,7 @@ func (e *exchange) serve(v *visitor) {
 	st, name := t.find(e.req.Host)
 	e.up.begin(e.req, e.ahead)
 	defer e.leave()
-	if e.probed(t, v) || !v.tls && e.challenged() {
+	if e.probed(t, v) || v.tls == nil && e.challenged() {
 		return
 	}
 	if st == nil || e.req.Method == http.MethodConnect {
@@ -182,7 +184,10 @@ func (e *exchange) route(t *table, st *site.Site, v *visitor) {
 	}
 	e.ask = true
 	e.x.ID, e.x.Site, e.x.Mode, e.x.Start = s.counters.lastID.Add(1), st.Name, string(e.mode), s.cfg.Clock()
-	e.x.Conn = wire.Conn{Peer: v.peer, Client: client, TLS: v.tls, SNI: v.sni, ALPN: v.alpn, Worker: e.errand.far}
+	e.x.Conn = wire.Conn{Peer: v.peer, Client: client, Worker: e.errand.far}
+	if v.tls != nil {
+		e.x.Conn.TLS, e.x.Conn.SNI, e.x.Conn.ALPN = true, v.tls.sni, v.tls.alpn
+	}
 	e.x.SpecID = e.errand.id
 	e.x.Request = e.req.Head
 	e.x.Request.Target = e.target

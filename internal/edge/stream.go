@@ -52,7 +52,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
 	who := visitor{peer: netip.AddrPortFrom(peer.Addr().Unmap().WithZone(""), peer.Port()), proto: r.Proto}
 	if r.TLS != nil {
-		who.tls, who.sni, who.alpn = true, r.TLS.ServerName, r.TLS.NegotiatedProtocol
+		who.tls = &handshake{r.TLS.ServerName, r.TLS.NegotiatedProtocol}
 	}
 	stop := context.AfterFunc(r.Context(), func() {
 		if s.cut.Err() != nil {
