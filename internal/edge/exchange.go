@@ -77,12 +77,14 @@ const (
 
 // visitor is what the front knows of the connection.
 type visitor struct {
-	peer      netip.AddrPort
-	tls       bool
-	sni, alpn string
-	proto     string // "" : the request's own
-	shown     *wire.Shown
+	peer  netip.AddrPort
+	tls   *handshake // nil in the clear
+	proto string     // "" : the request's own
+	shown *wire.Shown
 }
+
+// handshake is what TLS told of a connection.
+type handshake struct{ sni, alpn string }
 
 // serve takes one request from its head to its end.
 func (e *exchange) serve(v *visitor) {
@@ -97,7 +99,7 @@ func (e *exchange) serve(v *visitor) {
 	st, name := t.find(e.req.Host)
 	e.up.begin(e.req, e.ahead)
 	defer e.leave()
-	if e.probed(t, v) || !v.tls && e.challenged() {
+	if e.probed(t, v) || v.tls == nil && e.challenged() {
 		return
 	}
 	if st == nil || e.req.Method == http.MethodConnect {
@@ -184,7 +186,10 @@ func (e *exchange) route(t *table, st *site.Site, v *visitor) {
 	}
 	e.ask = true
 	e.x.ID, e.x.Site, e.x.Mode, e.x.Start = s.counters.lastID.Add(1), st.Name, string(e.mode), s.cfg.Clock()
-	e.x.Conn = wire.Conn{Peer: v.peer, Client: client, TLS: v.tls, SNI: v.sni, ALPN: v.alpn, Worker: e.errand.far, Shown: v.shown}
+	e.x.Conn = wire.Conn{Peer: v.peer, Client: client, Worker: e.errand.far, Shown: v.shown}
+	if v.tls != nil {
+		e.x.Conn.TLS, e.x.Conn.SNI, e.x.Conn.ALPN = true, v.tls.sni, v.tls.alpn
+	}
 	if e.believed || e.errand.far {
 		e.x.Conn.Proxied, e.x.Conn.Shown = true, e.told()
 	}

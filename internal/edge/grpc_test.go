@@ -60,7 +60,7 @@ func (k *talk) down(_ any, s grpc.ServerStream) error {
 	}
 	for i := 0; in.Value == "endless" || i < 3; i++ {
 		if err := s.SendMsg(wrapperspb.String(in.Value + strings.Repeat("!", i%10))); err != nil {
-			k.ended <- s.Context().Err()
+			k.ended <- err
 			return err
 		}
 	}

@@ -50,8 +50,8 @@ func (s *Server) admit(c *net.TCPConn, conf *tls.Config, announced []netip.Prefi
 		return
 	}
 	sock.Stall = s.cfg.StallTimeout
-	sock.Closed = func() { s.counters.connections.Add(-1) }
-	v := &visit{s: s, sock: sock, came: time.Now()}
+	v := &visit{s: s, sock: sock, came: s.sweeper.Coarse().UnixMilli()}
+	sock.Owner = v
 	if ap, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
 		v.who.peer = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 	} else {
@@ -111,7 +111,7 @@ func (s *Server) visit(v *visit, conf *tls.Config, announced []netip.Prefix) {
 		_ = v.sock.Close()
 		return
 	}
-	if v.who.alpn == "h2" {
+	if v.who.tls != nil && v.who.tls.alpn == "h2" {
 		v.who.proto = "HTTP/2.0"
 		s.streams.put(&front2{Conn: v.tls, sock: v.sock, who: v.who}) // net/http closes it
 		return
@@ -133,7 +133,7 @@ func (v *visit) handshake(conf *tls.Config) bool {
 	}
 	v.sock.DueRead(0)
 	state := v.tls.ConnectionState()
-	v.who.tls, v.who.sni, v.who.alpn = true, state.ServerName, state.NegotiatedProtocol
+	v.who.tls = &handshake{state.ServerName, state.NegotiatedProtocol}
 	if p := state.NegotiatedProtocol; p != "" && p != "h2" && p != "http/1.1" {
 		return false // an authority, which has seen what it came for
 	} else if p == "h2" && !adequate(&state) {

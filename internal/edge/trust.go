@@ -220,7 +220,7 @@ func (e *exchange) forwarded(v *visitor, r *wire.Rewrite) {
 		b = append(b, '\r', '\n')
 	}
 	if !proto {
-		if v.tls {
+		if v.tls != nil {
 			b = append(b, "X-Forwarded-Proto: https\r\n"...)
 		} else {
 			b = append(b, "X-Forwarded-Proto: http\r\n"...)

@@ -27,7 +27,7 @@ type visit struct {
 	mu   sync.Mutex
 	ex   *exchange   // nil while idle; changed under mu, for abort's sake
 	busy atomic.Bool // an exchange runs, or a head has begun to come
-	came time.Time
+	came int64       // in milliseconds, by the Sweeper's clock
 	used atomic.Bool // it has served an exchange
 	// upgraded says that the connection has switched protocols.
 	upgraded atomic.Bool
@@ -43,7 +43,6 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
 // serve takes requests until the connection ends.
 func (v *visit) serve() {
-	v.sock.Gone = func() { v.callOff(clientLeft) }
 	v.in.Bound = v.s.cfg.MaxHead
 	defer v.rest()
 	v.begun = true
@@ -82,6 +81,12 @@ func (v *visit) Turn() (goOn bool) {
 	v.rest()
 	return !v.s.draining.Load()
 }
+
+// Gone implements wire.Owner.
+func (v *visit) Gone() { v.callOff(clientLeft) }
+
+// Closed implements wire.Owner.
+func (v *visit) Closed() { v.s.counters.connections.Add(-1) }
 
 // wake makes an exchange ready.
 func (v *visit) wake() {

@@ -35,18 +35,26 @@ type Socket struct {
 	// Stall bounds every wait of a Write for the other side to take more; 0: none.
 	// Set before the first Write.
 	Stall time.Duration
-	// Gone is called by the Sweeper, on a watched connection, when the other side
-	// has ended it. It must not wait. Set before the first Watch.
-	Gone func()
+	// Owner hears what becomes of the connection; nil: nobody. Set before others use
+	// the Socket.
+	Owner Owner
 	// Remote is who is on the other side, where somebody else holds the connection
 	// for them; nil: who holds it. Set before others use the Socket.
 	Remote net.Addr
-	// Closed is called once, when the connection is closed here.
-	Closed func()
 	closed atomic.Bool
+	at     int32 // in the Sweeper's set
 	raw    syscall.RawConn
 	rd     reading
-	wr     writing
+	wr     *writing // nil until it is needed, which on an idle visitor's it never was
+}
+
+// Owner is whose a Socket is.
+type Owner interface {
+	// Gone says, on a watched connection, that the other side has ended it. It is
+	// the Sweeper that calls, and must not be kept waiting.
+	Gone()
+	// Closed says, once, that the connection has been closed here.
+	Closed()
 }
 
 // reading is the state of a Read, kept to save allocations.
@@ -61,10 +69,7 @@ type reading struct {
 	turner                  Turner
 	fd                      uintptr // while inside
 	inside, turned, settled bool
-	// Of an exchange: what is sent first, and how far it is.
-	send  []byte
-	sent  int
-	stage stage
+	stage                   stage
 }
 
 // writing is the state of a Write.
@@ -75,6 +80,9 @@ type writing struct {
 	call func(fd uintptr) bool
 	// waited says that the other side did not take everything at once.
 	waited bool
+	// Of an exchange: what is sent first, and how far it is.
+	send []byte
+	sent int
 }
 
 type stage uint8
@@ -97,7 +105,7 @@ func NewSocket(c *net.TCPConn, w *Sweeper) (*Socket, error) {
 		return nil, err
 	}
 	s := &Socket{TCPConn: c, sweeper: w, raw: raw}
-	s.rd.call, s.wr.call = s.readStep, s.writeStep
+	s.rd.call = s.readStep
 	w.add(s)
 	return s, nil
 }
@@ -127,7 +135,7 @@ func (s *Socket) Watch() {
 	s.watchDue.Store(s.sweeper.now.Load() + lookEvery)
 }
 
-// Unwatch ends watching; a call of Gone may be under way.
+// Unwatch ends watching; a call of Owner.Gone may be under way.
 func (s *Socket) Unwatch() {
 	if s.watchDue.Load() != 0 {
 		s.watchDue.Store(0)
@@ -141,7 +149,7 @@ func (s *Socket) look(due, now int64) {
 	case err == nil, err == ErrPoisoned: // the latter is the next request
 	case s.ended.Swap(true):
 		if s.watchDue.CompareAndSwap(due, 0) {
-			s.Gone()
+			s.Owner.Gone()
 		}
 		return
 	default:
@@ -175,8 +183,8 @@ func (s *Socket) Close() error {
 	}
 	s.sweeper.remove(s)
 	err := s.TCPConn.Close()
-	if s.Closed != nil {
-		s.Closed()
+	if s.Owner != nil {
+		s.Owner.Closed()
 	}
 	return err
 }

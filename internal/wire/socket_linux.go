@@ -39,22 +39,23 @@ func (s *Socket) ReadTurns(in *Input, t Turner) error {
 // have reached the other side.
 func (s *Socket) Exchange(request []byte, in *Input, used bool) (sent bool, err error) {
 	in.hold()
-	s.rd.buf, s.rd.send, s.rd.sent = in.buf, request, 0
+	d := s.writing()
+	s.rd.buf, d.send, d.sent = in.buf, request, 0
 	s.rd.stage = sending
 	if used {
 		s.rd.stage = probing
 	}
 	n, err := s.awaitRead()
-	sent = s.rd.sent > 0
+	sent = d.sent > 0
 	if err == nil && s.rd.stage != waiting { // the kernel's buffer was full: send the rest first
-		rest := request[s.rd.sent:]
-		s.rd.send = nil
+		rest := request[d.sent:]
+		d.send = nil
 		if _, err = s.Write(rest); err == nil {
 			n, err = s.Read(in.buf)
 		}
 		sent = true
 	}
-	s.rd.send = nil
+	d.send = nil
 	in.w = n
 	return sent, err
 }
@@ -114,8 +115,8 @@ func (s *Socket) readStep(fd uintptr) bool {
 		d.stage = sending
 		fallthrough
 	case sending:
-		for d.sent < len(d.send) {
-			n, errno := sysWrite(fd, d.send[d.sent:])
+		for w := s.wr; w.sent < len(w.send); {
+			n, errno := sysWrite(fd, w.send[w.sent:])
 			if errno == syscall.EAGAIN {
 				return true
 			}
@@ -123,7 +124,7 @@ func (s *Socket) readStep(fd uintptr) bool {
 				d.err = errno
 				return true
 			}
-			d.sent += n
+			w.sent += n
 		}
 		// What comes back wakes the poller, which was armed before: no look is
 		// needed until then.
@@ -189,16 +190,17 @@ func (s *Socket) turns(fd uintptr) bool {
 
 // Write implements io.Writer.
 func (s *Socket) Write(p []byte) (int, error) {
-	d := &s.wr
-	d.buf, d.n, d.err = p, 0, nil
+	done := 0
 	if s.rd.inside { // which keeps the descriptor open: no need to ask for it
 		if n, errno := sysWrite(s.rd.fd, p); errno == 0 {
-			if d.n = n; n == len(p) {
-				d.buf = nil
+			if n == len(p) {
 				return n, nil
 			}
+			done = n
 		}
 	}
+	d := s.writing()
+	d.buf, d.n, d.err = p, done, nil
 	err := s.raw.Write(d.call)
 	d.buf = nil
 	if d.waited {
@@ -214,8 +216,15 @@ func (s *Socket) Write(p []byte) (int, error) {
 	return d.n, nil
 }
 
+func (s *Socket) writing() *writing {
+	if s.wr == nil {
+		s.wr = &writing{call: s.writeStep}
+	}
+	return s.wr
+}
+
 func (s *Socket) writeStep(fd uintptr) bool {
-	d := &s.wr
+	d := s.wr
 	for d.n < len(d.buf) {
 		n, errno := sysWrite(fd, d.buf[d.n:])
 		if errno == syscall.EAGAIN {

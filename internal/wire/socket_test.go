@@ -267,3 +267,36 @@ func TestReadWithinATurn(t *testing.T) {
 		t.Errorf("read %q, %v after the turns", b[:n], err)
 	}
 }
+
+// Who leaves the Sweeper, and in which order, is nothing to the others.
+func TestSweeperKeepsTheOthers(t *testing.T) {
+	w := NewSweeper()
+	var socks []*Socket
+	for range 5 {
+		s, _ := pair(t)
+		s.sweeper.remove(s)
+		s.sweeper = w
+		w.add(s)
+		socks = append(socks, s)
+	}
+	for _, i := range []int{4, 1, 0} { // the last, one between, the first
+		_ = socks[i].Close()
+		w.remove(socks[i]) // again
+	}
+	w.mu.Lock()
+	for i, s := range w.set {
+		if int(s.at) != i {
+			t.Errorf("at %d stands who thinks to be at %d", i, s.at)
+		}
+	}
+	if len(w.set) != 2 {
+		t.Errorf("%d are left", len(w.set))
+	}
+	w.mu.Unlock()
+	for _, i := range []int{2, 3} {
+		socks[i].DueRead(time.Millisecond)
+		if _, err := socks[i].Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+}

@@ -16,7 +16,7 @@ type Sweeper struct {
 	now     atomic.Int64 // milliseconds since start, as of the last sweep
 	pause   atomic.Int64 // milliseconds until the next
 	mu      sync.Mutex
-	set     map[*Socket]struct{}
+	set     []*Socket
 	running bool // while there are sockets
 }
 
@@ -29,7 +29,7 @@ const (
 
 // NewSweeper makes a Sweeper. It runs while there are sockets.
 func NewSweeper() *Sweeper {
-	w := &Sweeper{start: time.Now(), set: map[*Socket]struct{}{}}
+	w := &Sweeper{start: time.Now()}
 	w.pause.Store(minSweep.Milliseconds())
 	return w
 }
@@ -57,7 +57,7 @@ func (w *Sweeper) sweep() int {
 	now := w.tick()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for s := range w.set {
+	for _, s := range w.set {
 		if d := s.readDue.Load(); d != 0 && d <= now && s.readDue.CompareAndSwap(d, 0) {
 			s.late.Store(true)
 			_ = s.CloseRead()
@@ -98,7 +98,8 @@ func (w *Sweeper) in(d time.Duration) int64 {
 
 func (w *Sweeper) add(s *Socket) {
 	w.mu.Lock()
-	w.set[s] = struct{}{}
+	s.at = int32(len(w.set)) //nolint:gosec // far fewer than two billion
+	w.set = append(w.set, s)
 	if !w.running {
 		w.running = true
 		w.tick()
@@ -109,6 +110,15 @@ func (w *Sweeper) add(s *Socket) {
 
 func (w *Sweeper) remove(s *Socket) {
 	w.mu.Lock()
-	delete(w.set, s)
-	w.mu.Unlock()
+	defer w.mu.Unlock()
+	if s.at < 0 {
+		return
+	}
+	last := len(w.set) - 1
+	moved := w.set[last]
+	w.set[s.at], moved.at, w.set[last] = moved, s.at, nil
+	w.set, s.at = w.set[:last], -1
+	if cap(w.set) > 1024 && last < cap(w.set)/4 { // a rush is over
+		w.set = append(make([]*Socket, 0, cap(w.set)/2), w.set...)
+	}
 }
