@@ -153,6 +153,7 @@ func start(ctx context.Context, set settings, log *slog.Logger, socks *sockets) 
 // listen opens the sockets, before anything that takes long or may fail only
 // after a predecessor has given up its own.
 func (a *app) listen() (err error) {
+	a.sockets.plain = a.set.Fingerprint.SYN
 	if a.visitors, err = a.sockets.listen(visitorsSocket, a.set.Listen); err != nil {
 		return fmt.Errorf("listen for visitors: %w", err)
 	}
@@ -193,7 +194,7 @@ func (a *app) openStores(ctx context.Context) (*element.Hasher, error) {
 	if a.store, err = duckdb.Open(a.path("warehouse.duckdb"), duckdb.Options{Logger: a.log}); err != nil {
 		return nil, err
 	}
-	a.geo = enrich.Open(a.set.Geo)
+	a.geo = enrich.Open(a.set.enrich)
 	return hasher, nil
 }
 
@@ -223,6 +224,9 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 		return err
 	}
 	a.set.limits.apply(&cfg)
+	if err := a.set.Fingerprint.apply(&cfg, a.log); err != nil {
+		return err
+	}
 	a.fitDescriptors(&cfg)
 	var err error
 	a.edge, err = edge.New(cfg, a.engine)
@@ -310,12 +314,12 @@ func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
 		return err
 	}
 	questions, err := insight.New(insight.Config{Reader: a.answers(), Linker: a.answers(), Charter: a.answers(),
-		Hasher: hasher, Region: a.set.Region})
+		Hasher: hasher, Region: a.set.Region, Elements: a.elements})
 	if err != nil {
 		return err
 	}
 	h, err := hub.New(hub.Config{Insight: questions, Auth: a.auth, Settings: a.control, Live: &a.live, Commands: a,
-		Status: a.status, Policy: a.policyText, SessionTimeout: a.sessionTimeout, Assets: web.Assets(),
+		Status: a.status, Policy: a.policyText, Elements: a.elements, SessionTimeout: a.sessionTimeout, Assets: web.Assets(),
 		Secure: secure, Hosts: a.set.Hub.Hosts, Logger: a.log, Version: version})
 	if err != nil {
 		return err

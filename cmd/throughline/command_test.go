@@ -39,6 +39,23 @@ func TestAFaultyConfigurationSaysEverythingAtOnce(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
 	}
+	keys := filepath.Join(filepath.Dir(path), "ticket.keys")
+	write(t, keys, "not a key\n")
+	if err := os.Chmod(keys, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, "fingerprint: {ticket_id: true, ticket_keys: ticket.keys, headers: {ja3: 'a b', ja4: 'x:y'}}\nsites: [{name: a, hosts: [x], origin: 'http://x'}]\n")
+	out, _ = tool(t, "", "serve", "--config", path, "--check")
+	for _, want := range []string{"fingerprint.ticket_id: does nothing, since no TLS ends here", "fingerprint.ticket_keys: ticket keys: ", "line 1: 9 characters: want 64 hex digits",
+		`fingerprint.headers.ja3: "a b" is no name`, `fingerprint.headers.ja4: "x:y" is no name`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+	write(t, path, "fingerprint: {ticket_keys: ticket.keys}\nsites: [{name: a, hosts: [x], origin: 'http://x'}]\n")
+	if out, _ = tool(t, "", "serve", "--config", path, "--check"); !strings.Contains(out, "fingerprint.ticket_keys: does nothing") {
+		t.Error(out)
+	}
 	write(t, path, "sites:\n  - {name: a, hosts: [x], origin: 'http://x', addresses: ['10.0.0.1:0', 'a b', 'ok:81'], origin_host: 'http://y', health: {path: up, status: 99, interval: 1s, timeout: 2s}}\n")
 	out, _ = tool(t, "", "serve", "--config", path, "--check")
 	for _, want := range []string{"sites[0].addresses[0]:", "sites[0].addresses[1]:", "sites[0].origin_host:", "sites[0].health.path:", "sites[0].health.status:", "sites[0].health.timeout:"} {

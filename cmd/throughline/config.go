@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/throughline/throughline/internal/edge"
+	"github.com/throughline/throughline/internal/enrich"
 	"github.com/throughline/throughline/internal/site"
 )
 
@@ -25,6 +26,7 @@ type Config struct {
 	Policy         string        `yaml:"policy"`
 	HashKey        string        `yaml:"hash_key"`
 	Geo            string        `yaml:"geo"`
+	Enrich         EnrichConfig  `yaml:"enrich"`
 	Region         string        `yaml:"region"`
 	TrustedProxies []string      `yaml:"trusted_proxies"`
 	Sites          []SiteConfig  `yaml:"sites"`
@@ -38,6 +40,8 @@ type Config struct {
 	Health         *HealthConfig `yaml:"health"`
 	ManagedDomain  string        `yaml:"managed_domain"`
 	ProxyProtocol  []string      `yaml:"proxy_protocol"`
+
+	Fingerprint FingerprintConfig `yaml:"fingerprint"`
 }
 
 // HubConfig is where the Hub listens and what it calls itself.
@@ -71,6 +75,7 @@ type settings struct {
 	notice    time.Duration
 	health    edge.Health
 	pages     site.Pages
+	enrich    enrich.Config
 	file      string                   // "": there is none
 	again     func() (settings, error) // reads the same anew; nil: there is nothing to read
 	// certificates is what tls and the sites say of them.
@@ -120,7 +125,7 @@ func loadConfig(path string) (Config, []fault) {
 	doc, faults := readYAML(path, text, &c)
 	if len(faults) == 0 {
 		base := filepath.Dir(path)
-		for _, p := range []*string{&c.Data, &c.Policy, &c.HashKey, &c.Geo, &c.Hub.Cert, &c.Hub.Key} {
+		for _, p := range []*string{&c.Data, &c.Policy, &c.HashKey, &c.Geo, &c.Hub.Cert, &c.Hub.Key, &c.Fingerprint.TicketKeys} {
 			*p = relativeTo(base, *p)
 		}
 		for _, st := range c.Sites {
@@ -141,6 +146,7 @@ func loadConfig(path string) (Config, []fault) {
 			c.ErrorPages[i].File = relativeTo(base, c.ErrorPages[i].File)
 		}
 		c.resolveCertificates(base)
+		c.Enrich.resolve(base)
 		_, faults = c.check(doc.fault)
 	}
 	return c, faults
@@ -190,9 +196,11 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 	}
 	s.sites = checkSites(c.Sites, bad)
 	s.limits = c.Limits.check(bad)
+	c.Fingerprint.check(c.TLS != nil, bad)
 	s.retention = checkDuration("retention", c.Retention, 24*time.Hour, bad)
 	s.drain = checkDuration("drain", c.Drain, 0, bad)
 	s.linger = checkDuration("linger", c.Linger, 0, bad)
+	s.enrich = c.Enrich.check(c.Geo, bad)
 	s.pages = checkPages("error_pages", c.ErrorPages, bad)
 	s.health, s.notice = c.Health.check(bad)
 	if n, err := parseBytes(c.Journal.MaxBytes); err != nil || n < 16<<20 {

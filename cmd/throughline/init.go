@@ -154,10 +154,17 @@ limits:                    # what visitors and origins may take
   connect_timeout: 5s      # to the origin
   origin_timeout: 60s      # until the origin's response begins
 
+# fingerprint:             # see docs/fingerprints.md
+#   syn: true              # keep each connection's first packet (Linux)
+#   ticket_id: true        # a random ID in TLS session tickets
+#   ticket_keys: ticket.keys   # shared by replicas; without it the ID ends with the process
+#   headers: {ja4: CloudFront-Viewer-JA4-Fingerprint}   # of trusted proxies
+
 policy: policy             # folder of Specs, labels, signatures, workflows, actions
 data: data                 # all state: journal, warehouse, users, keys
 # hash_key: /run/secrets/hash-key   # instead of the one made in the data folder
-geo: .cache/geo            # *.mmdb files; without them addresses have no place
+geo: .cache/geo            # *.mmdb and *.csv files; without them addresses have no place
+# enrich: lists of networks, crawlers, mail domains and BINs: see docs/enrichment.md
 region: US                 # where a phone number without a country code belongs
 
 hub:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -27,6 +28,8 @@ const firstInherited = 3
 // on listening between two processes.
 type sockets struct {
 	heir *heir // nil: nobody was before us
+	// plain says that new sockets speak TCP without Multipath, which keeps no SYN.
+	plain bool
 
 	mu    sync.Mutex
 	given []given
@@ -91,7 +94,11 @@ func (s *sockets) listen(name, addr string) (net.Listener, error) {
 	}
 	if ln == nil {
 		var err error
-		if ln, err = net.Listen("tcp", addr); err != nil {
+		var how net.ListenConfig
+		if s.plain {
+			how.SetMultipathTCP(false)
+		}
+		if ln, err = how.Listen(context.Background(), "tcp", addr); err != nil {
 			return nil, err
 		}
 	}

@@ -57,10 +57,8 @@ func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 			*slot = headers(&x.Request, m.Name, r.limit(i))
 		case policy.SourceCookie:
 			*slot = cookies(&x.Request, m.Name, r.limit(i))
-		case policy.SourceConn:
-			slot.next(ip)
-		case policy.SourceTLS:
-			slot.next(tlsFact(&x.Conn, m.Name))
+		case policy.SourceConn, policy.SourceTLS, policy.SourceH2, policy.SourceClient:
+			slot.next(fact(m, x, ip))
 		case policy.SourceGRPC:
 			service, method := call(canonical(path))
 			if m.Name == "service" {
@@ -105,16 +103,6 @@ func (c *Capturer) Response(p *Plan, x *wire.Exchange) []journey.Element {
 		r.deliver(i)
 	}
 	return r.elements()
-}
-
-// tlsFact is what TLS said of a visitor; of a worker's connection it says nothing of
-// the visitor.
-func tlsFact(c *wire.Conn, name string) found {
-	v := c.SNI
-	if name == "alpn" {
-		v = c.ALPN
-	}
-	return found{text: v, ok: v != "" && !c.Worker}
 }
 
 // pathValue reads the whole path as it stands, or a named segment of it.

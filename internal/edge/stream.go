@@ -43,8 +43,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	g := guestOf(r)
 	defer g.parted(s, r)
-	who := g.who
-	who.proto = r.Proto
 	stop := context.AfterFunc(r.Context(), func() {
 		if s.cut.Err() != nil {
 			t.ex.abort(cutOff)
@@ -53,7 +51,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	})
 	defer stop()
-	t.ex.serve(&who)
+	t.ex.serve(g.visitor())
 	if t.over {
 		panic(http.ErrAbortHandler) // the stream is reset
 	}

@@ -39,8 +39,11 @@ func corpus(t testing.TB, name string) []string {
 func TestAgentsOfTheRegressionFiles(t *testing.T) {
 	type score struct{ all, family, version int }
 	scores := map[string]*score{}
-	for _, line := range corpus(t, "agents.tsv.gz") {
+	for i, line := range corpus(t, "agents.tsv.gz") {
 		f := strings.Split(line, "\t")
+		if raceDetector && i%20 != 0 && f[1] == "pgts_browser_list" { // thousands of cases, twenty times as slow
+			continue
+		}
 		want := struct{ what, file, ua, family, version string }{f[0], f[1], f[2], f[3], ""}
 		for _, n := range f[4:7] {
 			if n == "" {
@@ -175,23 +178,4 @@ func FuzzAgent(f *testing.F) {
 			t.Fatalf("%+v", a)
 		}
 	})
-}
-
-func BenchmarkAgentMiss(b *testing.B) {
-	const ua = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
-	ParseAgent(ua)
-	b.ReportAllocs()
-	for b.Loop() {
-		ParseAgent(ua)
-	}
-}
-
-func BenchmarkAgentWarm(b *testing.B) {
-	const ua = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
-	c := NewAgents(1000)
-	c.Get(ua)
-	b.ReportAllocs()
-	for b.Loop() {
-		c.Get(ua)
-	}
 }

@@ -25,9 +25,16 @@ func networkRows() []row {
 
 func deviceRows() []row {
 	return []row{
-		{"device_fingerprint", "Device Fingerprint", entity, Identifier, Personal, detail, "d41d8cd9", "A fingerprint of the device."},
+		{"device_fingerprint", "Device Fingerprint", entity, Identifier, Personal, detail, "d41d8cd9", "A fingerprint of a class of devices; many people share one."},
 		{"device_id", "Device ID", entity, Identifier, Personal, detail, "9b2f6c1e-77aa-4c53-9d1e-0b1f5ad3c111", "The key that an app or page gave the device."},
 		{"tls_fingerprint", "TLS Fingerprint", attribute, Identifier, Public, detail, "t13d1516h2_8daaf6152771_02713d6af862", "Fingerprint of the TLS greeting; many devices share one."},
+		{"tls_ja3", "JA3", attribute, Identifier, Public, detail, "ada70206e40642a3e4461f35503241d5", "JA3 of the TLS greeting."},
+		{"tls_hash", "TLS Hash", attribute, Identifier, Public, detail, "s13_79dc61c9f997b7c0", "Hash of the TLS greeting that resumption keeps."},
+		{"http2_fingerprint", "HTTP/2 Fingerprint", attribute, Text, Public, detail, "1:65536;2:0;4:6291456;6:262144|15663105|0|m,a,s,p", "How the client opens HTTP/2."},
+		{"tcp_signature", "TCP Signature", attribute, Text, Public, detail, "4:64:64240:1460:7:mss,sok,ts,nop,ws:df,id+", "The first packet of the client's system."},
+		{"header_order", "Header Order", attribute, Identifier, Public, detail, "h1n13_ddffeff8de8c", "Order and case of the client's header names."},
+		{"client_profile", "Client Profile", attribute, Identifier, Public, detail, "4b09758d2080", "Hash of what the client accepts and of its hints."},
+		{"client_doubt", "Client Doubt", attribute, Text, Public, detail, "user agent says Chromium, TLS is that of Go", "Why the client may not be what it says."},
 		{"user_agent", "User Agent", attribute, UserAgent, Public, detail, "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36", "What the client calls itself."},
 		{"browser", "Browser", attribute, Text, Public, primary, "Chrome 130", "Browser and major version."},
 		{"browser_version", "Browser Version", attribute, Identifier, Public, detail, "130.0.6723", "Full version of the browser."},
@@ -37,6 +44,9 @@ func deviceRows() []row {
 		{"device_model", "Device Model", attribute, Text, Public, detail, "Pixel 9", "Model as the client tells it."},
 		{"app_version", "App Version", attribute, Identifier, Public, detail, "5.12.0", "Version of the visitor's app."},
 		{"bot_name", "Bot Name", attribute, Identifier, Public, primary, "googlebot", "Name of a crawler."},
+		{"bot_verified", "Bot Verified", attribute, Identifier, Public, primary, "impostor", "Verified, impostor or unknown: whether a crawler is who it says it is."},
+		{"bot_proof", "Bot Proof", attribute, Identifier, Public, detail, "dns", "By what that was told: dns, ranges or signature."},
+		{"signature_agent", "Signature Agent", attribute, Host, Public, detail, "bot.example.com", "Who runs a program that signs its requests (Web Bot Auth)."},
 		{"language", "Language", attribute, Language, Public, detail, "en-US", "The language preferred, of a setting or of Accept-Language."},
 		{"timezone", "Time Zone", attribute, Identifier, Public, detail, "Europe/Berlin", "Time zone of the device."},
 		{"screen_size", "Screen Size", attribute, Identifier, Public, detail, "1920x1080", "Width and height in pixels."},
@@ -130,7 +140,6 @@ func responseRows() []row {
 // computedRows are filled by Throughline itself, and searched like all others.
 func computedRows() []row {
 	return []row{
-		{"event_id", "Event ID", attribute, Identifier, Public, detail, "914793674309633", "Key of the Event."},
 		{"event_name", "Event Name", attribute, Identifier, Public, detail, "Login through Form", "Name of the Spec that made the Event."},
 		{"event_type", "Event Type", attribute, EventType, Public, detail, "authentication_attempt", "One of the closed set of event types."},
 		{"session_id", "Session ID", attribute, Identifier, Public, detail, "914793674309632", "Key of the Session."},

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash"
-	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -114,10 +113,14 @@ func (h *Hasher) Key(kind, value string) (out uint64) {
 	return out
 }
 
+var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567")
+
 // Secret is what is kept of a sensitive value: 160 bits in base32, behind h:.
 func (h *Hasher) Secret(kind, value string) (out string) {
 	h.keys.Load().current.sum("secret "+kind, value, func(b []byte) {
-		out = "h:" + strings.ToLower(base32.StdEncoding.EncodeToString(b[:20]))
+		text := [34]byte{'h', ':'}
+		lowerBase32.Encode(text[2:], b[:20])
+		out = string(text[:])
 	})
 	return out
 }

@@ -19,6 +19,12 @@ func phone(d *Def, s string, opt *Options) (Result, error) {
 		return Result{}, errors.New("not a phone number")
 	}
 	r := Result{Value: phonenumbers.Format(n, phonenumbers.E164)}
+	if n.GetItalianLeadingZero() { // some plans take zeros away again and again
+		again, err := phonenumbers.Parse(r.Value, "")
+		if err != nil || phonenumbers.Format(again, phonenumbers.E164) != r.Value {
+			return Result{}, errors.New("not a phone number")
+		}
+	}
 	if d.gives(partCountry) {
 		r.Parts = d.give(r.Parts, partCountry, phoneCountry(n))
 	}

@@ -78,6 +78,7 @@ type note struct {
 	resBody bool
 	sync    bool // a verdict is asked before the origin is
 	active  bool // and enforced
+	hold    bool // and another verdict is asked before the response leaves
 	opened  bool // the request was observed on its own
 	done    bool // the Event is complete, or was shed
 	taken   []journey.Action
@@ -127,7 +128,7 @@ func (e *Engine) Decide(x *wire.Exchange, p wire.Phase) (d wire.Decision) {
 			e.panics.Add(1)
 			e.cfg.Shed.add(ShedCapture, 1)
 			e.cfg.Logger.Error("decider panicked", "phase", int(p), "panic", fmt.Sprint(v))
-			d = withoutVerdict(x, p)
+			d = afterPanic(x, p)
 			x.Note = nil
 		}
 	}()
@@ -151,14 +152,18 @@ func (e *Engine) Decide(x *wire.Exchange, p wire.Phase) (d wire.Decision) {
 		}
 	case wire.PhaseResponseHead:
 		e.responseHead(x, n)
+	case wire.PhaseResponseBody:
+		if n.hold && n.opened && !n.done {
+			return e.judgeResponse(x, n)
+		}
 	case wire.PhaseEnd:
 		e.end(x, n)
 	}
 	return wire.Decision{}
 }
 
-// withoutVerdict is the failure policy after a panic.
-func withoutVerdict(x *wire.Exchange, p wire.Phase) wire.Decision {
+// afterPanic is the failure policy then.
+func afterPanic(x *wire.Exchange, p wire.Phase) wire.Decision {
 	n, ok := x.Note.(*note)
 	if ok && n.sync && p <= wire.PhaseRequestBody && n.failsClosed() {
 		return wire.Decision{Answer: unavailable(n.site)}
@@ -193,6 +198,9 @@ func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
 	if n.resBody {
 		d.Response = wire.BodyCopy
 	}
+	if n.hold {
+		d.Response = wire.BodyHold
+	}
 	switch {
 	case n.reqBody && n.sync:
 		d.Request = wire.BodyHold
@@ -216,6 +224,7 @@ func (e *Engine) take(x *wire.Exchange, n *note, p *capture.Plan) {
 	n.plan, n.spec = p, p.Spec
 	n.sync = n.spec.Sync && x.Mode != string(site.Mirror)
 	n.active = n.sync && x.Mode == string(site.Active) && !n.spec.PassThrough
+	n.hold = n.sync && n.spec.HoldResponse
 	n.reqBody, n.resBody = p.Needs()
 }
 
@@ -258,6 +267,48 @@ func (e *Engine) judgeRequest(x *wire.Exchange, n *note) wire.Decision {
 	obs := e.observeRequest(x, n)
 	obs.Phase = journey.PhaseRequest
 	n.opened = true
+	v, err := e.ask(n, obs)
+	if err != nil {
+		if !errors.Is(err, context.DeadlineExceeded) {
+			n.done = true // nothing was opened that a response could complete
+		}
+		return n.withoutVerdict(x)
+	}
+	d := e.act(x, n, &v)
+	if n.hold { // which Spec it is, may be known only now
+		d.Response = wire.BodyHold
+	}
+	return d
+}
+
+// judgeResponse asks again, for the response that is kept back. The request has left:
+// what would be said to the origin can't be any more.
+func (e *Engine) judgeResponse(x *wire.Exchange, n *note) wire.Decision {
+	obs := e.base(x, n)
+	obs.Phase, obs.Time = journey.PhaseHeld, x.RespTime
+	e.observeResponse(x, n, obs)
+	obs.Learned = nil // who is not given the response has learned nothing from it
+	var d wire.Decision
+	if v, err := e.ask(n, obs); err != nil {
+		d = n.withoutVerdict(x)
+	} else {
+		v.Actions = slices.DeleteFunc(slices.Clone(v.Actions), func(a journey.Action) bool {
+			if a.Type == journey.ActionTag {
+				a.EventID, a.Reason = v.EventID, "the request had left"
+				n.taken = append(n.taken, a)
+			}
+			return a.Type == journey.ActionTag
+		})
+		d = e.act(x, n, &v)
+	}
+	if d.Answer == nil { // its keys are learned before its first byte leaves
+		e.complete(x, n)
+	}
+	return d
+}
+
+// ask waits for a verdict, within the site's deadline.
+func (e *Engine) ask(n *note, obs *journey.Observation) (journey.Verdict, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), n.site.Deadline)
 	defer cancel()
 	start := time.Now()
@@ -265,27 +316,32 @@ func (e *Engine) judgeRequest(x *wire.Exchange, n *note) wire.Decision {
 	if e.cfg.Decision != nil {
 		e.cfg.Decision(time.Since(start))
 	}
-	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			e.missed.Add(1) // it is queued and will be recorded
-		} else {
-			n.done = true // nothing was opened that a response could complete
-		}
-		if n.failsClosed() {
-			n.taken = []journey.Action{{Name: "failure_policy", Type: journey.ActionBlock, Time: x.Start,
-				Enforced: true, Reason: "no verdict in time on a route that fails closed"}}
-			return wire.Decision{Answer: unavailable(n.site)}
-		}
+	if errors.Is(err, context.DeadlineExceeded) {
+		e.missed.Add(1) // it is queued and will be recorded
+	}
+	return v, err
+}
+
+// withoutVerdict is the route's failure policy.
+func (n *note) withoutVerdict(x *wire.Exchange) wire.Decision {
+	if !n.failsClosed() {
 		return wire.Decision{}
 	}
+	n.taken = append(n.taken, journey.Action{Name: "failure_policy", Type: journey.ActionBlock, Time: x.Start,
+		Enforced: true, Reason: "no verdict in time on a route that fails closed"})
+	return wire.Decision{Answer: unavailable(n.site)}
+}
+
+// act makes a verdict real.
+func (e *Engine) act(x *wire.Exchange, n *note, v *journey.Verdict) wire.Decision {
 	snap := n.rules.snap
 	if v.Revision != snap.Revision {
 		if s, ok := e.known.Load(v.Revision); ok {
 			snap = s.(*policy.Snapshot)
 		}
 	}
-	d, taken := action.Decide(snap, &v, n.active, whyNot(x, n))
-	n.taken = taken
+	d, taken := action.Decide(snap, v, n.active, whyNot(x, n))
+	n.taken = append(n.taken, taken...)
 	for _, a := range taken {
 		if a.Enforced {
 			e.enforced.add(a.Name)
@@ -300,7 +356,7 @@ func (e *Engine) responseHead(x *wire.Exchange, n *note) {
 	if n.done {
 		return
 	}
-	complete := !n.resBody && (n.opened || !n.reqBody || x.ReqBody.Seen)
+	complete := !n.resBody && !n.hold && (n.opened || !n.reqBody || x.ReqBody.Seen)
 	if complete {
 		e.complete(x, n)
 		return

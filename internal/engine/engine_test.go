@@ -160,7 +160,7 @@ func same(d, want wire.Decision) bool {
 func (w *world) phases() string {
 	var out []string
 	for i, o := range w.judge.seen {
-		s := map[journey.Phase]string{1: "request", 2: "response", 3: "complete"}[o.Phase]
+		s := map[journey.Phase]string{1: "request", 2: "response", 3: "complete", 4: "held"}[o.Phase]
 		if w.judge.urgent[i] {
 			s += "!"
 		}

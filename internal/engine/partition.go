@@ -70,7 +70,7 @@ type PartitionConfig struct {
 	TickEvery     time.Duration // 5 s
 	// Rest is how long observations nobody waits for are then let gather, once
 	// all that came were folded: they share the price of a wake-up and of a write
-	// to the log. What comes after a longer pause is folded at once. 25 ms.
+	// to the log. What comes after a longer pause is folded at once. 50 ms.
 	Rest   time.Duration
 	Retry  time.Duration // 500 ms between attempts to reopen the log
 	Clock  func() int64  // Unix micros
@@ -93,7 +93,7 @@ func (c *PartitionConfig) defaults() {
 		c.TickEvery = 5 * time.Second
 	}
 	if c.Rest == 0 {
-		c.Rest = 25 * time.Millisecond
+		c.Rest = 50 * time.Millisecond
 	}
 	if c.Retry == 0 {
 		c.Retry = 500 * time.Millisecond
@@ -358,7 +358,7 @@ func (p *Partition) run() {
 }
 
 // fewGathered is how many observations a verdict waits for at most.
-const fewGathered = 16
+const fewGathered = 32
 
 // gathered folds what was let gather before something else that came later, so
 // that resting changes nothing but when. Somebody who waits for a verdict waits

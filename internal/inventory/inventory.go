@@ -176,27 +176,14 @@ func spec(c Config, s *policy.Spec) Spec {
 	l := list{c: c, known: s.Elements}
 	l.add("ip", "the connection, or who a trusted proxy says it speaks for", "connection")
 	for i := range s.Request {
-		l.add(s.Request[i].Element, source(&s.Request[i]), "request")
+		l.add(s.Request[i].Element, s.Request[i].Text, "request")
 	}
 	l.addresses()
 	for i := range s.Response {
-		l.add(s.Response[i].Element, source(&s.Response[i]), "response")
+		l.add(s.Response[i].Element, s.Response[i].Text, "response")
 	}
 	out.Elements = append(out.Elements, l.out...)
 	return out
-}
-
-// source is a source as the policy writes it.
-func source(m *policy.Mapping) string {
-	text := string(m.Source)
-	switch {
-	case m.Name == "":
-	case m.Source == policy.SourceJSON:
-		text += " " + m.Name
-	default:
-		text += "." + m.Name
-	}
-	return text
 }
 
 // list collects the Elements of a Spec.

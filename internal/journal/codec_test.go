@@ -30,8 +30,8 @@ func scribble(r *rand.Rand, v reflect.Value) {
 			scribble(r, v.Index(i))
 		}
 	case reflect.String:
-		v.SetString([]string{"plain", "", `say "a\b"`, "<b>&", "tab\tnl\ncr\r\b\f\x00\x1f\x7f", "grüße 漢字 🙂", "\u2028\u2029\ufffd", "bad\xff\xc0",
-			"session.count(\"login\", \"10m\") > 100 and more of it, beyond what is kept"}[r.IntN(9)])
+		v.SetString([]string{"plain", "", `say "a\b"`, "<b>&", `},"out":{`, "tab\tnl\ncr\r\b\f\x00\x1f\x7f", "grüße 漢字 🙂", "\u2028\u2029\ufffd", "bad\xff\xc0",
+			"session.count(\"login\", \"10m\") > 100 and more of it, beyond what is kept"}[r.IntN(10)])
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
@@ -85,6 +85,14 @@ func TestRenderIsEncodingJSON(t *testing.T) {
 			if !reflect.DeepEqual(parsed, plain) {
 				t.Fatalf("seed %d: parsed\n%+v\n%+v", seed, parsed, plain)
 			}
+		}
+		judged, err := decodeJudgement(want)
+		if e.Input.Observation != nil && judged.Input.Observation != nil {
+			t.Errorf("seed %d: a judgement comes with its observation", seed)
+		}
+		judged.Input.Observation = plain.Input.Observation
+		if err != nil || !reflect.DeepEqual(judged, plain) {
+			t.Fatalf("seed %d: judged %v\n%+v\n%+v", seed, err, judged, plain)
 		}
 		if back, err := Decode(want); err != nil || !reflect.DeepEqual(back, plain) {
 			t.Fatalf("seed %d: decoded %v\n%+v\n%+v", seed, err, back, plain)

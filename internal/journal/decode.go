@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"sync"
@@ -288,10 +289,23 @@ func (c *cursor) unescapeOddly(quoted []byte) (s string) {
 }
 
 // listed reads a list that is not empty, if it comes next.
-func listed[T any](c *cursor, name string, one func(*cursor, *T)) (out []T) {
+func listed[T any](c *cursor, name string, one func(*cursor, *T)) []T {
 	if !c.is(name) {
 		return nil
 	}
+	return items(c, nil, one)
+}
+
+// elements are read into room for some, as there nearly always are.
+func (c *cursor) elements(name string) []journey.Element {
+	if !c.is(name) {
+		return nil
+	}
+	return items(c, make([]journey.Element, 0, 8), (*cursor).element)
+}
+
+// items reads a list from its bracket on.
+func items[T any](c *cursor, out []T, one func(*cursor, *T)) []T {
 	c.must("[")
 	for {
 		var v T
@@ -310,20 +324,52 @@ func listed[T any](c *cursor, name string, one func(*cursor, *T)) (out []T) {
 func (c *cursor) textOf(s *string) { *s = c.text() }
 func (c *cursor) uintOf(n *uint64) { *n = c.natural() }
 
-func (c *cursor) entry(e *journey.Entry) {
+func (c *cursor) head(e *journey.Entry) {
 	e.Version = int(c.int(`{"v":`))
 	e.Partition = int(c.int(`,"p":`))
 	e.Input.Kind = journey.InputKind(c.string(`,"in":{"kind":`))
 	e.Input.Time = c.int(`,"time":`)
+}
+
+func (c *cursor) entry(e *journey.Entry) {
+	c.head(e)
 	if c.is(`,"obs":`) {
 		e.Input.Observation = new(journey.Observation)
 		c.observation(e.Input.Observation)
 	}
-	c.must(`},"out":{`)
+	c.judgement(&e.Judgement)
+}
+
+// outcome is where an entry's judgement begins. No string holds it, since in a
+// string its quotes would have a backslash.
+const outcome = `},"out":{`
+
+// parseJudgement reads an entry without its observation.
+func parseJudgement(b []byte, e *journey.Entry) (ok bool) {
+	at := bytes.Index(b, []byte(outcome))
+	if at < 0 {
+		return false
+	}
+	c := cursors.Get().(*cursor)
+	c.b, c.at, c.odd = b, 0, false
+	c.head(e)
+	if c.is(`,"obs":{`) {
+		c.at = at
+	} else if e.Input.Kind == journey.InputObservation {
+		c.odd = true
+	}
+	c.judgement(&e.Judgement)
+	ok = !c.odd && c.at == len(b)
+	c.b = nil
+	cursors.Put(c)
+	return ok
+}
+
+func (c *cursor) judgement(j *journey.Judgement) {
+	c.must(outcome)
 	if c.is(`}}`) {
 		return
 	}
-	j := &e.Judgement
 	comma := "" // the first member has none
 	member := func(name string) bool {
 		at := c.at
@@ -370,7 +416,7 @@ func (c *cursor) observation(o *journey.Observation) {
 	o.Agent = c.uintSet(`,"ah":`)
 	o.Keys = listed(c, `,"keys":`, (*cursor).key)
 	o.Learned = listed(c, `,"learned":`, (*cursor).key)
-	o.Elements = listed(c, `,"el":`, (*cursor).element)
+	o.Elements = c.elements(`,"el":`)
 	o.Status = int(c.intSet(`,"st":`))
 	o.Outcome = journey.Outcome(c.stringSet(`,"o":`))
 	o.Duration = c.intSet(`,"d":`)
@@ -438,7 +484,7 @@ func (c *cursor) event(e *journey.Event) {
 	e.Status = int(c.intSet(`,"status":`))
 	e.Outcome = journey.Outcome(c.stringSet(`,"outcome":`))
 	e.Sync = c.boolSet(`,"sync":`)
-	e.Elements = listed(c, `,"elements":`, (*cursor).element)
+	e.Elements = c.elements(`,"elements":`)
 	e.Labels = listed(c, `,"labels":`, (*cursor).label)
 	e.Signatures = listed(c, `,"signatures":`, (*cursor).signature)
 	e.Rating = c.rating(`,"rating":`)

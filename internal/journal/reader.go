@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/throughline/throughline/internal/journey"
 )
 
 const (
@@ -20,6 +22,17 @@ const (
 // have gaps where entries were deleted. It answers ErrAhead when the partition
 // ends before that sequence.
 func (j *Journal) Reader(ctx context.Context, partition int, after uint64) (Reader, error) {
+	return j.reader(ctx, partition, after, Decode)
+}
+
+// Judgements is a Reader whose records may come without their observation.
+func (j *Journal) Judgements(ctx context.Context, partition int, after uint64) (Reader, error) {
+	return j.reader(ctx, partition, after, decodeJudgement)
+}
+
+type decoder func([]byte) (journey.Entry, error)
+
+func (j *Journal) reader(ctx context.Context, partition int, after uint64, decode decoder) (Reader, error) {
 	eng, err := j.engine()
 	if err != nil {
 		return nil, err
@@ -32,7 +45,7 @@ func (j *Journal) Reader(ctx context.Context, partition int, after uint64) (Read
 		return nil, fmt.Errorf("%w: partition %d ends at %d, asked for what follows %d", ErrAhead, partition, last, after)
 	}
 	return &reader{j: j, eng: eng, partition: partition, stream: s, tail: j.tail(partition), next: after + 1,
-		gone: make(chan struct{})}, nil
+		decoder: decode, gone: make(chan struct{})}, nil
 }
 
 // reader takes what was just appended from the tail and everything else from the
@@ -43,6 +56,7 @@ type reader struct {
 	partition int
 	stream    jetstream.Stream
 	tail      *tail
+	decoder   decoder
 	next      uint64
 	stored    *stored // nil while the tail has it all
 	gone      chan struct{}
@@ -93,7 +107,7 @@ func (r *reader) Batch(ctx context.Context, most int) ([]Record, error) {
 func (r *reader) decode(entries [][]byte) ([]Record, error) {
 	out := make([]Record, len(entries))
 	for i, data := range entries {
-		e, err := Decode(data)
+		e, err := r.decoder(data)
 		if err != nil {
 			return nil, fmt.Errorf("journal: entry %d: %w", r.next+uint64(i), err)
 		}
@@ -110,7 +124,7 @@ func (r *reader) fromStore(ctx context.Context, most int) ([]Record, error) {
 		if err != nil {
 			return nil, fmt.Errorf("journal: read partition %d: %w", r.partition, err)
 		}
-		r.stored = openStored(msgs, r.gone, r.eng.dead)
+		r.stored = openStored(msgs, r.decoder, r.gone, r.eng.dead)
 	}
 	out, err := r.stored.batch(ctx, most)
 	if n := len(out); n > 0 {
@@ -160,9 +174,9 @@ type stored struct {
 }
 
 // openStored reads until one of the channels given is closed, or stop.
-func openStored(msgs jetstream.MessagesContext, gone, dead <-chan struct{}) *stored {
+func openStored(msgs jetstream.MessagesContext, decode decoder, gone, dead <-chan struct{}) *stored {
 	s := &stored{out: make(chan Record, readAhead), over: make(chan struct{})}
-	go s.pump(msgs, gone)
+	go s.pump(msgs, decode, gone)
 	go func() {
 		select {
 		case <-s.over:
@@ -176,7 +190,7 @@ func openStored(msgs jetstream.MessagesContext, gone, dead <-chan struct{}) *sto
 
 func (s *stored) stop() { s.once.Do(func() { close(s.over) }) }
 
-func (s *stored) pump(msgs jetstream.MessagesContext, gone <-chan struct{}) {
+func (s *stored) pump(msgs jetstream.MessagesContext, decode decoder, gone <-chan struct{}) {
 	defer close(s.out)
 	for {
 		m, err := msgs.Next()
@@ -192,7 +206,7 @@ func (s *stored) pump(msgs jetstream.MessagesContext, gone <-chan struct{}) {
 			s.err = fmt.Errorf("journal: read: %w", err)
 			return
 		}
-		e, err := Decode(m.Data())
+		e, err := decode(m.Data())
 		if err != nil {
 			s.err = fmt.Errorf("journal: entry %d: %w", meta.Sequence.Stream, err)
 			return

@@ -15,6 +15,9 @@ const (
 	PhaseRequest  Phase = 1 // opens the Event
 	PhaseResponse Phase = 2 // completes the Event opened by the same Exchange
 	PhaseComplete Phase = 3 // opens and completes at once
+	// PhaseHeld is a response that is kept back while it is judged; PhaseResponse
+	// completes the Event all the same, with what was done.
+	PhaseHeld Phase = 4
 )
 
 // Key is evidence that two requests are of one visitor, as a keyed hash.

@@ -79,6 +79,13 @@ func (s *State) foldObservation(o *journey.Observation) journey.Judgement {
 			return journey.Judgement{}
 		}
 		return s.answer(p, o)
+	case journey.PhaseHeld:
+		p := s.pending[o.Exchange]
+		if p == nil {
+			s.orphans++
+			return journey.Judgement{}
+		}
+		return s.holding(p, o)
 	case journey.PhaseComplete:
 		e, keys := s.open(o)
 		e.Elements = o.Elements
@@ -162,6 +169,24 @@ func (s *State) answer(p *pendingEvent, o *journey.Observation) journey.Judgemen
 	out := s.complete(&e, p.Keys, o)
 	s.close(o.Exchange, e.SessionID)
 	return out
+}
+
+// holding judges a pending Event together with the response that is kept back for it.
+// The Event stays pending: what becomes of the response is still to be seen.
+func (s *State) holding(p *pendingEvent, o *journey.Observation) journey.Judgement {
+	e := p.Event // the pending one stays as it is, in case this is taken back
+	s.noteVisit(e.SessionID)
+	v := s.visits[e.SessionID]
+	v.SpecID = s.people.Current(v.SpecID)
+	e.Elements = merge(e.Elements, o.Elements)
+	e.Labels, e.Workflows = slices.Clip(e.Labels), slices.Clip(e.Workflows)
+	e.Status, e.Outcome, e.Duration = o.Status, o.Outcome, o.Duration
+	e.Truncated = e.Truncated || o.Truncated
+	verdict := s.judgeEvent(&e, true)
+	s.notePending(o.Exchange)
+	s.held += eventSize(&e) - eventSize(&p.Event)
+	s.pending[o.Exchange] = &pendingEvent{e, p.Keys}
+	return journey.Judgement{Verdict: verdict, Sessions: s.session(e.SessionID)}
 }
 
 // close takes an Event from the pending ones, and its Session from those that are

@@ -13,7 +13,7 @@ import (
 // TestTwoRunsAgree folds one journal twice and compares every judgement and the
 // bytes of the snapshots.
 func TestTwoRunsAgree(t *testing.T) {
-	in := journal(1, 3000)
+	in := holding(journal(1, 3000))
 	a, b := fresh(t, rules), fresh(t, rules) // which says that the journal's policy compiles
 	said := map[string]int{}
 	for i := range in {
@@ -48,7 +48,7 @@ func TestTwoRunsAgree(t *testing.T) {
 // makes of the rest is what the state makes that was never cut.
 func TestRestoringGoesOnAlike(t *testing.T) {
 	for seed := range uint64(4) {
-		in := journal(10+seed, 1200)
+		in := holding(journal(10+seed, 1200))
 		whole := New(3)
 		var want []string
 		for i := range in {

@@ -252,6 +252,9 @@ func fell(from journey.Rating, points int, lapsed string, r policy.RatingRules) 
 func (s *State) decide(f *facts, e *journey.Event, v *journey.Session, out *journey.Verdict) {
 	answered := false
 	for _, w := range s.policy.Workflows {
+		if slices.Contains(e.Workflows, w.Name) {
+			continue // it ran when the request came
+		}
 		why, ok := s.triggered(f, w, e, v)
 		if !ok {
 			continue

@@ -15,7 +15,7 @@ import (
 // folds them then: the state is that of one which never tried.
 func TestWhatIsUndoneWasNeverThere(t *testing.T) {
 	for seed := range uint64(3) {
-		in := journal(70+seed, 2500)
+		in := holding(journal(70+seed, 2500))
 		r := rand.New(rand.NewPCG(seed, 3))
 		a, b := New(3), New(3)
 		for i := range in {

@@ -58,6 +58,8 @@ type Spec struct {
 	// PassThrough of a sync Spec: the verdict is recorded and never enforced.
 	PassThrough bool
 	Elements    *element.Set // the catalogue with the policy's own
+	// HoldResponse of a sync Spec: the response is kept back until it was judged too.
+	HoldResponse bool
 }
 
 // Match is the condition of a Spec. Empty parts match everything. Match order
@@ -119,6 +121,8 @@ const (
 	SourceProtobuf  SourceKind = "protobuf"
 	SourceConn      SourceKind = "conn"
 	SourceTLS       SourceKind = "tls"
+	SourceH2        SourceKind = "h2"
+	SourceClient    SourceKind = "client"
 )
 
 // Mapping copies one source to one element.

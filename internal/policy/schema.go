@@ -83,6 +83,7 @@ func specSchema() schema {
 		property{"failure", false, "On a sync spec, what happens without a verdict; default: the site's.", enum("open", "closed")},
 		property{"oversize", false, "What happens to a body over max_body on a sync spec; default stream.", enum("stream", "refuse")},
 		property{"mode", false, "On a sync spec in an active site: pass-through records the verdict and never enforces it; default active.", enum("active", "pass-through")},
+		property{"hold_response", false, "On a sync spec: keep the response back until it was judged too, so that an action can take its place; default false.", schema{"type": "boolean"}},
 		property{"max_body", false, "How much of each body is read: bytes, KiB or MiB up to 1MiB; default 64KiB.",
 			schema{"type": []string{"integer", "string"}, "minimum": 1, "maximum": maxMaxBody, "pattern": "^[0-9]+ *(KiB|MiB)?$"}},
 		property{"request", false, "Sources of the request with their elements.",

@@ -90,7 +90,7 @@ func TestFiveFaultsAreFiveLines(t *testing.T) {
 		"b.yaml": "kind: label\nid: x\ntitle: X\nseverity: low\nwhen: event.outcome = \"failure\"\n---\n" +
 			"kind: workflow\nname: W\ntrigger: {label: x}\ndo: refuse\n",
 	})
-	want := `a.yaml:3:1: tipe: is no field here; did you mean type? known: failure, id, kind, match, max_body, mode, name, outcome, oversize, processing, request, response, type
+	want := `a.yaml:3:1: tipe: is no field here; did you mean type? known: failure, hold_response, id, kind, match, max_body, mode, name, outcome, oversize, processing, request, response, type
 a.yaml:4:9: match.path: "login" is no path pattern; begin with / and leave the query out, e.g. /orders/{id}/refund
 a.yaml:5:11: request.form.email: "emial" is no element; did you mean email? or an element of the catalogue, e.g. email, username or url_path
 b.yaml:5:21: when: = compares nothing; ==
@@ -120,7 +120,7 @@ func TestEveryField(t *testing.T) {
 	spec := byKey("checkout")
 	pos := func(line, col int) policy.Pos { return policy.Pos{File: "a.yaml", Line: line, Col: col} }
 	if want := (&policy.Spec{
-		Key: "checkout", Name: "Checkout", Type: journey.Transaction, Sync: true, Failure: "closed", Oversize: "refuse", MaxBody: 128 << 10, PassThrough: true,
+		Key: "checkout", Name: "Checkout", Type: journey.Transaction, Sync: true, Failure: "closed", Oversize: "refuse", MaxBody: 128 << 10, PassThrough: true, HoldResponse: true,
 		Match: policy.Match{Hosts: []string{"shop.example", "*.shop.example"}, Methods: []string{"POST", "PUT"},
 			Path:         []policy.Segment{{Literal: "shops"}, {Name: "shop"}, {Any: true}, {Rest: true}},
 			ContentTypes: []string{"application/json"}, Accepts: "application/json",
@@ -141,7 +141,7 @@ func TestEveryField(t *testing.T) {
 			{Outcome: journey.Failure, JSON: []policy.JSONRule{{Path: []string{"error", "code"}, Equals: "7"}}, BodyHas: "declined"},
 			{Outcome: journey.Failure},
 		},
-		Pos: pos(3, 1), Elements: s.Elements,
+		Pos: pos(2, 1), Elements: s.Elements,
 	}); s.Elements == nil || !reflect.DeepEqual(spec, want) {
 		t.Errorf("spec\n got %+v\nwant %+v", spec, want)
 	}

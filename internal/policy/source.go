@@ -50,8 +50,16 @@ func Sources() []Source {
 		{"grpc.message", false, true, false, "the message beside it", `grpc\.message`},
 		{"protobuf.NUMBERS", both, both, false, "a field of the first gRPC message by the field numbers on the way to it, e.g. `protobuf.2.1`: text or a whole number", `protobuf(\.[0-9]+)+`},
 		{"conn.ip", true, false, false, "the visitor's address (`ip` is always known; map it only to another element)", `conn\.ip`},
+		{"conn.syn", true, false, false, "the signature of the visitor's first TCP packet (`fingerprint.syn` in the configuration)", `conn\.syn`},
 		{"tls.sni", true, false, false, "the name the visitor's TLS asked for", `tls\.sni`},
 		{"tls.alpn", true, false, false, "the protocol TLS agreed on", `tls\.alpn`},
+		{"tls.ja4", true, false, false, "JA4 of the visitor's TLS, e.g. to `tls_fingerprint`", `tls\.ja4`},
+		{"tls.ja3", true, false, false, "JA3 of it", `tls\.ja3`},
+		{"tls.hash", true, false, false, "a hash of it that stays when a session is resumed; many devices share one", `tls\.hash`},
+		{"h2.print", true, false, false, "how the visitor opens HTTP/2: SETTINGS, window, priorities, order of pseudo-header fields", `h2\.print`},
+		{"client.order", true, false, false, "the order and case of header names, by kind of request (HTTP/1.1)", `client\.order`},
+		{"client.profile", true, false, false, "a hash of what the visitor accepts (types, encodings, languages) and of client hints", `client\.profile`},
+		{"client.doubt", true, false, false, "why the visitor may not be what the user agent says, such as `user agent says Chromium, TLS is that of Go`; absent without a reason", `client\.doubt`},
 		{"base64", false, false, true, "the text behind base64 or base64url", `base64`},
 		{"jwt $.CLAIM", false, false, true, "a claim of a token, `Bearer` before it or not. Its signature is not checked: the element is marked unverified", `jwt` + keys},
 		{"basic.user", false, false, true, "the user name of HTTP Basic; never the password", `basic\.user`},
@@ -185,13 +193,13 @@ func (m *Mapping) named(v value, s string, dotted, response bool, right string) 
 		}
 		return true
 	case SourceConn:
-		if m.Name != "ip" {
-			v.bad(quote(s)+" is no fact of the connection", "conn.ip")
-			return false
-		}
-		return true
+		return oneOf("ip", "syn")
 	case SourceTLS:
-		return oneOf("sni", "alpn")
+		return oneOf("sni", "alpn", "ja4", "ja3", "hash")
+	case SourceH2:
+		return oneOf("print")
+	case SourceClient:
+		return oneOf("order", "profile", "doubt")
 	case SourceGRPC:
 		if response {
 			return oneOf("status", "message")

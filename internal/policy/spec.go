@@ -65,6 +65,11 @@ func (c *compiler) spec(m *mapping) {
 		}
 		s.PassThrough = mode == "pass-through"
 	}
+	if v, ok := m.get("hold_response"); ok {
+		if s.HoldResponse = v.boolean(); s.HoldResponse && async {
+			onlySync(m, v)
+		}
+	}
 	if v, ok := m.get("max_body"); ok {
 		s.MaxBody = size(v)
 	}

@@ -62,7 +62,7 @@ func play(ctx context.Context, s *script, snap *policy.Snapshot) ([][]string, er
 	var now int64
 	e := engine.New(engine.Config{
 		Sites:  []*site.Site{{Name: "site", Mode: s.mode, Failure: site.FailOpen, Deadline: time.Minute, Switch: &site.Switch{}}},
-		Judges: map[int]engine.Judge{0: l}, Capture: capture.New(hasher, "US"), Enrich: enrich.Fixed(s.places),
+		Judges: map[int]engine.Judge{0: l}, Capture: capture.New(hasher, "US"), Enrich: enrich.Fixed(s.facts),
 		Shed: &engine.Shed{}, Clock: func() int64 { return now },
 	})
 	if err := e.SetPolicy(ctx, snap); err != nil {
@@ -102,22 +102,35 @@ func relay(e *engine.Engine, x *wire.Exchange, st *step) (answered int, edits []
 			held := e.Decide(x, wire.PhaseRequestBody)
 			edits = append(edits, held.Edits...)
 			d.Answer = held.Answer
+			d.Response = max(d.Response, held.Response)
 		}
 	}
 	if d.Answer != nil {
-		x.Answered = true
-		x.Response = wire.Head{Status: d.Answer.Status, Fields: d.Answer.Fields, Proto: "HTTP/1.1"}
-		x.RespBody = wire.Body{Bytes: d.Answer.Body, Seen: true}
-	} else {
+		answer(x, d.Answer)
+	} else if d.Response != wire.BodyHold { // else he may not get it
 		st.client.jar.keep(&x.Response)
 	}
 	x.RespTime = x.Start + 20_000
 	e.Decide(x, wire.PhaseResponseHead)
+	if d.Response == wire.BodyHold && !x.Answered {
+		if held := e.Decide(x, wire.PhaseResponseBody); held.Answer != nil {
+			answer(x, held.Answer)
+		} else {
+			st.client.jar.keep(&x.Response)
+		}
+	}
 	e.Decide(x, wire.PhaseEnd)
 	if x.Answered {
 		answered = x.Response.Status
 	}
 	return answered, edits
+}
+
+// answer puts an answer of the engine's in the response's place.
+func answer(x *wire.Exchange, a *wire.Answer) {
+	x.Answered = true
+	x.Response = wire.Head{Status: a.Status, Fields: a.Fields, Proto: "HTTP/1.1"}
+	x.RespBody = wire.Body{Bytes: a.Body, Seen: true}
 }
 
 // exchange builds what the edge would have seen.
@@ -275,7 +288,8 @@ func elements(e *journey.Event) string {
 	var b strings.Builder
 	for _, el := range e.Elements {
 		switch el.ID {
-		case "ip", "user_agent", "browser", "os", "device_class", "country", "city", "asn_owner":
+		case "ip", "user_agent", "browser", "browser_version", "os", "os_version", "device_class", "country", "region", "city",
+			"asn", "asn_owner", "network_kind", "latitude", "longitude", "bot_verified", "bot_proof":
 			continue
 		}
 		if el.Unverified {

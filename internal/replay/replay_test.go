@@ -114,22 +114,48 @@ func TestADifferentPolicyCanBeTried(t *testing.T) {
 
 func TestBadScriptsSayWhere(t *testing.T) {
 	for text, want := range map[string]string{
-		"> GET /\n":                   ":1: a request without a client",
-		"client ann\n":                ":1: client: want client NAME ip=",
-		"client ann ip=nope\n":        `:1: client: ip "nope"`,
-		"at noon\n":                   ":1: at \"noon\"",
-		"+soon\n":                     ":1: \"+soon\"",
-		"as ann\n":                    ":1: no client \"ann\"",
-		"mode mirror\n":               ":1: mode \"mirror\"",
-		"frobnicate\n":                ":1: \"frobnicate\" is not understood",
-		"policy policy\n":             "no request",
-		tiny + "\n> BAD\n":            "is no request",
-		tiny + "\n> GET /\n< hello\n": "is no response",
+		"> GET /\n":                           ":1: a request without a client",
+		"client ann\n":                        ":1: client: want client NAME ip=",
+		"client ann ip=nope\n":                `:1: client: ip "nope"`,
+		"client ann ip=192.0.2.1 kind=odd\n":  `"odd" is no kind of network; want residential`,
+		"client ann ip=192.0.2.1 at=here\n":   `at "here"; want latitude,longitude`,
+		"client ann ip=192.0.2.1 asn=AS1\n":   `asn "AS1"; want a number`,
+		"client ann ip=192.0.2.1 crawler=x\n": `crawler "x"; want verified`,
+		"client ann ip=192.0.2.1 hat=blue\n":  `"hat"; want ip, agent, country`,
+		"at noon\n":                           ":1: at \"noon\"",
+		"+soon\n":                             ":1: \"+soon\"",
+		"as ann\n":                            ":1: no client \"ann\"",
+		"mode mirror\n":                       ":1: mode \"mirror\"",
+		"frobnicate\n":                        ":1: \"frobnicate\" is not understood",
+		"policy policy\n":                     "no request",
+		tiny + "\n> BAD\n":                    "is no request",
+		tiny + "\n> GET /\n< hello\n":         "is no response",
 	} {
 		dir := write(t, map[string]string{"policy/p.yaml": views, "a.journey": text})
 		if _, err := Run(dir, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want it to say %q", text, err, want)
 		}
+	}
+}
+
+// TestFactsReachTheRules lets labels ask for what a script says of an address.
+func TestFactsReachTheRules(t *testing.T) {
+	dir := write(t, map[string]string{"policy/p.yaml": views + `---
+kind: label
+id: odd
+title: Odd
+severity: low
+points: 5
+when: value("network_kind") == "tor" && value("asn") == "64500" && value("region") == "Bavaria" && value("latitude") == "48.1000" && value("bot_verified") == "impostor"
+`, "a.journey": `policy policy
+at 2026-01-05T10:00:00Z
+client ann ip=192.0.2.1 agent="Mozilla/5.0 (compatible; Googlebot/2.1)" region=Bavaria at=48.1,11.5 asn=64500 kind=tor crawler=impostor
+
+> GET /
+`})
+	r, err := Run(dir, Options{})
+	if err != nil || !strings.Contains(r.Scripts[0].Diff, "label odd") {
+		t.Fatalf("%v %+v", err, r)
 	}
 }
 

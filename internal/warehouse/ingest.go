@@ -15,7 +15,7 @@ import (
 
 // Source is the journal as ingest reads it.
 type Source interface {
-	Reader(ctx context.Context, partition int, after uint64) (journal.Reader, error)
+	Judgements(ctx context.Context, partition int, after uint64) (journal.Reader, error)
 	Last(ctx context.Context, partition int) (uint64, error)
 	// Advance makes a partition that lost its end go on after seq.
 	Advance(ctx context.Context, partition int, seq uint64) error
@@ -147,12 +147,12 @@ func (i *Ingest) follow(ctx context.Context) (progress bool, err error) {
 		return false, fmt.Errorf("position: %w", err)
 	}
 	i.position.Store(at)
-	reader, err := i.source.Reader(ctx, i.opts.Partition, at)
+	reader, err := i.source.Judgements(ctx, i.opts.Partition, at)
 	if errors.Is(err, journal.ErrAhead) {
 		if err := i.source.Advance(ctx, i.opts.Partition, at); err != nil {
 			return false, err
 		}
-		reader, err = i.source.Reader(ctx, i.opts.Partition, at)
+		reader, err = i.source.Judgements(ctx, i.opts.Partition, at)
 	}
 	if err != nil {
 		return false, err

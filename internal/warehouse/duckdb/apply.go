@@ -61,7 +61,7 @@ func (d *DB) apply(ctx context.Context, h *handles, partition int, from, to uint
 	}
 	seen := gather(b.Events)
 	former := formerly(b.Events, seen)
-	fresh := d.known.unknown(seen)
+	fresh, maybe := d.known.unknown(seen), d.known.unknown(former)
 	err = k.transaction(ctx, func() error {
 		if err := k.appendEvents(partition, b); err != nil {
 			return fmt.Errorf("events: %w", err)
@@ -69,11 +69,11 @@ func (d *DB) apply(ctx context.Context, h *handles, partition int, from, to uint
 		if err := k.putSessions(ctx, b.Sessions); err != nil {
 			return fmt.Errorf("sessions: %w", err)
 		}
-		all, err := k.withFormer(ctx, seen, former)
+		seen, err := k.withFormer(ctx, seen, former, maybe)
 		if err != nil {
 			return fmt.Errorf("former names: %w", err)
 		}
-		if err := k.putSightings(ctx, all); err != nil {
+		if err := k.putSightings(ctx, seen); err != nil {
 			return fmt.Errorf("sightings: %w", err)
 		}
 		if err := k.putEntities(ctx, fresh, seen); err != nil {

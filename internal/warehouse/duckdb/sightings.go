@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/throughline/throughline/internal/journey"
@@ -45,6 +46,63 @@ func gather(events []journey.Event) map[sighting]span {
 		}
 	}
 	return out
+}
+
+// formerly collects, while the key of keyed hashes is being replaced, the same
+// entities as the former key names them: who was seen before is linked to the
+// Sessions that come after.
+func formerly(events []journey.Event, seen map[sighting]span) map[sighting]span {
+	var out map[sighting]span
+	for i := range events {
+		e := &events[i]
+		for j := range e.Elements {
+			el := &e.Elements[j]
+			k := sighting{entityKey{el.FormerHash, el.ID, el.Former}, e.SessionID}
+			if _, twice := seen[k]; !el.Entity || el.FormerHash == 0 || el.FormerHash == el.Hash || twice {
+				continue
+			}
+			if out == nil {
+				out = map[sighting]span{}
+			}
+			at := span{e.Time, e.Time}
+			if s, ok := out[k]; ok {
+				at = at.with(s)
+			}
+			out[k] = at
+		}
+	}
+	return out
+}
+
+// withFormer adds to what was seen those former names that somebody was ever seen
+// as: one is not given to those who came after it. Of maybe it is not known.
+func (k *kept) withFormer(ctx context.Context, seen, former map[sighting]span, maybe []entityKey) (map[sighting]span, error) {
+	if len(former) == 0 {
+		return seen, nil
+	}
+	had := map[int64]bool{} // in this batch, from before the replacement
+	for s := range seen {
+		had[s.hash] = true
+	}
+	var asked []int64
+	never := map[int64]bool{}
+	for _, e := range maybe {
+		if !had[e.hash] {
+			asked = append(asked, e.hash)
+			never[e.hash] = true
+		}
+	}
+	stored, err := k.storedEntities(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	out := maps.Clone(seen)
+	for s, at := range former {
+		if !never[s.hash] || stored[s.hash] {
+			out[s] = at
+		}
+	}
+	return out, nil
 }
 
 // putSightings widens the rows there are and adds those that are new. A row is
@@ -207,21 +265,11 @@ func (k *kept) putEntities(ctx context.Context, fresh []entityKey, seen map[sigh
 			firsts[s.hash] = at.first
 		}
 	}
-	// By the hash alone, for this looks through the whole table: it names an
-	// entity in 63 bits, and comparing the text of all took eight times as long.
 	hashes := make([]int64, len(fresh))
 	for i := range fresh {
 		hashes[i] = fresh[i].hash
 	}
-	stored := map[int64]bool{}
-	err := each(ctx, k.conn, `SELECT vh FROM entities WHERE vh IN (`+integers(hashes)+`)`, func(row []driver.Value) error {
-		vh, ok := row[0].(int64)
-		if !ok {
-			return fmt.Errorf("an entity reads %v", row)
-		}
-		stored[vh] = true
-		return nil
-	})
+	stored, err := k.storedEntities(ctx, hashes)
 	if err != nil {
 		return err
 	}
@@ -239,6 +287,24 @@ func (k *kept) putEntities(ctx context.Context, fresh []entityKey, seen map[sigh
 		}
 	}
 	return add.Flush()
+}
+
+// storedEntities tells which of the hashes are in the table. By the hash alone,
+// for this looks through the whole table: it names an entity in 63 bits, and
+// comparing the text of all took eight times as long.
+func (k *kept) storedEntities(ctx context.Context, hashes []int64) (map[int64]bool, error) {
+	stored := map[int64]bool{}
+	if len(hashes) == 0 {
+		return stored, nil
+	}
+	return stored, each(ctx, k.conn, `SELECT vh FROM entities WHERE vh IN (`+integers(hashes)+`)`, func(row []driver.Value) error {
+		vh, ok := row[0].(int64)
+		if !ok {
+			return fmt.Errorf("an entity reads %v", row)
+		}
+		stored[vh] = true
+		return nil
+	})
 }
 
 // knownEntities remembers entities that certainly are in the table, so that it
