@@ -91,7 +91,7 @@ func TestScriptsCanTryADraft(t *testing.T) {
 }
 
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
-	for _, args := range [][]string{{}, {"serve"}, {"demo"}, {"policy"}, {"policy", "check"}, {"policy", "test"}, {"policy", "schema"}, {"user"},
+	for _, args := range [][]string{{}, {"serve"}, {"demo"}, {"policy"}, {"policy", "check"}, {"policy", "test"}, {"policy", "match"}, {"policy", "schema"}, {"user"},
 		{"user", "add"}, {"user", "passwd"}, {"user", "list"}, {"token"}, {"token", "create"}, {"init"}, {"site"}, {"site", "check"}, {"backup"}, {"restore"}, {"version"}} {
 		out := mustTool(t, "", append(args, "--help")...)
 		if !strings.Contains(out, "Examples:") {
