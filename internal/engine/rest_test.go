@@ -26,6 +26,9 @@ func resting(t *testing.T, lane int) (*Partition, *memLog) {
 	p := start(t, PartitionConfig{Rest: time.Hour, AsyncQueue: lane, TickEvery: time.Hour}, log, &Shed{})
 	observe(t, p, 1)
 	eventually(t, "the first folded at once", func() bool { return len(judged(t, log)) == 2 })
+	if err := p.SetPolicy(t.Context(), bundle(rules1)); err != nil { // it is done with the first
+		t.Fatal(err)
+	}
 	return p, log
 }
 
@@ -48,18 +51,18 @@ func TestWhatGatheredComesBeforeWhatCameLater(t *testing.T) {
 			if _, err := p.Submit(t.Context(), asked(9)); err != nil {
 				t.Fatal(err)
 			}
-		}, []uint64{0, 1, 2, 3, 9}},
+		}, []uint64{0, 1, 0, 2, 3, 9}},
 		"a policy": {func(t *testing.T, p *Partition) {
 			if err := p.SetPolicy(t.Context(), bundle(rules1)); err != nil {
 				t.Fatal(err)
 			}
-		}, []uint64{0, 1, 2, 3, 0}},
-		"the end": {func(t *testing.T, p *Partition) { stop(t, p) }, []uint64{0, 1, 2, 3}},
+		}, []uint64{0, 1, 0, 2, 3, 0}},
+		"the end": {func(t *testing.T, p *Partition) { stop(t, p) }, []uint64{0, 1, 0, 2, 3}},
 	} {
 		p, log := resting(t, 100)
 		observe(t, p, 2, 3)
 		time.Sleep(20 * time.Millisecond)
-		if got := judged(t, log); len(got) != 2 {
+		if got := judged(t, log); len(got) != 3 {
 			t.Errorf("%s: %v folded while resting", name, got)
 		}
 		c.later(t, p)
@@ -78,11 +81,11 @@ func TestAVerdictWaitsForFewThatGathered(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the verdict recorded", func() bool { return slices.Contains(judged(t, log), 9) })
-	if at := slices.Index(judged(t, log), 9); at != 2+fewGathered {
-		t.Errorf("its observation is entry %d, want %d", at, 2+fewGathered)
+	if at := slices.Index(judged(t, log), 9); at != 3+fewGathered {
+		t.Errorf("its observation is entry %d, want %d", at, 3+fewGathered)
 	}
 	stop(t, p)
-	if n := len(judged(t, log)); n != 3+3*fewGathered {
+	if n := len(judged(t, log)); n != 4+3*fewGathered {
 		t.Errorf("%d entries", n)
 	}
 }
@@ -92,11 +95,11 @@ func TestACrowdedLaneEndsTheRest(t *testing.T) {
 	p, log := resting(t, 8)
 	observe(t, p, 2, 3, 4)
 	time.Sleep(20 * time.Millisecond)
-	if n := len(judged(t, log)); n != 2 {
+	if n := len(judged(t, log)); n != 3 {
 		t.Errorf("%d entries while resting", n)
 	}
 	observe(t, p, 5)
-	eventually(t, "all folded", func() bool { return slices.Equal(judged(t, log), []uint64{0, 1, 2, 3, 4, 5}) })
+	eventually(t, "all folded", func() bool { return slices.Equal(judged(t, log), []uint64{0, 1, 0, 2, 3, 4, 5}) })
 	stop(t, p)
 }
 
