@@ -7,7 +7,7 @@ export GOFLAGS ?= -buildvcs=false
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GO_FILES := $(shell find cmd internal web -name '*.go' -not -path '*/node_modules/*' 2>/dev/null)
 UI_FILES := $(shell find web/src web/public web/index.html web/vite.config.ts web/package.json web/tsconfig*.json -type f 2>/dev/null)
-EMBEDDED := $(shell find internal -type f \( -name '*.css' -o -name '*.html' -o -name '*.sql' -o -name '*.yaml' -o -name '*.json' -o -name '*.svg' \) -not -path '*/testdata/*' 2>/dev/null)
+EMBEDDED := $(shell find internal -type f \( -name '*.css' -o -name '*.html' -o -name '*.sql' -o -name '*.yaml' -o -name '*.json' -o -name '*.svg' -o -path '*/data/*.txt' \) -not -path '*/testdata/*' 2>/dev/null)
 
 .PHONY: help
 help: ## list the targets
@@ -36,8 +36,8 @@ web/node_modules/.installed: web/package.json web/package-lock.json
 	@cd web && npm ci --no-audit --no-fund --silent && touch node_modules/.installed
 
 .PHONY: geo
-geo: ## fetch the country data for addresses (CC0) into .cache/geo
-	@script/geo-data .cache/geo || echo "no country data: addresses stay without a place (see docs/operate.md)"
+geo: ## fetch data about addresses (countries CC0, networks CC BY 4.0) into .cache/geo
+	@script/geo-data .cache/geo || echo "no data about addresses: they stay without a place (see docs/enrichment.md)"
 
 .PHONY: test
 test: tools check test-go test-ui test-e2e ## run every test there is
@@ -77,13 +77,21 @@ bench-judge: ## cost of one judged Event, as key=value lines
 	@script/bench ./internal/judge BenchmarkFold
 
 .PHONY: bench-capture
-bench-capture: ## cost of matching and extracting, as key=value lines
+bench-capture: ## cost of matching, extracting and normalising, as key=value lines
 	@script/bench ./internal/capture .
+	@script/bench ./internal/element .
+	@script/bench ./internal/enrich Enrich
 	@script/bench ./internal/engine BenchmarkCaptured
 
 .PHONY: bench-fingerprint
 bench-fingerprint: ## cost of a connection's prints, as key=value lines
 	@script/bench ./internal/fingerprint .
+
+.PHONY: bench-events
+bench-events: ## CPU time of an Event behind the relay, stage by stage, as key=value lines
+	@script/bench ./internal/judge BenchmarkFold
+	@script/bench ./internal/journal 'Encode|Decode|Followed'
+	@script/bench ./internal/warehouse/duckdb BenchmarkSteady
 
 .PHONY: bench-wire
 bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk, h2load)

@@ -26,7 +26,6 @@ import (
 	"github.com/throughline/throughline/internal/hub"
 	"github.com/throughline/throughline/internal/insight"
 	"github.com/throughline/throughline/internal/journal"
-	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/telemetry"
 	"github.com/throughline/throughline/internal/warehouse"
@@ -197,7 +196,7 @@ func (a *app) openStores(ctx context.Context) (*element.Hasher, error) {
 	if a.store, err = duckdb.Open(a.path("warehouse.duckdb"), duckdb.Options{Logger: a.log}); err != nil {
 		return nil, err
 	}
-	a.geo = enrich.Open(a.set.Geo)
+	a.geo = enrich.Open(a.set.enrich)
 	a.learner = discovery.New()
 	if err := a.learner.Load(a.path(discoveryFile)); err != nil {
 		a.log.Warn("what was learnt before is left aside", "error", err.Error())
@@ -265,13 +264,15 @@ func (a *app) startPartition(ctx context.Context, number int) (*engine.Partition
 func (a *app) follow(p *engine.Partition) {
 	in := warehouse.NewIngest(a.journal, a.store, warehouse.IngestOptions{
 		Partition: p.Stats().Number, Logger: a.log, BatchWait: 50 * time.Millisecond,
-		OnApplied: func(events []journey.Event, sessions []journey.Session, at time.Time) {
-			for i := range events {
-				if e := &events[i]; e.Duration > 0 {
-					a.visible.Observe(at.UnixMicro(), time.Duration(at.UnixMicro()-e.Time-e.Duration)*time.Microsecond)
+		Unwatched: 2 * time.Second, Watched: a.live.heard,
+		OnApplied: func(b warehouse.Applied) {
+			for i := range b.Events {
+				if e := &b.Events[i]; e.Duration > 0 {
+					at := b.Ready[i].UnixMicro()
+					a.visible.Observe(at, time.Duration(at-e.Time-e.Duration)*time.Microsecond)
 				}
 			}
-			a.live.publish(events, sessions)
+			a.live.publish(b.Events, b.Sessions)
 		},
 	})
 	a.mu.Lock()
@@ -280,9 +281,20 @@ func (a *app) follow(p *engine.Partition) {
 	a.background.Go(func() { _ = in.Run(a.run) }) // its error is that run has ended
 }
 
+// fresh brings the warehouse up to date before it is asked.
+func (a *app) fresh(ctx context.Context) {
+	for _, in := range a.following() {
+		in.Fresh(ctx)
+	}
+}
+
+// answers is the warehouse as it is asked.
+func (a *app) answers() warehouse.Fresh { return warehouse.Fresh{Store: a.store, Before: a.fresh} }
+
 // catchUp waits until the warehouse has what the journal has.
 func (a *app) catchUp(ctx context.Context) error {
 	parts := a.partitions() // each is followed before it is used
+	a.fresh(ctx)
 	for i, in := range a.following() {
 		for in.Stats(ctx).Position < parts[i].Stats().Acked {
 			select {
@@ -304,13 +316,13 @@ func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
 	if a.auth, err = auth.New(auth.Config{Store: a.control, Secure: secure}); err != nil {
 		return err
 	}
-	questions, err := insight.New(insight.Config{Reader: a.store, Linker: a.store, Charter: a.store,
-		Hasher: hasher, Region: a.set.Region})
+	questions, err := insight.New(insight.Config{Reader: a.answers(), Linker: a.answers(), Charter: a.answers(),
+		Hasher: hasher, Region: a.set.Region, Elements: a.elements})
 	if err != nil {
 		return err
 	}
 	h, err := hub.New(hub.Config{Insight: questions, Auth: a.auth, Settings: a.control, Live: &a.live, Commands: a,
-		Status: a.status, Policy: a.policyText, SessionTimeout: a.sessionTimeout, Assets: web.Assets(),
+		Status: a.status, Policy: a.policyText, Elements: a.elements, SessionTimeout: a.sessionTimeout, Assets: web.Assets(),
 		Secure: secure, Hosts: a.set.Hub.Hosts, Logger: a.log, Version: version})
 	if err != nil {
 		return err

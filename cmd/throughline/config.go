@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/throughline/throughline/internal/edge"
+	"github.com/throughline/throughline/internal/enrich"
 	"github.com/throughline/throughline/internal/site"
 )
 
@@ -25,6 +26,7 @@ type Config struct {
 	Policy         string        `yaml:"policy"`
 	HashKey        string        `yaml:"hash_key"`
 	Geo            string        `yaml:"geo"`
+	Enrich         EnrichConfig  `yaml:"enrich"`
 	Region         string        `yaml:"region"`
 	TrustedProxies []string      `yaml:"trusted_proxies"`
 	Sites          []SiteConfig  `yaml:"sites"`
@@ -71,6 +73,7 @@ type settings struct {
 	notice    time.Duration
 	health    edge.Health
 	pages     site.Pages
+	enrich    enrich.Config
 	file      string                   // "": there is none
 	again     func() (settings, error) // reads the same anew; nil: there is nothing to read
 	// certificates is what tls and the sites say of them.
@@ -141,6 +144,7 @@ func loadConfig(path string) (Config, []fault) {
 			c.ErrorPages[i].File = relativeTo(base, c.ErrorPages[i].File)
 		}
 		c.resolveCertificates(base)
+		c.Enrich.resolve(base)
 		_, faults = c.check(doc.fault)
 	}
 	return c, faults
@@ -193,6 +197,7 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 	s.retention = checkDuration("retention", c.Retention, 24*time.Hour, bad)
 	s.drain = checkDuration("drain", c.Drain, 0, bad)
 	s.linger = checkDuration("linger", c.Linger, 0, bad)
+	s.enrich = c.Enrich.check(c.Geo, bad)
 	s.pages = checkPages("error_pages", c.ErrorPages, bad)
 	s.health, s.notice = c.Health.check(bad)
 	if n, err := parseBytes(c.Journal.MaxBytes); err != nil || n < 16<<20 {

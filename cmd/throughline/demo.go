@@ -249,7 +249,7 @@ func (a *app) progress(ctx context.Context, out io.Writer, began time.Time) (sto
 				return
 			case <-tick.C:
 			}
-			o, err := a.store.Overview(ctx, began.UnixMicro())
+			o, err := a.answers().Overview(ctx, began.UnixMicro())
 			if err != nil {
 				continue
 			}

@@ -158,7 +158,8 @@ limits:                    # what visitors and origins may take
 policy: policy             # folder of Specs, labels, signatures, workflows, actions
 data: data                 # all state: journal, warehouse, users, keys
 # hash_key: /run/secrets/hash-key   # instead of the one made in the data folder
-geo: .cache/geo            # *.mmdb files; without them addresses have no place
+geo: .cache/geo            # *.mmdb and *.csv files; without them addresses have no place
+# enrich: lists of networks, crawlers, mail domains and BINs: see docs/enrichment.md
 region: US                 # where a phone number without a country code belongs
 
 hub:

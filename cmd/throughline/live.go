@@ -41,6 +41,13 @@ func (b *broadcast) Subscribe(ctx context.Context) (<-chan hub.LiveItem, func() 
 	return s.ch, s.dropped.Load
 }
 
+// heard tells whether anybody listens.
+func (b *broadcast) heard() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.subs) > 0
+}
+
 // publish is called by ingest after each batch.
 func (b *broadcast) publish(events []journey.Event, sessions []journey.Session) {
 	b.mu.Lock()

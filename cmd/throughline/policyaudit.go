@@ -14,6 +14,7 @@ import (
 	"github.com/throughline/throughline/internal/enrich"
 	"github.com/throughline/throughline/internal/inventory"
 	"github.com/throughline/throughline/internal/journal"
+	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/policy"
 )
 
@@ -85,7 +86,7 @@ func takeStock(config, dir string, now time.Time) (inventory.Inventory, error) {
 	if err != nil {
 		return inventory.Inventory{}, err
 	}
-	geo := enrich.Open(set.Geo)
+	geo := enrich.Open(set.enrich)
 	defer func() { _ = geo.Close() }()
 	var data []inventory.Data
 	for _, s := range geo.Status() {
@@ -105,14 +106,15 @@ func takeStock(config, dir string, now time.Time) (inventory.Inventory, error) {
 // crawler's, from an address of which everything is known.
 func enriched() ([]string, error) {
 	ip := netip.MustParseAddr("192.0.2.1")
-	e := enrich.Fixed(map[netip.Addr]enrich.Place{ip: {Country: "US", Region: "California", City: "San Francisco",
-		ASN: 64500, Owner: "Example Net", Latitude: 37.77, Longitude: -122.42}})
+	e := enrich.Fixed(map[netip.Addr]enrich.Facts{ip: {Crawler: enrich.Verified, Place: enrich.Place{Country: "US", Region: "California", City: "San Francisco",
+		ASN: 64500, Owner: "Example Net", Kind: enrich.Hosting, Latitude: 37.77, Longitude: -122.42, Located: true}}})
+	known := []journey.Element{{ID: "email", Value: "ann@example.com"}, {ID: "email_domain", Value: "example.com"}}
 	var ids []string
 	for _, agent := range []string{
 		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
 		"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
 	} {
-		_, added := e.Describe(ip, agent)
+		_, added := e.Describe(enrich.Visit{IP: ip, Agent: agent, Mapped: known})
 		for _, a := range added {
 			if !slices.Contains(ids, a.ID) {
 				ids = append(ids, a.ID)

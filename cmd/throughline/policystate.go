@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/hub"
 	"github.com/throughline/throughline/internal/policy"
 )
@@ -109,6 +110,16 @@ func (a *app) policyText() hub.Policy {
 	a.policy.mu.Lock()
 	defer a.policy.mu.Unlock()
 	return hub.Policy{Revision: a.policy.snap.Revision, Since: a.policy.since.UTC().Format(time.RFC3339Nano), Files: a.policy.snap.Bundle}
+}
+
+// elements are those that the policy in force knows.
+func (a *app) elements() *element.Set {
+	a.policy.mu.Lock()
+	defer a.policy.mu.Unlock()
+	if a.policy.snap == nil {
+		return nil
+	}
+	return a.policy.snap.Elements
 }
 
 func (a *app) sessionTimeout() time.Duration {

@@ -65,6 +65,7 @@ func (a *app) reload(ctx context.Context) error {
 	}
 	a.current.Store(&set.sites)
 	a.changeCertificates(&set, own)
+	a.geo.Load(set.enrich)
 	return a.engine.SetSites(ctx, set.sites, judges)
 }
 
@@ -79,7 +80,7 @@ func joinErrors(a, b error) error {
 func (s *settings) fixed(o *settings) (fields []string) {
 	for name, differs := range map[string]bool{
 		"listen": s.Listen != o.Listen, "tls": !reflect.DeepEqual(s.TLS, o.TLS), "hub": !reflect.DeepEqual(s.Hub, o.Hub),
-		"admin": s.Admin != o.Admin, "data": s.Data != o.Data, "policy": s.Policy != o.Policy, "hash_key": s.HashKey != o.HashKey, "geo": s.Geo != o.Geo,
+		"admin": s.Admin != o.Admin, "data": s.Data != o.Data, "policy": s.Policy != o.Policy, "hash_key": s.HashKey != o.HashKey,
 		"region": s.Region != o.Region, "limits": s.Limits != o.Limits, "journal": s.Journal != o.Journal,
 		"retention": s.Retention != o.Retention, "log": s.Log != o.Log, "drain": s.Drain != o.Drain, "linger": s.Linger != o.Linger,
 		"health.notice": s.notice != o.notice, "proxy_protocol": !slices.Equal(s.announced, o.announced),

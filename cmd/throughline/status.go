@@ -47,7 +47,7 @@ func (a *app) status(ctx context.Context) hub.Status {
 		s.Engine.Events += in.Stats(ctx).Events
 	}
 	for _, d := range a.geo.Status() {
-		s.Data = append(s.Data, hub.DataStatus{Name: d.Name, State: d.State, Detail: d.Detail})
+		s.Data = append(s.Data, hub.DataStatus{Name: d.Name, State: d.State, Detail: d.Detail, Licence: d.Licence})
 	}
 	for _, f := range s.Policy.Faults {
 		s.Problems = append(s.Problems, "policy refused: "+f)
@@ -92,6 +92,7 @@ func (a *app) journalStatus() hub.JournalStatus {
 
 func (a *app) warehouseStatus(ctx context.Context) hub.WarehouseStatus {
 	out := hub.WarehouseStatus{State: "ok", Backend: "DuckDB"}
+	a.fresh(ctx)
 	for _, in := range a.following() {
 		s := in.Stats(ctx)
 		if s.LastError != "" {

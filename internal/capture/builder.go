@@ -5,7 +5,6 @@ import (
 
 	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/journey"
-	"github.com/throughline/throughline/internal/policy"
 )
 
 // builder collects normalised Elements without repeating any.
@@ -16,22 +15,17 @@ type builder struct {
 	lent  []bool // by element: its value is still the exchange's memory
 }
 
-// take adds a value under the element of a mapping. What can't be read or does not
-// fit is told of as long as no source gives that element a value that does.
-func (b *builder) take(m *policy.Mapping, f found) {
-	b.add(m.Element, m.Transform, f)
-}
-
-func (b *builder) add(id, transform string, f found) {
-	d, ok := b.known.Lookup(id)
-	if !ok || f.err == nil && (!f.ok || f.text == "") {
+// add adds a value under an element. What can't be read or does not fit is told of
+// as long as no source gives that element a value that does.
+func (b *builder) add(d *element.Def, transform string, f found) {
+	if d == nil || f.err == nil && (!f.ok || f.text == "") {
 		return
 	}
 	if f.err != nil {
 		b.invalid(d.ID, f.err.Error())
 		return
 	}
-	r, err := element.Normalise(d, transformed(f.text, transform), b.c.opt)
+	r, err := element.Normalise(*d, transformed(f.text, transform), b.c.opt)
 	if err != nil {
 		b.invalid(d.ID, err.Error())
 		return
@@ -42,7 +36,7 @@ func (b *builder) add(id, transform string, f found) {
 	}
 	for _, p := range r.Parts {
 		if pd, ok := b.known.Lookup(p.ID); ok {
-			b.put(pd, p.Value, true, f.unverified)
+			b.put(&pd, p.Value, true, f.unverified)
 		}
 	}
 }
@@ -66,7 +60,7 @@ func transformed(raw, transform string) string {
 
 // put keeps a value. What is said twice, once by a token that nobody verified and
 // once without, is verified.
-func (b *builder) put(d element.Def, value string, own, unverified bool) {
+func (b *builder) put(d *element.Def, value string, own, unverified bool) {
 	for i := range b.out {
 		if b.out[i].ID == d.ID && b.out[i].Value == value && b.out[i].Invalid == "" {
 			b.out[i].Unverified = b.out[i].Unverified && unverified
@@ -88,14 +82,14 @@ func (b *builder) put(d element.Def, value string, own, unverified bool) {
 
 // alias notes beside a keyed hash the one that the key being retired would make of
 // the same value, so that what is known under it stays linked.
-func (b *builder) alias(d element.Def, value, raw string) {
+func (b *builder) alias(d *element.Def, value, raw string) {
 	former := b.c.opt.Hasher.Previous()
 	if former == nil {
 		return
 	}
 	opt := b.c.opt
 	opt.Hasher = former
-	r, err := element.Normalise(d, raw, opt)
+	r, err := element.Normalise(*d, raw, opt)
 	if err != nil {
 		return
 	}
@@ -136,7 +130,7 @@ func (b *builder) compose(group string) {
 	if s, ok := element.Compose(element.AddressParts{Street: street, Unit: v("_unit"), City: v("_city"), Region: v("_region"),
 		PostalCode: v("_postal_code"), Country: v("_country"), Latitude: v("_latitude"), Longitude: v("_longitude")}); ok {
 		if d, known := element.Lookup(group + "_address"); known {
-			b.put(d, s, true, false)
+			b.put(&d, s, true, false)
 		}
 	}
 }

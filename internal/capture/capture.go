@@ -32,7 +32,7 @@ func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 	r := c.begin(p, &p.request)
 	defer c.end(r)
 	ip := found{text: x.Conn.Client.String(), ok: true, own: true}
-	r.add("ip", "", ip)
+	r.add(p.ip, "", ip)
 	path, query := resource(&x.Request)
 	body := c.body(r.side, &x.Request, &x.ReqBody)
 	pairs(query, false, r.side.query, r.slots, maxNested)
@@ -237,22 +237,22 @@ func (r *reading) item(slot int, doc []byte) {
 func (r *reading) deliver(slot int) {
 	s, m, steps := &r.slots[slot], &r.side.maps[slot], r.side.steps[slot]
 	if len(steps) == 0 && len(s.all) == 0 { // as nearly all
-		r.kept(m, s.first)
+		r.kept(slot, m, s.first)
 		if s.last != s.first {
-			r.kept(m, s.last)
+			r.kept(slot, m, s.last)
 		}
 		return
 	}
 	s.each(func(f found) {
-		each(f, steps, func(f found) { r.take(m, f) })
+		each(f, steps, func(f found) { r.add(r.side.defs[slot], m.Transform, f) })
 	})
 }
 
-func (r *reading) kept(m *policy.Mapping, f found) {
+func (r *reading) kept(slot int, m *policy.Mapping, f found) {
 	if len(f.text) > maxValue {
 		f = found{err: errLong}
 	}
-	r.take(m, f)
+	r.add(r.side.defs[slot], m.Transform, f)
 }
 
 // orElse says why there is no value, when there is none.

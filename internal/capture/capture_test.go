@@ -315,14 +315,3 @@ outcome:
 		t.Errorf("damaged: %q", got)
 	}
 }
-
-func BenchmarkLoginJSON(b *testing.B) {
-	s := compile(b, "kind: spec\nname: S\ntype: authentication_attempt\nmatch: {path: /x}\nrequest: {json $.user.email: username}\n").Specs[0]
-	c := capturer(b)
-	x := exchange(head("POST", "/x", "Content-Type", "application/json"),
-		`{"client": {"version": "1.2.3", "platform": "ios"}, "user": {"email": "ann@example.com", "password": "secret", "remember": true}}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		c.Request(NewPlan(s), x)
-	}
-}

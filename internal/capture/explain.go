@@ -37,7 +37,7 @@ func (c *Capturer) Explain(x *Index, head *wire.Head, body *wire.Body) (matching
 		switch {
 		case len(e.Fails) == 0:
 			matching = append(matching, e)
-		case len(e.Fails) == 1 && alike && len(near) < maxNear:
+		case len(e.Fails) == 1 && alike && len(e.Holds)+len(p.path) > 0 && len(near) < maxNear:
 			near = append(near, e)
 		}
 	}
@@ -122,7 +122,8 @@ func (q *question) operations() string {
 	var out []string
 	for i := range q.ops {
 		o := &q.ops[i]
-		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s {%s}", o.kind, o.name, strings.Join(o.fields, " "))))
+		said := []string{o.kind, o.name, "{" + strings.Join(o.fields, " ") + "}"}
+		out = append(out, strings.Join(slices.DeleteFunc(said, func(s string) bool { return s == "" || s == "{}" }), " "))
 		if i == 4 {
 			break
 		}

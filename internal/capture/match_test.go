@@ -249,12 +249,3 @@ func FuzzMatchPath(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkMatch(b *testing.B) {
-	x := NewIndex(compile(b, specs).Specs)
-	h := head("GET", "/nothing/at/all?x=1", "Accept", "text/html")
-	b.ReportAllocs()
-	for b.Loop() {
-		x.Match(h)
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/policy"
 )
 
@@ -12,6 +13,7 @@ import (
 // that each part of an exchange is read once. Immutable; made once per revision.
 type Plan struct {
 	Spec     *policy.Spec
+	ip       *element.Def
 	path     []policy.Segment // in canonical form
 	headers  []condition
 	query    []condition
@@ -26,8 +28,9 @@ type condition struct{ name, want string }
 // side is what is read of one direction. A slot is the place of a mapping in maps.
 type side struct {
 	maps    []policy.Mapping
-	steps   [][]step    // by slot
-	trees   []*jsonNode // by slot: of GraphQL variables and arguments
+	defs    []*element.Def // by slot
+	steps   [][]step       // by slot
+	trees   []*jsonNode    // by slot: of GraphQL variables and arguments
 	json    *jsonNode
 	ndjson  *jsonNode
 	form    map[string][]int // slots by name
@@ -52,7 +55,8 @@ type verdict struct {
 // NewPlan makes a Spec ready.
 func NewPlan(s *policy.Spec) *Plan {
 	p := &Plan{Spec: s, path: compilePath(s.Match.Path), headers: conditions(s.Match.Headers), query: conditions(s.Match.Query)}
-	p.request, p.response = newSide(s.Request), newSide(s.Response)
+	p.ip = definition(s.Elements, "ip")
+	p.request, p.response = newSide(s.Elements, s.Request), newSide(s.Elements, s.Response)
 	for i := range s.Outcome {
 		r := &s.Outcome[i]
 		v := verdict{OutcomeRule: r, headers: conditions(r.Headers)}
@@ -76,8 +80,17 @@ func conditions(m map[string]string) []condition {
 	return out
 }
 
-func newSide(all []policy.Mapping) side {
-	s := side{maps: all, steps: make([][]step, len(all)), trees: make([]*jsonNode, len(all))}
+// definition is an element of a policy, nil when there is none of that name.
+func definition(set *element.Set, id string) *element.Def {
+	d, ok := set.Lookup(id)
+	if !ok {
+		return nil
+	}
+	return &d
+}
+
+func newSide(set *element.Set, all []policy.Mapping) side {
+	s := side{maps: all, defs: make([]*element.Def, len(all)), steps: make([][]step, len(all)), trees: make([]*jsonNode, len(all))}
 	name := func(in *map[string][]int, name string, slot int) {
 		if *in == nil {
 			*in = map[string][]int{}
@@ -86,7 +99,7 @@ func newSide(all []policy.Mapping) side {
 	}
 	for i := range all {
 		m := &all[i]
-		s.steps[i] = compileSteps(m.Steps)
+		s.defs[i], s.steps[i] = definition(set, m.Element), compileSteps(m.Steps)
 		switch m.Source {
 		case policy.SourceJSON:
 			s.json = s.json.add(m.Path, i)

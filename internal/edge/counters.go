@@ -30,6 +30,7 @@ type Counters struct {
 	BadReroutes   int64 // to an origin that the site does not have
 	Probes        int64 // of the health target
 	ProxyHeaders  int64 // connections whose header of the PROXY protocol was missing or none
+	NoSYN         int64 // connections whose first packet was wanted and not there
 	OriginErrors  map[string]int64
 	PerSite       map[string]SiteCounters
 	Workers       WorkerCounters
@@ -38,10 +39,17 @@ type Counters struct {
 }
 
 type counters struct {
-	requests, active, connections, overLimit, answered, bypassed, clientGone                             atomic.Int64
+	// What every request changes has a cache line of its own, which goes from core
+	// to core without what every request reads.
+	_                [64]byte
+	requests, active atomic.Int64
+	lastID           atomic.Uint64
+	_                [64]byte
+
+	connections, overLimit, answered, bypassed, clientGone                                               atomic.Int64
 	panics, faults, refused, oversize, slow, badReroutes, malformed, slowHeads, handshakes, acceptErrors atomic.Int64
 
-	probes, proxyHeaders atomic.Int64
+	probes, proxyHeaders, noSYN atomic.Int64
 
 	workerAccepted, workerMissing, workerWrong, workerRefused, workerForeign atomic.Int64
 	sideSigned, sideLoops, sideForeign                                       atomic.Int64
@@ -95,7 +103,7 @@ func (s *Server) Counters() Counters {
 		Workers: WorkerCounters{Accepted: c.workerAccepted.Load(), Missing: c.workerMissing.Load(), Wrong: c.workerWrong.Load(),
 			Refused: c.workerRefused.Load(), ForeignOrigin: c.workerForeign.Load()},
 		Sidechain: SidechainCounters{Signed: c.sideSigned.Load(), Loops: c.sideLoops.Load(), Foreign: c.sideForeign.Load()}}
-	out.Probes, out.ProxyHeaders = c.probes.Load(), c.proxyHeaders.Load()
+	out.Probes, out.ProxyHeaders, out.NoSYN = c.probes.Load(), c.proxyHeaders.Load(), c.noSYN.Load()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out.HTTP2Errors = maps.Clone(c.http2)

@@ -57,6 +57,8 @@ type exchange struct {
 	add               []byte       // the lines we add to a head
 	rw                wire.Rewrite // of the response's head
 
+	shown   wire.Shown // what a proxy tells
+	blank   bool       // nothing is left of an exchange before
 	errand  errand
 	cleaned *cleaned // nil until a worker sent something
 
@@ -79,13 +81,17 @@ type visitor struct {
 	tls       bool
 	sni, alpn string
 	proto     string // "" : the request's own
+	shown     *wire.Shown
 }
 
 // serve takes one request from its head to its end.
 func (e *exchange) serve(v *visitor) {
 	e.s.counters.active.Add(1)
 	defer e.s.counters.active.Add(-1)
-	e.reset()
+	if !e.blank {
+		e.reset()
+	}
+	e.blank = false
 	e.s.counters.requests.Add(1)
 	t := e.s.table.Load()
 	st, name := t.find(e.req.Host)
@@ -146,8 +152,9 @@ func (e *exchange) forget() {
 	e.asking.Forget()
 	e.resp.Forget()
 	e.s, e.f, e.req, e.ahead, e.target, e.down, e.rw = nil, nil, nil, nil, "", download{}, wire.Rewrite{}
-	e.raw = nil
+	e.raw, e.shown = nil, wire.Shown{}
 	e.cleaned.forget()
+	e.blank = true
 	for _, b := range []*[]byte{&e.out, &e.add, &e.reply, &e.later} {
 		if *b = (*b)[:0]; cap(*b) > maxKept {
 			*b = nil
@@ -176,8 +183,11 @@ func (e *exchange) route(t *table, st *site.Site, v *visitor) {
 		return
 	}
 	e.ask = true
-	e.x.ID, e.x.Site, e.x.Mode, e.x.Start = s.nextID.Add(1), st.Name, string(e.mode), s.cfg.Clock()
-	e.x.Conn = wire.Conn{Peer: v.peer, Client: client, TLS: v.tls, SNI: v.sni, ALPN: v.alpn, Worker: e.errand.far}
+	e.x.ID, e.x.Site, e.x.Mode, e.x.Start = s.counters.lastID.Add(1), st.Name, string(e.mode), s.cfg.Clock()
+	e.x.Conn = wire.Conn{Peer: v.peer, Client: client, TLS: v.tls, SNI: v.sni, ALPN: v.alpn, Worker: e.errand.far, Shown: v.shown}
+	if e.believed || e.errand.far {
+		e.x.Conn.Shown = e.told()
+	}
 	e.x.SpecID = e.errand.id
 	e.x.Request = e.req.Head
 	e.x.Request.Target = e.target

@@ -2,21 +2,16 @@ package edge
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync/atomic"
-
-	"github.com/throughline/throughline/internal/wire"
 )
 
-// guest is a visitor's connection that speaks HTTP/2: what all its streams share. It
-// knows about TLS from the connection, since of a request net/http says what the
-// visitor chose for its :scheme.
+// guest is a visitor's connection that speaks HTTP/2: what all its streams share.
+// What it knows of TLS is the connection's, since of a request net/http says what
+// the visitor chose for its :scheme.
 type guest struct {
-	who          visitor
-	sock         *wire.Socket
+	conn         *front2
 	served, left atomic.Int64 // streams that went to their end, and that he reset
 	ended        atomic.Bool
 }
@@ -26,24 +21,13 @@ type guestKey struct{}
 // welcome puts the guest into the context of a connection's requests.
 func welcome(ctx context.Context, c net.Conn) context.Context {
 	g := &guest{}
-	if ap, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
-		g.who.peer = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
-	}
-	if t, ok := c.(*tls.Conn); ok {
-		state := t.ConnectionState()
-		g.who.tls, g.who.sni, g.who.alpn = true, state.ServerName, state.NegotiatedProtocol
-		g.sock, _ = t.NetConn().(*wire.Socket)
-	}
+	g.conn, _ = c.(*front2)
 	return context.WithValue(ctx, guestKey{}, g)
 }
 
-func guestOf(r *http.Request) *guest {
-	g, _ := r.Context().Value(guestKey{}).(*guest)
-	if g == nil {
-		g = &guest{}
-	}
-	return g
-}
+func guestOf(r *http.Request) *guest { return r.Context().Value(guestKey{}).(*guest) }
+
+func (g *guest) visitor() *visitor { return g.conn.visitor() }
 
 // maxResets is by how many more streams a visitor may reset than let be served; that
 // he leaves all of them at once is within it. Who goes on has his connection ended:
@@ -56,8 +40,8 @@ func (g *guest) parted(s *Server, r *http.Request) {
 		g.served.Add(1)
 		return
 	}
-	if g.left.Add(1)-g.served.Load() >= maxResets && g.sock != nil && !g.ended.Swap(true) {
+	if g.left.Add(1)-g.served.Load() >= maxResets && !g.ended.Swap(true) {
 		s.counters.http2Error("rapid_reset")
-		g.sock.Abort()
+		g.conn.sock.Abort()
 	}
 }

@@ -57,6 +57,9 @@ func (s *Server) admit(c *net.TCPConn, conf *tls.Config, announced []netip.Prefi
 	} else {
 		v.who.peer = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
 	}
+	if s.cfg.Fingerprint.SYN {
+		v.showSYN(c)
+	}
 	s.mu.Lock()
 	if s.cut.Err() != nil {
 		s.mu.Unlock()
@@ -109,7 +112,8 @@ func (s *Server) visit(v *visit, conf *tls.Config, announced []netip.Prefix) {
 		return
 	}
 	if v.who.alpn == "h2" {
-		s.streams.put(v.tls) // net/http closes it
+		v.who.proto = "HTTP/2.0"
+		s.streams.put(&front2{Conn: v.tls, sock: v.sock, who: v.who}) // net/http closes it
 		return
 	}
 	defer func() {
@@ -122,10 +126,9 @@ func (s *Server) visit(v *visit, conf *tls.Config, announced []netip.Prefix) {
 // handshake speaks TLS, within the time that a head may take.
 func (v *visit) handshake(conf *tls.Config) bool {
 	v.sock.DueRead(v.s.cfg.HeadTimeout)
-	v.tls = tls.Server(v.sock, conf)
-	if err := v.tls.Handshake(); err != nil {
+	if err := v.shakeHands(conf); err != nil {
 		v.s.counters.handshakes.Add(1)
-		v.s.cfg.Logger.Debug("handshake failed", "peer", v.who.peer.String(), "error", err.Error())
+		v.s.cfg.Logger.Debug("handshake failed", "peer", v.who.peer.String(), "ja4", v.who.shown.JA4, "error", err.Error())
 		return false
 	}
 	v.sock.DueRead(0)
@@ -133,6 +136,9 @@ func (v *visit) handshake(conf *tls.Config) bool {
 	v.who.tls, v.who.sni, v.who.alpn = true, state.ServerName, state.NegotiatedProtocol
 	if p := state.NegotiatedProtocol; p != "" && p != "h2" && p != "http/1.1" {
 		return false // an authority, which has seen what it came for
+	} else if p == "h2" && !adequate(&state) {
+		_, _ = io.WriteString(v.tls, inadequate)
+		return false
 	}
 	return true
 }

@@ -12,6 +12,7 @@ import (
 var (
 	errTwoHosts   = errors.New("edge: host and :authority are two")
 	errLength     = errors.New("edge: content-length is not one number, or not the body's")
+	errBeyond     = errors.New("edge: the head ends before its end")
 	errUnexpected = errors.New("edge: a body where content-length says that there is none")
 )
 

@@ -1,12 +1,14 @@
 package edge
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -328,17 +330,20 @@ func TestHeadsOfRealClients(t *testing.T) {
 			front, back := between(t, origin)
 			same(t, front, back, run(t, "http://"+front.addr))
 			if os.Getenv("TL_RECORD_HEADS") != "" {
-				record(t, name, front.messages(front.up))
+				record(t, "heads", name, front.messages(front.up))
 			}
 		})
 	}
 }
 
-// record keeps what a program sent, for where it is not installed. The port, which
+// record keeps what a program said, for where it is not installed. The port, which
 // is another each time, becomes 80.
-func record(t *testing.T, name string, requests []string) {
-	all := regexp.MustCompile(`127\.0\.0\.1:\d+`).ReplaceAllString(strings.Join(requests, ""), "127.0.0.1:80")
-	write(t, filepath.Join("testdata", "heads", name+".http"), all)
+func record(t *testing.T, kind, name string, messages []string) {
+	all := regexp.MustCompile(`127\.0\.0\.1:\d+`).ReplaceAllString(strings.Join(slices.Compact(messages), ""), "127.0.0.1:80")
+	if err := os.MkdirAll(filepath.Join("testdata", kind), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join("testdata", kind, name+".http"), all)
 }
 
 // TestRecordedHeads sends again what programs have sent (testdata/heads, recorded
@@ -408,6 +413,24 @@ func TestHeadsOfRealServers(t *testing.T) {
 			_, port, _ := net.SplitHostPort(at)
 			serve(t, at, program(t, true, "python3"), "-m", "http.server", "--bind", "127.0.0.1", port)
 		},
+		"go": func(t *testing.T, at string) {
+			ln, err := net.Listen("tcp", at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				http.SetCookie(w, &http.Cookie{Name: "sid", Value: "1", HttpOnly: true})
+				w.Header()["x-lower"] = []string{"a", "b"}
+				if r.URL.Path == "/r" {
+					_ = http.NewResponseController(w).Flush()
+				}
+				_, _ = io.WriteString(w, "<!doctype html>")
+			}))
+			_ = o.Listener.Close()
+			o.Listener = ln
+			o.Start()
+			t.Cleanup(o.Close)
+		},
 		"nginx": func(t *testing.T, at string) {
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, "nginx.conf"), "daemon off; pid nginx.pid; error_log nginx.err crit;\nevents {}\nhttp { access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;\n"+
@@ -434,6 +457,48 @@ func TestHeadsOfRealServers(t *testing.T) {
 				}
 			}
 			same(t, front, back, 3)
+			if os.Getenv("TL_RECORD_HEADS") != "" {
+				record(t, "answers", name, back.messages(back.down))
+			}
+		})
+	}
+}
+
+// TestRecordedAnswers answers again what servers have answered (testdata/answers,
+// recorded by TestHeadsOfRealServers when TL_RECORD_HEADS is set): all of it comes
+// back as it was said, but for what belongs to one connection.
+func TestRecordedAnswers(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join("testdata", "answers", "*.http"))
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%d recordings, %v", len(files), err)
+	}
+	for _, f := range files {
+		t.Run(filepath.Base(f), func(t *testing.T) {
+			text, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, answer := range (&tap{}).messages([]*bytes.Buffer{bytes.NewBuffer(text)}) {
+				origin := rawOrigin(t, func(c net.Conn, r *bufio.Reader) {
+					if _, err := readHead(r); err == nil {
+						_, _ = io.WriteString(c, answer)
+						_ = c.(*net.TCPConn).CloseWrite()
+						_, _ = io.Copy(io.Discard, r)
+					}
+				})
+				s := start(t, origin, nobody{}, nil)
+				c := dial(t, s.addr)
+				c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+				want := onlyHops(answer)
+				got := c.head()
+				if rest := len(answer) - strings.Index(answer, "\r\n\r\n") - 4; rest > 0 {
+					got += c.bytes(rest)
+				}
+				if got = onlyHops(got); got != want {
+					t.Errorf("the client got\n%q, want\n%q", got, want)
+				}
+			}
 		})
 	}
 }

@@ -47,7 +47,7 @@ func (v *visit) announced(from []netip.Prefix) bool {
 	}
 	v.sock.DueRead(0)
 	if source.IsValid() {
-		v.who.peer = source
+		v.who.peer, v.who.shown = source, nil           // the first packet was the sender's
 		v.sock.Remote = net.TCPAddrFromAddrPort(source) // for net/http, which asks
 	}
 	return true

@@ -62,7 +62,8 @@ type Config struct {
 	// Challenge answers an authority that asks, in the clear, whether a host is ours
 	// (ACME HTTP-01). It is asked for nothing but paths below challengePath; nil: no
 	// authority asks.
-	Challenge func(host, path string) (text string, ok bool)
+	Challenge   func(host, path string) (text string, ok bool)
+	Fingerprint Fingerprint
 }
 
 // last bounds how long Shutdown waits for exchanges that it has cut off.
@@ -75,7 +76,6 @@ type Server struct {
 	table    atomic.Pointer[table]
 	sweeper  *wire.Sweeper
 	counters counters
-	nextID   atomic.Uint64
 	bypass   atomic.Bool
 	unwell   atomic.Bool // the health target says so
 	winding  atomic.Bool // a connection's next response is its last
@@ -137,7 +137,7 @@ func New(cfg Config, d Decider) (*Server, error) {
 	if _, err := rand.Read(seed[:]); err != nil {
 		return nil, fmt.Errorf("seed exchange numbers: %w", err)
 	}
-	s.nextID.Store(binary.BigEndian.Uint64(seed[:]))
+	s.counters.lastID.Store(binary.BigEndian.Uint64(seed[:]))
 	return s, nil
 }
 
@@ -181,9 +181,16 @@ func (s *Server) Start() error {
 		}
 		ln := l.Socket
 		if ln == nil {
-			if ln, err = net.Listen("tcp", l.Addr); err != nil {
+			var how net.ListenConfig
+			if s.cfg.Fingerprint.SYN {
+				how.SetMultipathTCP(false) // which keeps no first packet
+			}
+			if ln, err = how.Listen(s.cut, "tcp", l.Addr); err != nil {
 				return fail(err)
 			}
+		}
+		if s.cfg.Fingerprint.SYN {
+			s.keepSYN(ln)
 		}
 		s.listeners, confs = append(s.listeners, ln), append(confs, conf)
 	}
@@ -195,7 +202,7 @@ func (s *Server) Start() error {
 		})
 	}
 	s.h2 = &http.Server{
-		Handler: s, TLSConfig: &tls.Config{NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12},
+		Handler: s, Protocols: new(http.Protocols),
 		ReadHeaderTimeout: s.cfg.HeadTimeout, IdleTimeout: s.cfg.IdleTimeout,
 		// As net/http counts, each field takes 32 bytes more than it has. What is
 		// within ours it must not answer itself, in its own words.
@@ -206,6 +213,7 @@ func (s *Server) Start() error {
 		DisableGeneralOptionsHandler: true,
 		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: s.cfg.StallTimeout, MaxReadFrameSize: 16 << 10, CountError: s.counters.http2Error},
 	}
+	s.h2.Protocols.SetUnencryptedHTTP2(true) // the TLS below it is done
 	s.running.Go(func() { _ = s.h2.Serve(s.streams) })
 	s.started = true
 	return nil

@@ -33,8 +33,7 @@ type stream struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := &stream{s: s, w: w, rc: http.NewResponseController(w), r: r}
 	t.ex.s, t.ex.f, t.ex.req = s, t, &t.ex.asking
-	text := t.head()
-	_, err := t.ex.req.ParseRequest(text, wire.Limits{Bytes: s.cfg.MaxHead, Fields: maxFields + 2})
+	err := t.parse(t.head(), wire.Limits{Bytes: s.cfg.MaxHead, Fields: maxFields + 2})
 	if err == nil {
 		err = t.ambiguous()
 	}
@@ -44,8 +43,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	g := guestOf(r)
 	defer g.parted(s, r)
-	who := g.who
-	who.proto = r.Proto
 	stop := context.AfterFunc(r.Context(), func() {
 		if s.cut.Err() != nil {
 			t.ex.abort(cutOff)
@@ -54,10 +51,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	})
 	defer stop()
-	t.ex.serve(&who)
+	t.ex.serve(g.visitor())
 	if t.over {
 		panic(http.ErrAbortHandler) // the stream is reset
 	}
+}
+
+// parse reads what head wrote. All of it must be the head: a line end that got into a
+// field would make another request of what is behind it.
+func (t *stream) parse(text []byte, lim wire.Limits) error {
+	n, err := t.ex.req.ParseRequest(text, lim)
+	if err == nil && n != len(text) {
+		err = errBeyond
+	}
+	return err
 }
 
 // refuse answers what is no request. Nobody else hears of it.

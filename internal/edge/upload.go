@@ -69,7 +69,7 @@ func (u *upload) open() bool {
 // first takes what came with the head, once.
 func (u *upload) first() error {
 	if u.scanned {
-		return u.err
+		return u.failure() // the pump may run by now
 	}
 	u.scanned = true
 	if !u.present {

@@ -1,6 +1,7 @@
 package element
 
 import (
+	"errors"
 	"strings"
 	"sync"
 )
@@ -58,6 +59,44 @@ func Compose(p AddressParts) (s string, ok bool) {
 		add(p.Latitude + " " + p.Longitude)
 	}
 	return b.String(), true
+}
+
+// wholeAddress brings an address that somebody writes in one line, parts between
+// commas, to the form that Compose makes: it is searched for, never mapped.
+func wholeAddress(s string) (string, error) {
+	if len(s) > 1024 {
+		return "", errors.New("longer than an address")
+	}
+	var parts []string
+	for p := range strings.SplitSeq(oneLine(s, 512), ",") {
+		if p = addressWords(p); p != "" {
+			parts = append(parts, p)
+		}
+	}
+	if len(parts) < 2 {
+		return "", errors.New("not an address: street, city, region, postal code, country with commas between them")
+	}
+	of := ""
+	if code, err := country(parts[len(parts)-1]); err == nil && len(parts) > 2 {
+		of, parts = code, parts[:len(parts)-1]
+	}
+	street, unit := streetForm(parts[0])
+	out := []string{street}
+	if unit != "" {
+		out = append(out, unit)
+	}
+	for _, p := range parts[1:] {
+		if first, _, _ := strings.Cut(p, " "); unitWords()[first] == "unit" || strings.HasPrefix(p, "#") {
+			p = unitForm(p)
+		} else if code, ok := subdivision(p, of); ok {
+			p = strings.ToLower(code)
+		}
+		out = append(out, zip5(p, of))
+	}
+	if of != "" {
+		out = append(out, of)
+	}
+	return strings.Join(out, ", "), nil
 }
 
 // zip5 leaves out the four digits of ZIP+4, which say which side of the street.

@@ -176,22 +176,3 @@ func FuzzAgent(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkAgentMiss(b *testing.B) {
-	const ua = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
-	ParseAgent(ua)
-	b.ReportAllocs()
-	for b.Loop() {
-		ParseAgent(ua)
-	}
-}
-
-func BenchmarkAgentWarm(b *testing.B) {
-	const ua = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
-	c := NewAgents(1000)
-	c.Get(ua)
-	b.ReportAllocs()
-	for b.Loop() {
-		c.Get(ua)
-	}
-}

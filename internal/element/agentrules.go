@@ -38,14 +38,22 @@ func newAgentRules(rules []agentRule) *agentRules {
 	return r
 }
 
+// maxTries is how many rules are tried on one user agent: more than any of the
+// regression files needs, and few enough that one stuffed with words costs little.
+const maxTries = 48
+
 // match answers the first rule that matches, with its groups.
 func (r *agentRules) match(ua, lower string) (*agentRule, []string) {
 	hit := r.free.Get().(*[]bool)
 	defer r.free.Put(hit)
 	copy(*hit, r.always)
 	r.finder.find(lower, *hit)
+	tries := 0
 	for i, h := range *hit {
 		if h {
+			if tries++; tries > maxTries {
+				break
+			}
 			if m := r.rules[i].re.FindStringSubmatch(ua); m != nil {
 				return &r.rules[i], m
 			}

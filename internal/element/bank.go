@@ -163,7 +163,7 @@ func bic(s string) (string, error) {
 // routingNumber reads a routing transit number of the American Bankers
 // Association: nine digits, weights 3 7 1.
 func routingNumber(s string) (string, error) {
-	n := strings.NewReplacer("-", "", " ", "").Replace(plainDigits(s))
+	n := without(plainDigits(s))
 	if len(n) != 9 || !digits(n) {
 		return "", errors.New("not a routing number: not 9 digits")
 	}

@@ -9,6 +9,8 @@ func identityRows() []row {
 		{"email_canonical", "Email, Canonical", entity, Email, Personal, detail, "annexample@gmail.com", "The mailbox behind dots, plus tags and alias domains, where the provider's rules are known."},
 		{"email_disposable", "Email Disposable", attribute, Boolean, Public, detail, "true", "Set when the domain is one of throw-away addresses."},
 		{"email_free", "Email Free", attribute, Boolean, Public, detail, "true", "Set when the domain gives addresses to anybody for nothing."},
+		{"email_domain_age", "Email Domain Age", attribute, Integer, Public, detail, "12", "Days since the domain was registered, where a list says so."},
+		{"email_domain_new", "Email Domain New", attribute, Boolean, Public, detail, "true", "Set when the domain was registered not long ago."},
 		{"email_to", "Email To", entity, Email, Personal, detail, "ben@example.com", "An address that something is sent to: an invitation, a gift, a transfer."},
 		{"email_to_domain", "Email To Domain", attribute, Host, Public, detail, "example.com", "What stands behind the @ of Email To."},
 		{"username", "Username", entity, Identifier, Personal, primary, "ann", "The name an account signs in with."},

@@ -37,6 +37,9 @@ func deviceRows() []row {
 		{"device_model", "Device Model", attribute, Text, Public, detail, "Pixel 9", "Model as the client tells it."},
 		{"app_version", "App Version", attribute, Identifier, Public, detail, "5.12.0", "Version of the visitor's app."},
 		{"bot_name", "Bot Name", attribute, Identifier, Public, primary, "googlebot", "Name of a crawler."},
+		{"bot_verified", "Bot Verified", attribute, Identifier, Public, primary, "impostor", "Verified, impostor or unknown: whether a crawler is who it says it is."},
+		{"bot_proof", "Bot Proof", attribute, Identifier, Public, detail, "dns", "By what that was told: dns, ranges or signature."},
+		{"signature_agent", "Signature Agent", attribute, Host, Public, detail, "bot.example.com", "Who runs a program that signs its requests (Web Bot Auth)."},
 		{"language", "Language", attribute, Language, Public, detail, "en-US", "The language preferred, of a setting or of Accept-Language."},
 		{"timezone", "Time Zone", attribute, Identifier, Public, detail, "Europe/Berlin", "Time zone of the device."},
 		{"screen_size", "Screen Size", attribute, Identifier, Public, detail, "1920x1080", "Width and height in pixels."},
@@ -130,7 +133,6 @@ func responseRows() []row {
 // computedRows are filled by Throughline itself, and searched like all others.
 func computedRows() []row {
 	return []row{
-		{"event_id", "Event ID", attribute, Identifier, Public, detail, "914793674309633", "Key of the Event."},
 		{"event_name", "Event Name", attribute, Identifier, Public, detail, "Login through Form", "Name of the Spec that made the Event."},
 		{"event_type", "Event Type", attribute, EventType, Public, detail, "authentication_attempt", "One of the closed set of event types."},
 		{"session_id", "Session ID", attribute, Identifier, Public, detail, "914793674309632", "Key of the Session."},

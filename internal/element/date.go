@@ -29,8 +29,10 @@ func day(s string, opt *Options) (time.Time, error) {
 	if digits(s) && len(s) == 8 { // 20060102
 		return calendar(s[:4], s[4:6], s[6:])
 	}
-	if t, err := moment(s); err == nil {
-		return t, nil
+	if len(s) > 10 || digits(s) {
+		if t, err := moment(s); err == nil {
+			return t, nil
+		}
 	}
 	parts := strings.FieldsFunc(s, func(r rune) bool { return r == '-' || r == '/' || r == '.' || r == ' ' || r == ',' })
 	if len(parts) != 3 {
@@ -102,7 +104,7 @@ func birthDate(d *Def, s string, opt *Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if t.Year() < 1880 || t.Year() > 2200 {
+	if t.Year() < 1900 || t.Year() > 2200 {
 		return Result{}, errors.New("not a date of birth")
 	}
 	return Result{Value: t.Format(time.DateOnly), Parts: d.give(nil, partYear, strconv.Itoa(t.Year()))}, nil

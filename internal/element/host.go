@@ -49,6 +49,9 @@ func hostOrAddress(s string) (string, bool) {
 // hostName brings a name to lower-case ASCII. Underscores stand in names of hosts,
 // never in those of mail domains.
 func hostName(s string, underscore bool) (string, bool) {
+	if len(s) > 1024 { // what is longer in UTF-8 is longer than 253 in ASCII
+		return "", false
+	}
 	upper, label := false, 0
 	for i := range len(s) {
 		c := s[i]
@@ -91,6 +94,9 @@ func wideHost(s string) (string, bool) {
 	}
 	h, err := idna.Lookup.ToASCII(s)
 	if err != nil || h == "" || len(h) > 253 || strings.HasSuffix(h, ".") {
+		return "", false
+	}
+	if again, err := idna.Lookup.ToASCII(h); err != nil || again != h { // no name that can be looked up
 		return "", false
 	}
 	for _, label := range strings.Split(h, ".") {

@@ -12,7 +12,7 @@ func eventType(s string) (string, error) {
 	if len(s) > 64 {
 		return "", errors.New("not an event type")
 	}
-	t := journey.EventType(strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(s)))
+	t := journey.EventType(strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(s), " ", "_"), "-", "_"))
 	if !t.Valid() {
 		return "", errors.New("not an event type")
 	}

@@ -82,7 +82,7 @@ func Kinds() []KindInfo {
 		{Date, "date", "2006-01-02"},
 		{Month, "month", "1 to 12, from a number or an English name"},
 		{Year, "year", "1900 to 2200; two digits are of this century"},
-		{BirthDate, "date of birth", "2006-01-02, from 1880 on"},
+		{BirthDate, "date of birth", "2006-01-02, from 1900 on"},
 		{Time, "time", "RFC 3339 in UTC"},
 		{GeoPoint, "place on earth", "latitude,longitude in degrees"},
 		{Latitude, "latitude", "degrees from -90 to 90, up to six places"},

@@ -186,7 +186,7 @@ func TestEntityKindsOfTheEntityPage(t *testing.T) {
 			t.Errorf("%s is no entity", id)
 		}
 	}
-	for _, id := range strings.Fields("session_id spec_id session_risk_rating event_type event_name event_id") {
+	for _, id := range strings.Fields("session_id spec_id session_risk_rating event_type event_name") {
 		if d, ok := Lookup(id); !ok || !d.Computed || d.Mapped() {
 			t.Errorf("%s is not computed", id)
 		}

@@ -51,15 +51,28 @@ func requiredOf(re *syntax.Regexp) []string {
 	return nil
 }
 
-// better prefers longer texts, then fewer.
+// better prefers texts that are longer and not in every user agent, then fewer.
 func better(a, b []string) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return len(a) > 0
 	}
-	if x, y := min(shortest(a), 6), min(shortest(b), 6); x != y {
+	if x, y := rarity(a), rarity(b); x != y {
 		return x > y
 	}
 	return len(a) < len(b)
+}
+
+// rarity is the length of the shortest text, little where one is common.
+func rarity(set []string) int {
+	n := min(shortest(set), 8)
+	for _, s := range set {
+		for _, common := range [...]string{"mozilla/", "(windows nt ", "applewebkit/", "mobile", "safari", "android", "version/", "chrome/", "compatible", "linux", "macintosh", "iphone", "gecko"} {
+			if strings.Contains(common, s) || s == common {
+				n = min(n, 2)
+			}
+		}
+	}
+	return n
 }
 
 func shortest(set []string) int {

@@ -20,7 +20,8 @@ const (
 //	1234.5  1,234.50  1.234,50 €  1 234,50  1'234.50  12,34,567.00  $-5  (5.00)  USD 12
 //
 // Where one separator stands once with three digits behind it, as in 1,234, it
-// groups. The canonical form has a point and at least two places.
+// groups. The canonical form has a point and at least two places, and four where
+// three could be read as a group.
 func money(d *Def, s string, opt *Options) (Result, error) {
 	if len(s) > 64 {
 		return Result{}, errMoney
@@ -40,7 +41,7 @@ func money(d *Def, s string, opt *Options) (Result, error) {
 	if opt.Minor {
 		v, err = minorUnits(number, cur, opt.Currency)
 	} else {
-		v, err = exactDecimal(number)
+		v, err = exactDecimal(number, cur.places)
 	}
 	if err != nil {
 		return Result{}, err
@@ -108,14 +109,15 @@ func isLetter(s string) bool {
 	return unicode.IsLetter(r)
 }
 
-// exactDecimal finds out what groups and what is the point.
-func exactDecimal(s string) (string, error) {
+// exactDecimal finds out what groups and what is the point. In a currency of three
+// places, such as KWD, three digits behind a separator that stands once are those.
+func exactDecimal(s string, places int) (string, error) {
 	whole, frac := s, ""
 	if i := strings.LastIndexAny(s, ".,"); i >= 0 {
 		tail := s[i+1:]
 		once := strings.Count(s, s[i:i+1]) == 1
 		grouped := strings.ContainsAny(s[:i], "., '\u2019")
-		if once && (len(tail) != 3 || grouped || strings.Trim(s[:i], "0") == "") {
+		if once && (len(tail) != 3 || grouped || places == 3 || strings.Trim(s[:i], "0") == "") {
 			whole, frac = s[:i], tail
 		}
 	}
@@ -196,6 +198,9 @@ func canonicalAmount(whole, frac string) (string, error) {
 	b.WriteByte('.')
 	b.WriteString(frac)
 	for n := len(frac); n < 2; n++ {
+		b.WriteByte('0')
+	}
+	if len(frac) == 3 && whole != "" { // read again, three would group
 		b.WriteByte('0')
 	}
 	return b.String(), nil

@@ -158,7 +158,7 @@ func simple(d *Def, s string, opt *Options) (string, error) {
 	case RiskRating:
 		return riskRating(s)
 	case Address:
-		return "", errors.New("an address is made of its parts")
+		return wholeAddress(s)
 	}
 	return bounded(s, maxIdentifier)
 }

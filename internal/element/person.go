@@ -14,6 +14,9 @@ const maxName = 128
 // ANN EXAMPLE, ann example and Ann Example are one; O'Brien and van der Berg as
 // written stay. "Example, Ann" is taken as it is.
 func personName(s string) (string, error) {
+	if len(s) > 8*maxName {
+		return "", errors.New("longer than a name")
+	}
 	s = oneLine(norm.NFC.String(s), maxName+1)
 	letters, upper, lower, n := 0, 0, 0, 0
 	for _, r := range s {

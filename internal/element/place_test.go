@@ -99,6 +99,19 @@ func TestOneDoorOneAddress(t *testing.T) {
 	}
 }
 
+// TestAddressesAreSearched holds that an address as people write it is found as it
+// was composed.
+func TestAddressesAreSearched(t *testing.T) {
+	forms(t, Address, Options{}, map[string]string{
+		"123 n main st, unit 4, springfield, il, 62701, US": "123 n main st, unit 4, springfield, il, 62701, US", "123 North Main Street, Apt. 4, Springfield, Illinois, 62701-1234, United States": "123 n main st, unit 4, springfield, il, 62701, US",
+		"123 North Main Street #4, Springfield, IL, 62701, usa": "123 n main st, unit 4, springfield, il, 62701, US", "1 main st, 62701": "1 main st, 62701", "Lange Straße 5, Köln, DE": "lange str 5, köln, DE", "nowhere": "!", "": "!", ", ,": "!",
+	})
+}
+
+func FuzzWholeAddress(f *testing.F) {
+	fuzz(f, Address, "1 Main St Apt 4, New York, NY, US", "#4, #5, us")
+}
+
 func TestAddressNeedsEnough(t *testing.T) {
 	for _, c := range []struct {
 		p    AddressParts

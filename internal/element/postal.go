@@ -43,7 +43,7 @@ func postalCode(s, of string) (string, error) {
 }
 
 func postalForm(s, of string) string {
-	bare := strings.NewReplacer(" ", "", "-", "").Replace(s)
+	bare := without(s)
 	switch shape := postalShape(bare); {
 	case shape == "999999999" && (of == "" || of == "US"):
 		return bare[:5] + "-" + bare[5:]

@@ -11,7 +11,7 @@ func nineDigits(s string) (string, error) {
 	if len(s) > 64 {
 		return "", errors.New("not 9 digits")
 	}
-	n := strings.NewReplacer("-", "", " ", "").Replace(plainDigits(s))
+	n := without(plainDigits(s))
 	if len(n) != 9 || !digits(n) {
 		return "", errors.New("not 9 digits")
 	}

@@ -196,6 +196,20 @@ func isASCII(s string) bool {
 	return true
 }
 
+// without leaves out spaces and hyphens.
+func without(s string) string {
+	if !strings.ContainsAny(s, " -") {
+		return s
+	}
+	buf := make([]byte, 0, len(s))
+	for i := range len(s) {
+		if s[i] != ' ' && s[i] != '-' {
+			buf = append(buf, s[i])
+		}
+	}
+	return string(buf)
+}
+
 // plainDigits turns the decimal digits of every script into 0 to 9, and dashes
 // and spaces of every kind into the plain ones.
 func plainDigits(s string) string {

@@ -4,7 +4,9 @@ import (
 	"hash/fnv"
 	"strings"
 
+	"github.com/throughline/throughline/internal/enrich"
 	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/signature"
 	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/wire"
 )
@@ -28,9 +30,30 @@ func (e *Engine) observeRequest(x *wire.Exchange, n *note) *journey.Observation 
 	o.Elements = e.cfg.Capture.Request(n.plan, x)
 	o.Truncated = n.reqBody && x.ReqBody.Truncated
 	var added []journey.Element
-	o.UserAgent, added = e.cfg.Enrich.Describe(x.Conn.Client, agent)
+	visit := enrich.Visit{Time: x.Start, IP: x.Conn.Client, Agent: agent, Mapped: o.Elements}
+	if x.Request.Get("Signature-Input") != "" {
+		visit.Request = func() *signature.Request { return signable(x) }
+	}
+	o.UserAgent, added = e.cfg.Enrich.Describe(visit)
 	o.Elements = merge(o.Elements, added)
 	return o
+}
+
+// signable is the request as a program that signs it saw it.
+func signable(x *wire.Exchange) *signature.Request {
+	host := x.Request.Get("Host")
+	if host == "" {
+		host = x.Request.Host
+	}
+	r := &signature.Request{Method: x.Request.Method, Authority: signature.Authority(host, x.Conn.TLS), Target: x.Request.Target,
+		Scheme: "http", Fields: make([]signature.Field, len(x.Request.Fields))}
+	if x.Conn.TLS {
+		r.Scheme = "https"
+	}
+	for i, f := range x.Request.Fields {
+		r.Fields[i] = signature.Field(f)
+	}
+	return r
 }
 
 // merge adds enrichment that no mapping has given already.

@@ -68,9 +68,13 @@ type PartitionConfig struct {
 	InFlight      int           // 2048 entries appended and not yet acknowledged
 	SnapshotEvery uint64        // 50,000 entries
 	TickEvery     time.Duration // 5 s
-	Retry         time.Duration // 500 ms between attempts to reopen the log
-	Clock         func() int64  // Unix micros
-	Logger        *slog.Logger
+	// Rest is how long observations nobody waits for are then let gather, once
+	// all that came were folded: they share the price of a wake-up and of a write
+	// to the log. What comes after a longer pause is folded at once. 50 ms.
+	Rest   time.Duration
+	Retry  time.Duration // 500 ms between attempts to reopen the log
+	Clock  func() int64  // Unix micros
+	Logger *slog.Logger
 }
 
 func (c *PartitionConfig) defaults() {
@@ -87,6 +91,9 @@ func (c *PartitionConfig) defaults() {
 	}
 	if c.TickEvery == 0 {
 		c.TickEvery = 5 * time.Second
+	}
+	if c.Rest == 0 {
+		c.Rest = 50 * time.Millisecond
 	}
 	if c.Retry == 0 {
 		c.Retry = 500 * time.Millisecond
@@ -115,6 +122,7 @@ type Partition struct {
 	sync    chan request
 	async   chan request
 	ctl     chan control
+	crowded chan struct{}   // takes a token when the async lane is half full
 	running context.Context // ends with Stop
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -141,6 +149,7 @@ type Partition struct {
 	state    *judge.State
 	rec      Recorder
 	alive    bool   // rec accepts
+	resting  bool   // what comes in the async lane gathers
 	tainted  bool   // the judge panicked and could not take back: rebuild after recording it
 	idle     int    // ticks to leave out, since the last tainted the state
 	penalty  int    // how many the next such tick costs
@@ -171,13 +180,14 @@ func NewPartition(cfg PartitionConfig, log Log, shed *Shed) *Partition {
 	cfg.defaults()
 	p := &Partition{
 		cfg: cfg, log: log, shed: shed, step: (*judge.State).Try, patience: patience,
-		sync:   make(chan request, cfg.SyncQueue),
-		async:  make(chan request, cfg.AsyncQueue),
-		ctl:    make(chan control),
-		done:   make(chan struct{}),
-		slots:  make(chan struct{}, cfg.InFlight),
-		saving: make(chan struct{}, 1),
-		moved:  make(chan struct{}, 1),
+		sync:    make(chan request, cfg.SyncQueue),
+		async:   make(chan request, cfg.AsyncQueue),
+		ctl:     make(chan control),
+		crowded: make(chan struct{}, 1),
+		done:    make(chan struct{}),
+		slots:   make(chan struct{}, cfg.InFlight),
+		saving:  make(chan struct{}, 1),
+		moved:   make(chan struct{}, 1),
 	}
 	p.running, p.cancel = context.WithCancel(context.Background())
 	return p
@@ -234,11 +244,17 @@ func (p *Partition) enqueue(lane chan request, full Reason, r request) error {
 	}
 	select {
 	case lane <- r:
-		return nil
 	default:
 		p.shed.add(full, 1)
 		return ErrBusy
 	}
+	if full == ShedAsyncQueue && len(lane) >= cap(lane)/2 {
+		select {
+		case p.crowded <- struct{}{}:
+		default:
+		}
+	}
+	return nil
 }
 
 // SetPolicy journals a revision and puts it in force for every later input. It
@@ -282,6 +298,8 @@ func (p *Partition) run() {
 	defer close(p.done)
 	tick := time.NewTicker(p.cfg.TickEvery)
 	defer tick.Stop()
+	rested := time.NewTimer(p.cfg.Rest)
+	defer rested.Stop()
 	stirred := false
 	for {
 		// The sync lane drains before the async one, but starves nothing else.
@@ -290,32 +308,71 @@ func (p *Partition) run() {
 			p.finish()
 			return
 		case <-tick.C:
+			p.gathered(cap(p.async))
 			p.tick(&stirred)
 			continue
 		case c := <-p.ctl:
+			p.gathered(cap(p.async))
 			p.command(c)
 			continue
 		case r := <-p.sync:
+			p.gathered(fewGathered)
 			p.judge(r)
 			stirred = true
 			continue
 		default:
 		}
+		async := p.async
+		if p.resting {
+			async = nil
+		}
 		select {
 		case r := <-p.sync:
+			p.gathered(fewGathered)
 			p.judge(r)
 			stirred = true
-		case r := <-p.async:
+		case r := <-async:
 			p.judge(r)
 			stirred = true
+			if len(p.async) == 0 {
+				p.resting = true
+				rested.Reset(p.cfg.Rest)
+			}
+		case <-rested.C:
+			p.resting = false
+		case <-p.crowded:
+			p.resting = false
 		case c := <-p.ctl:
+			p.gathered(cap(p.async))
 			p.command(c)
 		case <-tick.C:
+			p.gathered(cap(p.async))
 			p.tick(&stirred)
 		case err := <-p.failed:
 			p.rebuild(err)
 		case <-p.running.Done():
 			p.finish()
+			return
+		}
+	}
+}
+
+// fewGathered is how many observations a verdict waits for at most.
+const fewGathered = 32
+
+// gathered folds what was let gather before something else that came later, so
+// that resting changes nothing but when. Somebody who waits for a verdict waits
+// for a few of them only: past that the sync lane comes first, as it does when
+// there is no time to rest.
+func (p *Partition) gathered(most int) {
+	if !p.resting {
+		return
+	}
+	for range most {
+		select {
+		case r := <-p.async:
+			p.judge(r)
+		default:
 			return
 		}
 	}

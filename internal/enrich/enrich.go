@@ -1,199 +1,407 @@
-// Package enrich adds what is known of an address and a user agent to an
-// Observation: place and network from mmdb files, browser, system and bot from
-// the header. It works offline. The engine asks it once for each matched
-// exchange and records the answer, so that the judge looks nothing up. A missing
-// data file is a status, never a failure.
+// Package enrich adds what is known of a visit to an Observation: where its
+// address is and whose network that is, what the user agent says of itself,
+// whether a crawler is genuine, how old a mail domain is and who issued a card. It
+// works offline, from files; DNS and key directories are asked only where that is
+// configured, and never while a request waits. The engine asks once for each
+// matched exchange and records the answer, so that the judge looks nothing up. A
+// missing data file is a status, never a failure.
 package enrich
 
 import (
-	"fmt"
+	"context"
+	_ "embed"
+	"errors"
+	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/oschwald/maxminddb-golang/v2"
-
+	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/signature"
 )
 
-// Status is one data file, or what is missing.
-type Status struct {
-	Name   string
-	State  string // ok, missing or damaged
-	Detail string
+// Config names the data.
+type Config struct {
+	Dir       string        // *.mmdb and *.csv files of places
+	Networks  []NetworkList // lists by the kind of network
+	Domains   string        // file of mail domains with their day of registration; "": none
+	YoungDays int           // up to which a mail domain is new
+	BINs      string        // file of BINs with their country; "": none
+	Crawlers  []Crawler
+	DNS       string    // asked for names of crawlers' addresses: "system" or a resolver's address and port; "": nobody is
+	Resolver  Resolver  // instead of DNS
+	Keys      []KeyFile // of programs that sign
+	Fetch     []string  // hosts whose key directories are fetched; "*": any
+}
+
+// NetworkList is a file with networks of one kind.
+type NetworkList struct {
+	Kind Kind
+	File string
 }
 
 // Enricher answers from data files. Safe for concurrent use.
 type Enricher struct {
-	readers []*maxminddb.Reader
-	status  []Status
-	agents  *agentCache
-	fixed   map[netip.Addr]Place
+	data   atomic.Pointer[data]
+	setup  atomic.Pointer[setup]
+	agents *element.Agents
+	fixed  map[netip.Addr]Facts // nil: the data knows
+
+	mu    sync.Mutex // one load at a time
+	files files
+	stop  chan struct{}
+	done  sync.WaitGroup
 }
 
-// Fixed returns an Enricher that knows exactly the places given, for journey
+// setup is what a configuration brings beside its files.
+type setup struct {
+	config  Config
+	stamps  string
+	names   *namer   // nil: DNS is not asked
+	fetcher *fetcher // nil: no directory is fetched
+}
+
+// agentsKept is how many user agents are remembered.
+const agentsKept = 20_000
+
+// Facts are what a journey script says of an address.
+type Facts struct {
+	Place
+	Crawler Verification // of a crawler that comes from there
+}
+
+// Fixed returns an Enricher that knows exactly the facts given, for journey
 // scripts, whose answers may not depend on a data file.
-func Fixed(places map[netip.Addr]Place) *Enricher {
-	return &Enricher{agents: newAgentCache(), fixed: places}
-}
-
-// Open reads every *.mmdb file of a folder. It always returns an Enricher that
-// works as well as its data allows.
-func Open(dir string) *Enricher {
-	e := &Enricher{agents: newAgentCache()}
-	paths, _ := filepath.Glob(filepath.Join(dir, "*.mmdb"))
-	sort.Strings(paths)
-	for _, p := range paths {
-		r, err := maxminddb.Open(p)
-		if err != nil {
-			e.status = append(e.status, Status{filepath.Base(p), "damaged", err.Error()})
-			continue
-		}
-		e.readers = append(e.readers, r)
-		size := ""
-		if info, err := os.Stat(p); err == nil {
-			size = fmt.Sprintf(", %d KiB", info.Size()>>10)
-		}
-		e.status = append(e.status, Status{filepath.Base(p), "ok",
-			fmt.Sprintf("%s, built %s%s", r.Metadata.DatabaseType, r.Metadata.BuildTime().UTC().Format("2006-01-02"), size)})
+func Fixed(facts map[netip.Addr]Facts) *Enricher {
+	if facts == nil {
+		facts = map[netip.Addr]Facts{}
 	}
-	if len(e.readers) == 0 {
-		e.status = append(e.status, Status{"places of addresses", "missing",
-			"no usable *.mmdb file in " + dir + "; script/geo-data fetches one"})
-	}
+	e := &Enricher{agents: element.NewAgents(agentsKept), fixed: facts, stop: make(chan struct{})}
+	e.data.Store(&data{})
+	e.setup.Store(&setup{config: Config{YoungDays: 30}})
 	return e
 }
 
-// Status lists the data files.
-func (e *Enricher) Status() []Status { return e.status }
+// Open reads all data. It always returns an Enricher that works as well as its
+// data allows, and that reads changed files again until it is closed.
+func Open(c Config) *Enricher {
+	e := &Enricher{agents: element.NewAgents(agentsKept), files: files{read: map[string]*file{}}, stop: make(chan struct{})}
+	e.Load(c)
+	e.done.Go(func() {
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-e.stop:
+				return
+			case <-tick.C:
+				e.refresh()
+			}
+		}
+	})
+	return e
+}
 
-// Close releases the files.
-func (e *Enricher) Close() error {
-	for _, r := range e.readers {
-		if err := r.Close(); err != nil {
-			return fmt.Errorf("close geo data: %w", err)
+// Load puts a configuration in force and reads what of its files has changed.
+// Lookups go on meanwhile.
+func (e *Enricher) Load(c Config) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.load(c)
+}
+
+// Reload reads changed files again.
+func (e *Enricher) Reload() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.load(e.setup.Load().config)
+}
+
+// refresh is Reload when anything has changed.
+func (e *Enricher) refresh() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.setup.Load(); s.config.stamps() != s.stamps {
+		e.load(s.config)
+	}
+}
+
+func (e *Enricher) load(c Config) {
+	old := e.setup.Load()
+	s := &setup{config: c, stamps: c.stamps()}
+	if old != nil && old.config.Resolver == c.Resolver && old.config.DNS == c.DNS {
+		s.names = old.names
+	} else if r := c.resolver(); r != nil {
+		s.names = newNamer(r, time.Now)
+	}
+	if old != nil && old.fetcher != nil && len(c.Fetch) > 0 {
+		s.fetcher = old.fetcher
+	} else if len(c.Fetch) > 0 {
+		s.fetcher = newFetcher(guarded(), time.Now)
+	}
+	e.files.keepOnly(&c)
+	e.data.Store(e.files.readAll(&c))
+	e.setup.Store(s)
+	if old != nil {
+		old.end(s)
+	}
+}
+
+func (c *Config) resolver() Resolver {
+	switch {
+	case c.Resolver != nil:
+		return c.Resolver
+	case c.DNS == "":
+		return nil
+	case c.DNS == "system":
+		return net.DefaultResolver
+	}
+	server := c.DNS
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, network, server)
+	}}
+}
+
+// end stops what the next setup does not use.
+func (s *setup) end(next *setup) {
+	if s.names != nil && (next == nil || next.names != s.names) {
+		s.names.close()
+	}
+	if s.fetcher != nil && (next == nil || next.fetcher != s.fetcher) {
+		s.fetcher.close()
+	}
+}
+
+// keepOnly forgets files that are named no more.
+func (f *files) keepOnly(c *Config) {
+	named := c.paths()
+	for p := range f.read {
+		if !slices.Contains(named, p) {
+			delete(f.read, p)
 		}
 	}
+}
+
+// Status lists the data files.
+func (e *Enricher) Status() []Status {
+	out := slices.Clone(e.data.Load().status)
+	if s := e.setup.Load(); s != nil && s.fetcher != nil {
+		out = append(out, s.fetcher.status())
+	}
+	return out
+}
+
+// Close ends what works beside the requests. Lookups still answer.
+func (e *Enricher) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	select {
+	case <-e.stop:
+		return nil
+	default:
+		close(e.stop)
+	}
+	e.mu.Unlock()
+	e.done.Wait()
+	e.mu.Lock()
+	e.setup.Load().end(nil)
 	return nil
 }
 
-// Place is where an address is and whose network it belongs to.
-type Place struct {
-	Country, Region, City string
-	Latitude, Longitude   float64
-	ASN                   uint64
-	Owner                 string
-}
+// Locate says where an address is. Private ones are nowhere.
+func (e *Enricher) Locate(ip netip.Addr) Place { return e.locate(ip).Place }
 
-// record reads both shapes: the flat one of @ip-location-db and MaxMind's.
-type record struct {
-	CountryCode string   `maxminddb:"country_code"`
-	State1      string   `maxminddb:"state1"`
-	FlatCity    any      `maxminddb:"city"`
-	Lat         *float64 `maxminddb:"latitude"`
-	Lon         *float64 `maxminddb:"longitude"`
-	ASN         uint64   `maxminddb:"autonomous_system_number"`
-	Owner       string   `maxminddb:"autonomous_system_organization"`
-	Country     struct {
-		ISO string `maxminddb:"iso_code"`
-	} `maxminddb:"country"`
-	Location struct {
-		Lat *float64 `maxminddb:"latitude"`
-		Lon *float64 `maxminddb:"longitude"`
-	} `maxminddb:"location"`
-	Subdivisions []struct {
-		Names map[string]string `maxminddb:"names"`
-	} `maxminddb:"subdivisions"`
-}
-
-// Locate looks an address up in every file; the first that knows a part gives it.
-func (e *Enricher) Locate(ip netip.Addr) Place {
-	var p Place
-	ip = ip.Unmap()
+func (e *Enricher) locate(ip netip.Addr) *located {
+	ip = ip.Unmap().WithZone("")
 	if e.fixed != nil {
-		return e.fixed[ip]
+		p := e.fixed[ip].Place
+		p.clean()
+		return newLocated(p)
 	}
-	if !ip.IsValid() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
-		return p
+	if !ip.IsValid() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() {
+		return &located{}
 	}
-	for _, r := range e.readers {
-		var rec record
-		if err := r.Lookup(ip).Decode(&rec); err != nil {
+	d := e.data.Load()
+	return d.cache.get(ip, d.locate)
+}
+
+// clean makes texts such as come back from the journal as they were.
+func (p *Place) clean() {
+	for _, s := range [...]*string{&p.Country, &p.Region, &p.City, &p.Owner} {
+		*s = strings.ToValidUTF8(*s, "")
+	}
+}
+
+// Visit is what is asked about. Its texts may be lent.
+type Visit struct {
+	Time   int64 // Unix micros
+	IP     netip.Addr
+	Agent  string            // the user agent
+	Mapped []journey.Element // what capture found
+	// Request is asked for where a request carries a signature; nil: it has none.
+	Request func() *signature.Request
+}
+
+// Describe returns the Elements that are known of a visit, and a short form of
+// the agent for people.
+func (e *Enricher) Describe(v Visit) (short string, out []journey.Element) {
+	out = make([]journey.Element, 0, 16)
+	add := func(id, value string) {
+		if value != "" {
+			out = append(out, journey.Element{ID: id, Value: value})
+		}
+	}
+	out = append(out, e.locate(v.IP).elements...)
+	k := e.agents.Get(v.Agent)
+	add("user_agent", k.Text)
+	add("browser", k.Browser())
+	add("browser_version", k.Version)
+	add("os", k.System)
+	add("os_version", k.SystemVersion)
+	add("device_class", k.Device)
+	e.program(&v, &k, add)
+	e.derive(&v, add)
+	return shortOf(&k), out
+}
+
+// shortOf is a display form: Chrome 130 on Windows.
+func shortOf(k *element.KnownAgent) string {
+	browser := k.Browser()
+	switch {
+	case browser != "" && k.System != "":
+		return browser + " on " + k.System
+	case browser != "":
+		return browser
+	case k.Bot != "":
+		return k.Bot
+	}
+	return k.System
+}
+
+// program says which one it is and whether that is true. A signature says more
+// than an address.
+func (e *Enricher) program(v *Visit, k *element.KnownAgent, add func(id, value string)) {
+	if k.Device == "bot" { // a tool is no crawler
+		add("bot_name", k.Bot)
+	}
+	state, proof := Verification(""), ""
+	if v.Request != nil {
+		agent := ""
+		if state, agent = e.signed(v); state != "" {
+			proof = "signature"
+		}
+		add("signature_agent", agent)
+	}
+	if state == "" || state == Unverified {
+		if s, by := e.byAddress(v.IP, k); s != "" {
+			state, proof = s, by
+		}
+	}
+	add("bot_verified", string(state))
+	if state != Unverified {
+		add("bot_proof", proof)
+	}
+}
+
+func (e *Enricher) byAddress(ip netip.Addr, k *element.KnownAgent) (Verification, string) {
+	if k.Device != "bot" || !ip.IsValid() {
+		return "", ""
+	}
+	if f := e.fixed[ip.Unmap()]; f.Crawler != "" {
+		return f.Crawler, "dns"
+	}
+	c := e.data.Load().claimed(k.Text)
+	if c == nil {
+		return "", ""
+	}
+	return c.check(ip, e.setup.Load().names)
+}
+
+// signed verifies the signature by which a program says who runs it.
+func (e *Enricher) signed(v *Visit) (state Verification, agent string) {
+	r := v.Request()
+	b, err := signature.ReadBot(r)
+	switch {
+	case errors.Is(err, signature.ErrNone):
+		return "", ""
+	case err != nil: // not ours to read, so nothing is said of it
+		return Unverified, ""
+	}
+	agent = strings.Clone(strings.TrimPrefix(b.Agent, "https://"))
+	now := time.UnixMicro(v.Time)
+	d, s := e.data.Load(), e.setup.Load()
+	var sets []keySet
+	if b.Agent == "" {
+		for _, k := range d.keys {
+			sets = append(sets, k)
+		}
+	} else {
+		sets = append(sets, d.keys[b.Agent])
+		if s.fetcher != nil && (slices.Contains(s.config.Fetch, "*") || slices.Contains(s.config.Fetch, agent)) {
+			sets = append(sets, s.fetcher.keys(strings.Clone(b.Agent)))
+		}
+	}
+	for _, set := range sets {
+		key, ok := set.at(b.Key, now)
+		if !ok {
 			continue
 		}
-		first(&p.Country, rec.CountryCode, rec.Country.ISO)
-		region := ""
-		if len(rec.Subdivisions) > 0 {
-			region = rec.Subdivisions[0].Names["en"]
+		if b.Verify(r, key, now) == nil {
+			return Verified, agent
 		}
-		first(&p.Region, rec.State1, region)
-		first(&p.City, cityOf(rec.FlatCity))
-		first(&p.Owner, rec.Owner)
-		if p.ASN == 0 {
-			p.ASN = rec.ASN
-		}
-		lat, lon := rec.Lat, rec.Lon
-		if lat == nil {
-			lat, lon = rec.Location.Lat, rec.Location.Lon
-		}
-		if p.Latitude == 0 && p.Longitude == 0 && lat != nil && lon != nil {
-			p.Latitude, p.Longitude = *lat, *lon
-		}
+		return Impostor, agent
 	}
-	return p
+	return Unverified, agent
 }
 
-func first(to *string, from ...string) {
-	for _, f := range from {
-		if *to == "" {
-			*to = f
+// derive adds what the lists say of mapped values.
+func (e *Enricher) derive(v *Visit, add func(id, value string)) {
+	d := e.data.Load()
+	if len(d.domains) == 0 && len(d.bins) == 0 {
+		return
+	}
+	for i := range v.Mapped {
+		switch m := &v.Mapped[i]; m.ID {
+		case "email_domain":
+			day, ok := d.domains.find(m.Value)
+			if !ok {
+				continue
+			}
+			days := v.Time/(24*time.Hour.Microseconds()) - int64(day)
+			if day != unknownDay && days >= 0 {
+				add("email_domain_age", strconv.FormatInt(days, 10))
+			}
+			if day == unknownDay || days <= int64(e.setup.Load().config.YoungDays) {
+				add("email_domain_new", "true")
+			}
+		case "card_bin":
+			of, ok := issuer{}, false
+			for _, n := range [...]int{8, 6} {
+				if len(m.Value) >= n && !ok {
+					of, ok = d.bins[m.Value[:n]]
+				}
+			}
+			add("card_country", of.country)
+			add("card_issuer", of.name)
+			add("card_funding", of.funding)
 		}
 	}
 }
 
-// cityOf reads a name (flat shape) or a record of names (MaxMind's).
-func cityOf(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case map[string]any:
-		names, _ := v["names"].(map[string]any)
-		s, _ := names["en"].(string)
-		return s
-	}
-	return ""
-}
+//go:embed hosting.txt
+var hostingText []byte
 
-// Describe returns the Elements of an address and a user agent, and a short form
-// of the agent for people.
-func (e *Enricher) Describe(ip netip.Addr, userAgent string) (short string, out []journey.Element) {
-	add := func(id, v string) {
-		// A data file's text too has to come back from the journal as it was.
-		if v = strings.ToValidUTF8(v, ""); v != "" {
-			out = append(out, journey.Element{ID: id, Value: v})
-		}
+// hostingSystems reads the list that comes with the program.
+func hostingSystems() *networks {
+	n, err := parseNetworks("hosting.txt", hostingText)
+	if err != nil {
+		panic(err) // a test reads it
 	}
-	p := e.Locate(ip)
-	add("country", p.Country)
-	add("region", p.Region)
-	add("city", p.City)
-	if p.ASN != 0 {
-		add("asn", strconv.FormatUint(p.ASN, 10))
-	}
-	add("asn_owner", p.Owner)
-	if p.Latitude != 0 || p.Longitude != 0 {
-		add("latitude", strconv.FormatFloat(p.Latitude, 'f', 4, 64))
-		add("longitude", strconv.FormatFloat(p.Longitude, 'f', 4, 64))
-	}
-	k := e.agents.get(userAgent)
-	a := k.agent
-	add("user_agent", k.header)
-	add("browser", a.Browser)
-	add("os", a.OS)
-	add("device_class", a.Device)
-	add("bot_name", a.Bot)
-	return a.Short(), out
+	return n
 }

@@ -11,7 +11,7 @@ func TestDescribeKeepsNothingOfTheHeader(t *testing.T) {
 	e := Fixed(nil)
 	for _, ua := range []string{"curl", "Mozilla/5.0 (X11; Linux x86_64) Chrome/130.0", "curl"} {
 		b := []byte(ua)
-		short, out := e.Describe(netip.MustParseAddr("192.0.2.1"), unsafe.String(&b[0], len(b)))
+		short, out := e.Describe(Visit{IP: netip.MustParseAddr("192.0.2.1"), Agent: unsafe.String(&b[0], len(b))})
 		want := short
 		for i := range b {
 			b[i] = '!'

@@ -292,3 +292,28 @@ func appendTwo(b []byte, n int) []byte {
 func isAlnum(c byte) bool {
 	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 }
+
+// IsJA3 tells whether a text could be a JA3.
+func IsJA3(s string) bool { return len(s) == ja3Len && isHex(s) }
+
+// IsJA4 tells whether a text could be a JA4.
+func IsJA4(s string) bool {
+	if len(s) != ja4Len || s[10] != '_' || s[23] != '_' || !isHex(s[11:23]) || !isHex(s[24:]) {
+		return false
+	}
+	for i := range 10 {
+		if !isAlnum(s[i]) {
+			return false
+		}
+	}
+	return s[0] == byte(TCP) || s[0] == byte(QUIC) || s[0] == byte(DTLS)
+}
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}

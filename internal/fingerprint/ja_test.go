@@ -196,3 +196,22 @@ func TestPrintsAllocateOnce(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestFormsOfPrints(t *testing.T) {
+	for _, k := range recordedClients(t) {
+		if r := k.main(); !IsJA3(r.JA3) || !IsJA4(r.JA4) {
+			t.Errorf("%s and %s are none", r.JA3, r.JA4)
+		}
+	}
+	for _, s := range []string{
+		"", "t13d1516h2_8daaf6152771_e5627efa2ab", "t13d1516h2_8daaf6152771_e5627efa2abg", "t13d1516h2-8daaf6152771_e5627efa2ab1", "x13d1516h2_8daaf6152771_e5627efa2ab1",
+		"t13d1516 2_8daaf6152771_e5627efa2ab1", "t13d1516h2_8daaf6152771_e5627efa2ab11", "t13d1516h2_8DAAF6152771_e5627efa2ab1",
+	} {
+		if IsJA4(s) {
+			t.Errorf("%q is one", s)
+		}
+	}
+	if IsJA3("de350869b8c85de67a350c8d186f11e") || IsJA3("de350869b8c85de67a350c8d186f11eg") {
+		t.Error("what is no JA3 is one")
+	}
+}

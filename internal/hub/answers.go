@@ -117,9 +117,9 @@ func (h *Hub) eventOf(e journey.Event) Event {
 }
 
 func (h *Hub) elementOf(e journey.Element) Element {
-	def := h.elements.of(e.ID)
+	def := h.catalogue().of(e.ID)
 	out := Element{ID: e.ID, Name: def.Name, Group: def.Group, Value: e.Value, Entity: e.Entity,
-		Primary: def.primary, Hashed: def.hashed, Invalid: e.Invalid}
+		Primary: def.Primary, Hashed: def.Hashed(), Invalid: e.Invalid}
 	if e.Hash != 0 {
 		out.EntityID = insight.EntityID(e.Hash)
 	}
@@ -127,15 +127,15 @@ func (h *Hub) elementOf(e journey.Element) Element {
 }
 
 func (h *Hub) linkedOf(l insight.LinkedEntity) LinkedEntity {
-	def := h.elements.of(l.Element)
-	return LinkedEntity{ID: insight.EntityID(l.Hash), Element: l.Element, Name: def.Name, Value: l.Value, Hashed: def.hashed,
+	def := h.catalogue().of(l.Element)
+	return LinkedEntity{ID: insight.EntityID(l.Hash), Element: l.Element, Name: def.Name, Value: l.Value, Hashed: def.Hashed(),
 		Shared: l.Shared, Sessions: l.Sessions, LastSeen: stamp(l.LastSeen)}
 }
 
 func (h *Hub) entityOf(e insight.EntityStory) Entity {
-	def := h.elements.of(e.Element)
+	def := h.catalogue().of(e.Element)
 	out := Entity{
-		ID: insight.EntityID(e.Hash), Element: e.Element, Name: def.Name, Value: e.Value, Hashed: def.hashed,
+		ID: insight.EntityID(e.Hash), Element: e.Element, Name: def.Name, Value: e.Value, Hashed: def.Hashed(),
 		FirstSeen: stamp(e.FirstSeen), LastSeen: stamp(e.LastSeen), Sessions: e.Sessions, LinkedEntities: e.LinkedTotal,
 		Ratings: map[string]int64{}, Countries: map[string]int64{},
 		Linked: each(e.Linked, h.linkedOf), Recent: each(e.Recent, h.sessionOf),

@@ -256,9 +256,10 @@ type LatencyStatus struct {
 
 // DataStatus is one enrichment data file.
 type DataStatus struct {
-	Name   string `json:"name"`
-	State  string `json:"state"`
-	Detail string `json:"detail"`
+	Name    string `json:"name"`
+	State   string `json:"state" doc:"ok, missing or damaged"`
+	Detail  string `json:"detail"`
+	Licence string `json:"licence" doc:"of the data, with whom to name; empty: not known"`
 }
 
 // LiveMessage is one message of GET /api/v1/live (SSE, event "event"): the
@@ -298,8 +299,15 @@ type Lookedup struct {
 
 // ElementDef is one element of the catalogue, for search boxes.
 type ElementDef struct {
-	ID     string `json:"id"`
-	Name   string `json:"name"`
-	Group  string `json:"group"`
-	Entity bool   `json:"entity"`
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Group    string `json:"group"`
+	Entity   bool   `json:"entity"`
+	Kind     string `json:"kind" example:"email"`
+	Primary  bool   `json:"primary" doc:"shown on the timeline"`
+	Computed bool   `json:"computed" doc:"filled by Throughline"`
+	Custom   bool   `json:"custom" doc:"defined by the policy"`
+	Stored   string `json:"stored" enum:"plain,masked,hashed"`
+	Example  string `json:"example"`
+	About    string `json:"about"`
 }

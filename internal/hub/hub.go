@@ -15,6 +15,7 @@ import (
 
 	"github.com/throughline/throughline/internal/auth"
 	"github.com/throughline/throughline/internal/control"
+	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/insight"
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/site"
@@ -59,6 +60,8 @@ type Config struct {
 	Commands Commands
 	Status   func(ctx context.Context) Status
 	Policy   func() Policy
+	// Elements are those of the policy in force; the catalogue alone if nil.
+	Elements func() *element.Set
 	// SessionTimeout is the inactivity after which a Session is no longer live.
 	SessionTimeout func() time.Duration
 	// Assets is the built web app with index.html at its root.
@@ -79,7 +82,7 @@ type Config struct {
 type Hub struct {
 	Config
 	handler   http.Handler
-	elements  *elements
+	elements  atomic.Pointer[elements]
 	streams   streams
 	heartbeat time.Duration
 	requests  atomic.Uint64
@@ -90,7 +93,7 @@ func New(c Config) (*Hub, error) {
 	switch {
 	case c.Insight == nil, c.Auth == nil, c.Settings == nil, c.Live == nil, c.Commands == nil,
 		c.Status == nil, c.Policy == nil, c.SessionTimeout == nil, c.Assets == nil:
-		return nil, errors.New("hub: everything but Secure, Hosts, ClientIP, Logger, Version and Clock must be given")
+		return nil, errors.New("hub: everything but Elements, Secure, Hosts, ClientIP, Logger, Version and Clock must be given")
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -101,7 +104,7 @@ func New(c Config) (*Hub, error) {
 	if c.ClientIP == nil {
 		c.ClientIP = peer
 	}
-	h := &Hub{Config: c, elements: catalogue(), heartbeat: 15 * time.Second}
+	h := &Hub{Config: c, heartbeat: 15 * time.Second}
 	h.streams.init()
 	mux, _, err := h.mux()
 	if err != nil {

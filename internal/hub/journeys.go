@@ -68,5 +68,5 @@ func (h *Hub) lookupEntity(ctx context.Context, in *bodyOf[Lookup]) (*answer[Loo
 }
 
 func (h *Hub) listElements(context.Context, *empty) (*answer[ElementList], error) {
-	return &answer[ElementList]{ElementList{Elements: h.elements.list}}, nil
+	return &answer[ElementList]{ElementList{Elements: h.catalogue().list}}, nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/warehouse"
 )
@@ -48,7 +47,7 @@ type Found struct {
 
 // Lookup finds an entity by element and raw value. It answers Faults.
 func (s *Service) Lookup(ctx context.Context, id, raw string) (Found, error) {
-	def, known := element.Lookup(id)
+	def, known := s.element(id)
 	if !known {
 		return Found{}, Faults{{"element", fmt.Sprintf("%q is not in the catalogue", id)}}
 	}

@@ -60,7 +60,9 @@ type Config struct {
 	Hasher *element.Hasher
 	// Region is where phone numbers without a country code are from.
 	Region string
-	Clock  func() time.Time // time.Now if nil
+	// Elements are those of the policy in force; the catalogue alone if nil.
+	Elements func() *element.Set
+	Clock    func() time.Time // time.Now if nil
 }
 
 // Service answers the Hub's questions. Safe for concurrent use.
@@ -109,6 +111,14 @@ func ParseEntityID(s string) (int64, error) {
 	return int64(n), nil
 }
 
+// element finds an element of the catalogue or of the policy in force.
+func (s *Service) element(id string) (element.Def, bool) {
+	if s.Elements == nil {
+		return element.Lookup(id)
+	}
+	return s.Elements().Lookup(id)
+}
+
 // canonical turns a raw value into the one that is stored: normalised, and for
 // a sensitive kind the keyed hash. While a key is being retired there is a second
 // one, as that key has made it.
@@ -119,6 +129,11 @@ func (s *Service) canonical(def element.Def, raw string) ([]string, error) {
 	}
 	if r.Value == "" {
 		return nil, errors.New("is empty")
+	}
+	if def.Computed && strings.HasSuffix(def.ID, "_id") {
+		if _, err := journey.ParseID(r.Value); err != nil {
+			return nil, errors.New("is no ID: copy it from a page of the Hub")
+		}
 	}
 	former := s.Hasher.Previous()
 	if former == nil || !def.Hashed() {

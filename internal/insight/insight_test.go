@@ -68,6 +68,11 @@ func TestValuesAreAskedAsStored(t *testing.T) {
 		{"email", []string{" Ann@Example.com", "ann@example.com"}, []string{"ann@example.com"}},
 		{"phone", []string{"(415) 555-2671"}, []string{"+14155552671"}},
 		{"quantity", []string{"2"}, []string{"2"}},
+		{"session_risk_rating", []string{"Malicious Session", "malicious"}, []string{"malicious"}},
+		{"event_type", []string{"Authentication Attempt"}, []string{"authentication_attempt"}},
+		{"event_name", []string{"Login through Form"}, []string{"Login through Form"}},
+		{"session_id", []string{" 914793674309632 "}, []string{"914793674309632"}},
+		{"billing_address", []string{"1 Main Street, Springfield, IL, 62701, usa"}, []string{"1 main st, springfield, il, 62701, US"}},
 	} {
 		if _, err := s.Sessions(t.Context(), question(t, s, insight.SessionQuery{Element: c.element, Values: c.raw, Limit: 10})); err != nil {
 			t.Fatal(err)
@@ -83,6 +88,26 @@ func TestValuesAreAskedAsStored(t *testing.T) {
 		if !slices.Equal(a.query.Hashes, hashes) {
 			t.Errorf("%s: hashes %v, want %v", c.element, a.query.Hashes, hashes)
 		}
+	}
+}
+
+// What a policy defines is asked for like the rest, as long as the policy is in force.
+func TestOwnElementsAreAskedFor(t *testing.T) {
+	s, a, h := service(t, &insighttest.Memory{})
+	ask := insight.SessionQuery{Element: "custom_tag", Values: []string{" ann "}, Limit: 10}
+	if _, err := s.CheckSessions(ask); err == nil {
+		t.Fatal("an element that nobody knows was taken")
+	}
+	set := element.NewSet([]element.Def{{ID: "custom_tag", Name: "Tag", Entity: true, Kind: element.Identifier, Sensitivity: element.Personal, Example: "ann"}})
+	s.Elements = func() *element.Set { return set }
+	if _, err := s.Sessions(t.Context(), question(t, s, ask)); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(a.query.Values, []string{"ann"}) || !slices.Equal(a.query.Hashes, []int64{h.Entity("custom_tag", "ann")}) {
+		t.Errorf("asked as %+v", a.query)
+	}
+	if _, err := s.CheckSessions(insight.SessionQuery{Element: "spec_id", Values: []string{"x"}, Limit: 10}); err == nil {
+		t.Error("a made-up ID was taken")
 	}
 }
 

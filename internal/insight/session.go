@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/warehouse"
 )
@@ -81,7 +80,7 @@ func (s *Service) CheckSessions(q SessionQuery) (SessionQuestion, error) {
 
 // checkValues makes raw values canonical, and hashes those of an entity.
 func (s *Service) checkValues(q SessionQuery, out *warehouse.SessionQuery) (faults Faults) {
-	def, known := element.Lookup(q.Element)
+	def, known := s.element(q.Element)
 	if !known {
 		return Faults{{"element", fmt.Sprintf("%q is not in the catalogue", q.Element)}}
 	}

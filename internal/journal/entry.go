@@ -16,9 +16,12 @@ func Encode(e *journey.Entry) ([]byte, error) {
 	if e.Version != journey.EntryVersion {
 		return nil, fmt.Errorf("journal: encode entry: version %d, this build writes %d", e.Version, journey.EntryVersion)
 	}
-	b, err := json.Marshal(e)
-	if err != nil {
-		return nil, fmt.Errorf("journal: encode entry: %w", err)
+	b, ok := render(e)
+	if !ok {
+		var err error
+		if b, err = json.Marshal(e); err != nil {
+			return nil, fmt.Errorf("journal: encode entry: %w", err)
+		}
 	}
 	if len(b) > MaxEntry {
 		return nil, fmt.Errorf("%w: %d bytes, the bound is %d", ErrTooLarge, len(b), MaxEntry)
@@ -28,6 +31,13 @@ func Encode(e *journey.Entry) ([]byte, error) {
 
 // Decode reads what Encode of this or an older build wrote.
 func Decode(b []byte) (journey.Entry, error) {
+	var e journey.Entry
+	if parse(b, &e) && e.Version == journey.EntryVersion {
+		if err := check(&e); err != nil {
+			return journey.Entry{}, fmt.Errorf("decode entry: %w", err)
+		}
+		return e, nil
+	}
 	var head struct {
 		Version int `json:"v"`
 	}
@@ -42,7 +52,7 @@ func Decode(b []byte) (journey.Entry, error) {
 	case head.Version < 1:
 		return journey.Entry{}, fmt.Errorf("decode entry: version %d", head.Version)
 	}
-	var e journey.Entry
+	e = journey.Entry{}
 	if err := json.Unmarshal(b, &e); err != nil {
 		return journey.Entry{}, fmt.Errorf("decode entry: %w", err)
 	}

@@ -31,20 +31,110 @@ func (j *Journal) Reader(ctx context.Context, partition int, after uint64) (Read
 	if last := s.CachedInfo().State.LastSeq; after > last {
 		return nil, fmt.Errorf("%w: partition %d ends at %d, asked for what follows %d", ErrAhead, partition, last, after)
 	}
-	msgs, err := j.consume(ctx, s, after+1)
+	return &reader{j: j, eng: eng, partition: partition, stream: s, tail: j.tail(partition), next: after + 1,
+		gone: make(chan struct{})}, nil
+}
+
+// reader takes what was just appended from the tail and everything else from the
+// store. Only the caller's goroutine touches next and stored.
+type reader struct {
+	j         *Journal
+	eng       *engine
+	partition int
+	stream    jetstream.Stream
+	tail      *tail
+	next      uint64
+	stored    *stored // nil while the tail has it all
+	gone      chan struct{}
+	once      sync.Once
+}
+
+// Next implements Reader.
+func (r *reader) Next(ctx context.Context) (Record, error) {
+	out, err := r.Batch(ctx, 1)
 	if err != nil {
-		return nil, fmt.Errorf("journal: read partition %d: %w", partition, err)
+		return Record{}, err
 	}
-	r := &reader{out: make(chan Record, readAhead), gone: make(chan struct{})}
-	go r.pump(msgs)
-	go func() {
+	return out[0], nil
+}
+
+// Batch implements Reader.
+func (r *reader) Batch(ctx context.Context, most int) ([]Record, error) {
+	for {
 		select {
 		case <-r.gone:
-		case <-eng.dead:
+			return nil, fmt.Errorf("journal: read: %w", ErrClosed)
+		case <-r.eng.dead:
+			return nil, fmt.Errorf("journal: read: the store was stopped: %w", ErrClosed)
+		default:
 		}
-		msgs.Stop() // ends pump
-	}()
-	return r, nil
+		entries, grown := r.tail.take(r, r.next, most)
+		if entries == nil && grown == nil {
+			return r.fromStore(ctx, most)
+		}
+		if r.stored != nil {
+			r.stored.stop()
+			r.stored = nil
+		}
+		if entries != nil {
+			return r.decode(entries)
+		}
+		select {
+		case <-grown:
+		case <-r.gone:
+		case <-r.eng.dead:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// decode makes records of entries that follow one another.
+func (r *reader) decode(entries [][]byte) ([]Record, error) {
+	out := make([]Record, len(entries))
+	for i, data := range entries {
+		e, err := Decode(data)
+		if err != nil {
+			return nil, fmt.Errorf("journal: entry %d: %w", r.next+uint64(i), err)
+		}
+		out[i] = Record{Sequence: r.next + uint64(i), Entry: e}
+	}
+	r.next += uint64(len(out))
+	return out, nil
+}
+
+// fromStore waits for what the store has next.
+func (r *reader) fromStore(ctx context.Context, most int) ([]Record, error) {
+	if r.stored == nil {
+		msgs, err := r.j.consume(ctx, r.stream, r.next)
+		if err != nil {
+			return nil, fmt.Errorf("journal: read partition %d: %w", r.partition, err)
+		}
+		r.stored = openStored(msgs, r.gone, r.eng.dead)
+	}
+	out, err := r.stored.batch(ctx, most)
+	if n := len(out); n > 0 {
+		r.next = out[n-1].Sequence + 1
+	}
+	return out, err
+}
+
+// Close implements Reader.
+func (r *reader) Close() error {
+	r.once.Do(func() {
+		close(r.gone)
+		r.tail.forget(r)
+	})
+	return nil
+}
+
+func (r *reader) closed() bool {
+	select {
+	case <-r.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 // consume starts an ephemeral, ordered, unacknowledged consumer. from 1 stands
@@ -60,67 +150,85 @@ func (j *Journal) consume(ctx context.Context, s jetstream.Stream, from uint64) 
 	return c.Messages(jetstream.PullMaxMessagesWithBytesLimit(fetchAhead, fetchBytes))
 }
 
-// reader hands out what pump decodes ahead. After out was closed, err says why.
-type reader struct {
+// stored hands out what pump decodes ahead of what the store delivers. After out
+// was closed, err says why.
+type stored struct {
 	out  chan Record
 	err  error
-	gone chan struct{}
+	over chan struct{}
 	once sync.Once
 }
 
-func (r *reader) pump(msgs jetstream.MessagesContext) {
-	defer close(r.out)
+// openStored reads until one of the channels given is closed, or stop.
+func openStored(msgs jetstream.MessagesContext, gone, dead <-chan struct{}) *stored {
+	s := &stored{out: make(chan Record, readAhead), over: make(chan struct{})}
+	go s.pump(msgs, gone)
+	go func() {
+		select {
+		case <-s.over:
+		case <-gone:
+		case <-dead:
+		}
+		msgs.Stop() // ends pump
+	}()
+	return s
+}
+
+func (s *stored) stop() { s.once.Do(func() { close(s.over) }) }
+
+func (s *stored) pump(msgs jetstream.MessagesContext, gone <-chan struct{}) {
+	defer close(s.out)
 	for {
 		m, err := msgs.Next()
 		if errors.Is(err, jetstream.ErrMsgIteratorClosed) {
 			err = ErrClosed
 		}
 		if err != nil {
-			r.err = fmt.Errorf("journal: read: %w", err)
+			s.err = fmt.Errorf("journal: read: %w", err)
 			return
 		}
 		meta, err := m.Metadata()
 		if err != nil {
-			r.err = fmt.Errorf("journal: read: %w", err)
+			s.err = fmt.Errorf("journal: read: %w", err)
 			return
 		}
 		e, err := Decode(m.Data())
 		if err != nil {
-			r.err = fmt.Errorf("journal: entry %d: %w", meta.Sequence.Stream, err)
+			s.err = fmt.Errorf("journal: entry %d: %w", meta.Sequence.Stream, err)
 			return
 		}
 		select {
-		case r.out <- Record{Sequence: meta.Sequence.Stream, Entry: e}:
-		case <-r.gone:
-			r.err = ErrClosed
+		case s.out <- Record{Sequence: meta.Sequence.Stream, Entry: e}:
+		case <-gone:
+			s.err = ErrClosed
+			return
+		case <-s.over:
+			s.err = ErrClosed
 			return
 		}
 	}
 }
 
-// Next implements Reader.
-func (r *reader) Next(ctx context.Context) (Record, error) {
-	select {
-	case rec, ok := <-r.out:
-		if !ok {
-			return Record{}, r.err
+// batch returns up to most records, waiting for the first.
+func (s *stored) batch(ctx context.Context, most int) ([]Record, error) {
+	var first Record
+	ok := false
+	select { // what is there comes before what has ended
+	case first, ok = <-s.out:
+	default:
+		select {
+		case first, ok = <-s.out:
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
-		return rec, nil
-	case <-ctx.Done():
-		return Record{}, ctx.Err()
 	}
-}
-
-// Batch implements Reader.
-func (r *reader) Batch(ctx context.Context, most int) ([]Record, error) {
-	first, err := r.Next(ctx)
-	if err != nil {
-		return nil, err
+	if !ok {
+		return nil, s.err
 	}
-	out := append(make([]Record, 0, min(most, len(r.out)+1)), first)
+	out := append(make([]Record, 0, min(most, len(s.out)+1)), first)
 	for len(out) < most {
 		select {
-		case rec, ok := <-r.out:
+		case rec, ok := <-s.out:
 			if !ok {
 				return out, nil // the error comes with the next call
 			}
@@ -130,10 +238,4 @@ func (r *reader) Batch(ctx context.Context, most int) ([]Record, error) {
 		}
 	}
 	return out, nil
-}
-
-// Close implements Reader.
-func (r *reader) Close() error {
-	r.once.Do(func() { close(r.gone) })
-	return nil
 }

@@ -76,6 +76,7 @@ type Journal struct {
 	retryAt  time.Time
 	consumed map[int]uint64
 	parts    map[int]bool // partitions with a stream
+	tails    map[int]*tail
 	lastErr  string
 
 	snapMu sync.Mutex // one snapshot is written at a time
@@ -90,7 +91,7 @@ func Open(cfg Config) (*Journal, error) {
 	if err := os.MkdirAll(filepath.Join(cfg.Dir, "snapshots"), 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	j := &Journal{cfg: cfg, kick: make(chan struct{}, 1), consumed: map[int]uint64{}, parts: map[int]bool{}}
+	j := &Journal{cfg: cfg, kick: make(chan struct{}, 1), consumed: map[int]uint64{}, parts: map[int]bool{}, tails: map[int]*tail{}}
 	eng, err := startEngine(cfg)
 	if err != nil {
 		return nil, err

@@ -92,18 +92,22 @@ func (w *writer) fill(ctx context.Context, n uint64) error {
 }
 
 // writer appends over a connection of its own, which closes with it: what was
-// not sent then never will be. Invariants, under mu: next is the sequence the
-// next entry will have; pending holds the unsettled ones in order.
+// not sent then never will be. It speaks to the store itself, since the client's
+// own way of publishing takes as much as storing does. Invariants, under mu: next
+// is the sequence the next entry will have; pending holds the unsettled ones in
+// order.
 type writer struct {
 	j         *Journal
 	eng       *engine
 	partition int
 	nc        *nats.Conn
-	js        jetstream.JetStream
+	inbox     string // answers come to it with the entry's sequence appended
+	answers   answers
 	pending   chan pendingAck
 	gone      chan struct{} // closed by Close
 	epoch     string        // names this writer's entries
-	good      bool          // an entry was acknowledged; only settle touches it
+	tail      *tail
+	good      bool // an entry was acknowledged; only settle touches it
 
 	mu      sync.Mutex
 	next    uint64
@@ -118,10 +122,10 @@ type writer struct {
 }
 
 type pendingAck struct {
-	future jetstream.PubAckFuture
-	seq    uint64
-	size   int
-	ack    func(uint64, error)
+	seq  uint64
+	sent time.Time
+	data []byte
+	ack  func(uint64, error)
 }
 
 type flush struct {
@@ -134,15 +138,18 @@ func (j *Journal) newWriter(eng *engine, partition int, last uint64) (*writer, e
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	// The client's own bound lies above ours, so that it never stalls.
-	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(2*j.cfg.MaxInFlight),
-		jetstream.WithPublishAsyncTimeout(j.cfg.AckTimeout))
+	w := &writer{j: j, eng: eng, partition: partition, nc: nc, next: last + 1, epoch: rand.Text() + ".", tail: j.tail(partition),
+		inbox: nats.NewInbox() + ".", answers: newAnswers(),
+		pending: make(chan pendingAck, j.cfg.MaxInFlight), gone: make(chan struct{})}
+	accepted := answerHead(partition)
+	if _, err = nc.Subscribe(w.inbox+"*", func(m *nats.Msg) { w.answers.take(m, len(w.inbox), accepted) }); err == nil {
+		err = nc.Flush()
+	}
 	if err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	w := &writer{j: j, eng: eng, partition: partition, nc: nc, js: js, next: last + 1, epoch: rand.Text() + ".",
-		pending: make(chan pendingAck, j.cfg.MaxInFlight), gone: make(chan struct{})}
+	w.tail.follow(w, eng, w.next)
 	go w.settle()
 	return w, nil
 }
@@ -167,20 +174,20 @@ func (w *writer) append(data []byte, ack func(uint64, error)) error {
 	case w.count == cap(w.pending), w.bytes > 0 && w.bytes+int64(len(data)) > maxInFlightBytes:
 		return ErrBusy
 	}
-	id := w.epoch + strconv.FormatUint(w.next, 36)
-	msg := &nats.Msg{Subject: subject(w.partition), Data: data, Header: nats.Header{
+	number := strconv.FormatUint(w.next, 36)
+	id := w.epoch + number
+	msg := &nats.Msg{Subject: subject(w.partition), Reply: w.inbox + number, Data: data, Header: nats.Header{
 		jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(w.next-1, 10)},
 		jetstream.MsgIDHeader:           {id},
 	}}
 	if w.prev != "" {
 		msg.Header[jetstream.ExpectedLastMsgIDHeader] = []string{w.prev}
 	}
-	future, err := w.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0))
-	if err != nil {
+	if err := w.nc.PublishMsg(msg); err != nil {
 		w.failLocked(fmt.Errorf("journal: append: %w", err))
 		return w.err
 	}
-	w.pending <- pendingAck{future: future, seq: w.next, size: len(data), ack: ack} // has room: count < cap
+	w.pending <- pendingAck{seq: w.next, sent: time.Now(), data: data, ack: ack} // has room: count < cap
 	w.next++
 	w.prev = id
 	w.total++
@@ -221,13 +228,14 @@ func (w *writer) finish(p pendingAck) {
 			w.good = true
 			w.j.note(nil)
 		}
+		w.tail.push(w, p.seq, p.data)
 		p.ack(p.seq, nil)
 	}
 	w.j.inFlight.Add(-1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.count--
-	w.bytes -= int64(p.size)
+	w.bytes -= int64(len(p.data))
 	w.settled++
 	for len(w.waiting) > 0 && w.waiting[0].upTo <= w.settled {
 		close(w.waiting[0].done)
@@ -244,28 +252,33 @@ func (w *writer) wait(p pendingAck) error {
 	if failed != nil {
 		return fmt.Errorf("an earlier append failed: %w", failed)
 	}
-	select { // what is known comes before what has ended
-	case a := <-p.future.Ok():
-		return w.confirm(p, a)
-	case err := <-p.future.Err():
-		return w.refused(err)
-	default:
-	}
-	select {
-	case a := <-p.future.Ok():
-		return w.confirm(p, a)
-	case err := <-p.future.Err():
-		return w.refused(err)
-	case <-w.eng.dead:
-		return fmt.Errorf("the store was stopped: %w", ErrClosed)
-	case <-w.gone:
-		return ErrClosed
+	var late *time.Timer
+	for { // what is known comes before what has ended
+		if a, ok := w.answers.of(p.seq); ok {
+			if a.err != nil {
+				return w.refused(a.err)
+			}
+			return w.confirm(p, a.seq)
+		}
+		if late == nil {
+			late = time.NewTimer(time.Until(p.sent.Add(w.j.cfg.AckTimeout)))
+			defer late.Stop()
+		}
+		select {
+		case <-w.answers.more:
+		case <-late.C:
+			return w.refused(fmt.Errorf("no answer in %s", w.j.cfg.AckTimeout))
+		case <-w.eng.dead:
+			return fmt.Errorf("the store was stopped: %w", ErrClosed)
+		case <-w.gone:
+			return ErrClosed
+		}
 	}
 }
 
-func (w *writer) confirm(p pendingAck, a *jetstream.PubAck) error {
-	if a.Sequence != p.seq {
-		return fmt.Errorf("%w: entry got sequence %d instead of %d", ErrDeposed, a.Sequence, p.seq)
+func (w *writer) confirm(p pendingAck, seq uint64) error {
+	if seq != p.seq {
+		return fmt.Errorf("%w: entry got sequence %d instead of %d", ErrDeposed, seq, p.seq)
 	}
 	return nil
 }
@@ -291,6 +304,7 @@ func (w *writer) refused(err error) error {
 func (w *writer) failLocked(err error) {
 	if w.err == nil {
 		w.err = err
+		w.tail.leave(w)
 	}
 }
 

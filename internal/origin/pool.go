@@ -54,7 +54,7 @@ type Conn struct {
 	end  *Endpoint
 	tls  *tls.Conn // nil in the clear
 	used bool      // it served an exchange before
-	put  time.Time // when it became idle
+	put  time.Time // when it became idle, or shortly before
 	// h2 is the exchange on a connection to an origin that speaks HTTP/2, which
 	// others use too; nil: the socket speaks HTTP/1.1.
 	h2 *muxCall
@@ -220,7 +220,7 @@ func (c *Conn) Put() {
 	}
 	c.In.Release()
 	c.sock.DueRead(0)
-	c.used, c.put = true, time.Now()
+	c.used, c.put = true, c.pool.sweeper.Coarse()
 	if !c.end.keep(c) {
 		c.Close()
 	}

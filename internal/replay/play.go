@@ -62,7 +62,7 @@ func play(ctx context.Context, s *script, snap *policy.Snapshot) ([][]string, er
 	var now int64
 	e := engine.New(engine.Config{
 		Sites:  []*site.Site{{Name: "site", Mode: s.mode, Failure: site.FailOpen, Deadline: time.Minute, Switch: &site.Switch{}}},
-		Judges: map[int]engine.Judge{0: l}, Capture: capture.New(hasher, "US"), Enrich: enrich.Fixed(s.places),
+		Judges: map[int]engine.Judge{0: l}, Capture: capture.New(hasher, "US"), Enrich: enrich.Fixed(s.facts),
 		Shed: &engine.Shed{}, Clock: func() int64 { return now },
 	})
 	if err := e.SetPolicy(ctx, snap); err != nil {
@@ -275,7 +275,8 @@ func elements(e *journey.Event) string {
 	var b strings.Builder
 	for _, el := range e.Elements {
 		switch el.ID {
-		case "ip", "user_agent", "browser", "os", "device_class", "country", "city", "asn_owner":
+		case "ip", "user_agent", "browser", "browser_version", "os", "os_version", "device_class", "country", "region", "city",
+			"asn", "asn_owner", "network_kind", "latitude", "longitude", "bot_verified", "bot_proof":
 			continue
 		}
 		if el.Unverified {

@@ -18,7 +18,7 @@ type script struct {
 	policy string // folder, relative to the script
 	mode   site.Mode
 	steps  []step
-	places map[netip.Addr]enrich.Place
+	facts  map[netip.Addr]enrich.Facts
 	tail   []string // lines after the last exchange
 }
 
@@ -65,7 +65,7 @@ type parser struct {
 }
 
 func parse(path, text string) (*script, error) {
-	p := &parser{s: &script{path: path, mode: site.Active, places: map[netip.Addr]enrich.Place{}}, clients: map[string]*client{}}
+	p := &parser{s: &script{path: path, mode: site.Active, facts: map[netip.Addr]enrich.Facts{}}, clients: map[string]*client{}}
 	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
 		if err := p.line(i+1, line); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, i+1, err)
@@ -129,7 +129,7 @@ func (p *parser) line(n int, line string) error {
 func (p *parser) client(s string) error {
 	name, rest, _ := strings.Cut(s, " ")
 	c := &client{name: name, jar: &jar{values: map[string]string{}}, agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"}
-	var place enrich.Place
+	var facts enrich.Facts
 	for rest = strings.TrimSpace(rest); rest != ""; rest = strings.TrimSpace(rest) {
 		key, after, ok := strings.Cut(rest, "=")
 		if !ok {
@@ -155,14 +155,10 @@ func (p *parser) client(s string) error {
 			c.ip = ip
 		case "agent":
 			c.agent = value
-		case "country":
-			place.Country = value
-		case "city":
-			place.City = value
-		case "network":
-			place.Owner = value
 		default:
-			return fmt.Errorf("client: %q; want ip, agent, country, city or network", key)
+			if err := fact(&facts, key, value); err != nil {
+				return fmt.Errorf("client: %w", err)
+			}
 		}
 	}
 	if name == "" || !c.ip.IsValid() {
@@ -172,10 +168,47 @@ func (p *parser) client(s string) error {
 		c.jar = old.jar // the same person elsewhere keeps the cookies
 	}
 	p.clients[name], p.current = c, c
-	if place != (enrich.Place{}) {
-		p.s.places[c.ip] = place
+	if facts != (enrich.Facts{}) {
+		p.s.facts[c.ip] = facts
 	}
 	return nil
+}
+
+// fact reads what enrichment is to say of a client's address.
+func fact(to *enrich.Facts, key, value string) (err error) {
+	switch key {
+	case "country":
+		to.Country = value
+	case "region":
+		to.Region = value
+	case "city":
+		to.City = value
+	case "network":
+		to.Owner = value
+	case "asn":
+		if to.ASN, err = strconv.ParseUint(value, 10, 32); err != nil {
+			return fmt.Errorf("asn %q; want a number such as 64500", value)
+		}
+	case "kind":
+		to.Kind, err = enrich.ParseKind(value)
+	case "at":
+		lat, lon, _ := strings.Cut(value, ",")
+		var e1, e2 error
+		to.Latitude, e1 = strconv.ParseFloat(lat, 64)
+		to.Longitude, e2 = strconv.ParseFloat(lon, 64)
+		if to.Located = true; e1 != nil || e2 != nil {
+			return fmt.Errorf("at %q; want latitude,longitude such as 52.52,13.40", value)
+		}
+	case "crawler":
+		switch to.Crawler = enrich.Verification(value); to.Crawler {
+		case enrich.Verified, enrich.Impostor, enrich.Unverified:
+		default:
+			return fmt.Errorf("crawler %q; want verified, impostor or unknown", value)
+		}
+	default:
+		return fmt.Errorf("%q; want ip, agent, country, region, city, network, asn, kind, at or crawler", key)
+	}
+	return err
 }
 
 // message reads a line of a request, a response or what is expected.

@@ -26,9 +26,14 @@ func (r *Request) base(dst []byte, covered []string, params string) ([]byte, err
 		if err != nil {
 			return nil, err
 		}
+		plain, key, keyed := strings.Cut(name, keyParameter)
 		dst = append(dst, '"')
-		dst = append(dst, name...)
-		dst = append(dst, `": `...)
+		dst = append(dst, plain...)
+		if dst = append(dst, '"'); keyed {
+			dst = append(dst, keyParameter...)
+			dst = append(dst, key...)
+		}
+		dst = append(dst, ": "...)
 		dst = append(dst, value...)
 		dst = append(dst, '\n')
 	}
@@ -51,10 +56,24 @@ func (r *Request) component(name string) (string, error) {
 		}
 	case "@query":
 		value = "?" + query
+	case "@scheme":
+		value = r.Scheme
+	case "@request-target":
+		value = r.Target
+	case "@target-uri":
+		value = r.Scheme + "://" + r.Authority + r.Target
 	default:
+		name, key, keyed := strings.Cut(name, keyParameter)
 		v, ok := r.field(name)
 		if !ok {
 			return "", fmt.Errorf("%w: it covers %s, which is not there", ErrForged, name)
+		}
+		if keyed {
+			m, err := member(v, strings.TrimSuffix(key, `"`))
+			if err != nil {
+				return "", fmt.Errorf("%w: of %s it covers what is not there", ErrForged, name)
+			}
+			v = m
 		}
 		value = v
 	}

@@ -4,6 +4,9 @@
 // its digest (RFC 9530). It is a profile, not the whole of the RFC: one label, no
 // component parameters, no structured fields re-serialised. What is not in the
 // profile is refused.
+//
+// Beside it the signatures by which programs say who runs them (Web Bot Auth,
+// ed25519) are read and verified; of the RFC these may use a little more.
 package signature
 
 import (
@@ -37,6 +40,7 @@ type Field struct{ Name, Value string }
 // it, Target in origin form. Of Fields only those that are covered matter.
 type Request struct {
 	Method, Authority, Target string
+	Scheme                    string // http or https; only programs' signatures cover it
 	Fields                    []Field
 }
 

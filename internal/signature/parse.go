@@ -136,7 +136,13 @@ func (s *scanner) integer() (n int64, ok bool) {
 
 // parseInput reads an inner list with its parameters in the one way in which it
 // is written, so that what is signed is what was read.
-func parseInput(raw string) (in input, err error) {
+func parseInput(raw string) (input, error) { return parseList(raw, false) }
+
+// parseBotInput also takes components that name a member of a dictionary, and
+// those of which others make use.
+func parseBotInput(raw string) (input, error) { return parseList(raw, true) }
+
+func parseList(raw string, bot bool) (in input, err error) {
 	in = input{raw: raw, created: -1, expires: -1}
 	s := &scanner{rest: raw}
 	bad := func(what string) (input, error) { return input{}, fmt.Errorf("%w: %s", ErrMalformed, what) }
@@ -148,7 +154,13 @@ func parseInput(raw string) (in input, err error) {
 			return bad("components are not parted by one space")
 		}
 		name, ok := s.text()
-		if !ok || !isComponent(name) || len(in.covered) == maxCovered || has(in.covered, name) {
+		known := isComponent(name) || bot && isBotComponent(name)
+		if bot && s.take(keyParameter) {
+			key := s.word()
+			known = known && name[0] != '@' && key != "" && s.take(`"`)
+			name += keyParameter + key + `"`
+		}
+		if !ok || !known || len(in.covered) == maxCovered || has(in.covered, name) {
 			return bad("a component is unknown, repeated or one too many")
 		}
 		in.covered = append(in.covered, name)
@@ -196,6 +208,13 @@ func isComponent(name string) bool {
 	s := scanner{rest: name}
 	return name != "" && s.word() == name
 }
+
+func isBotComponent(name string) bool {
+	return name == "@scheme" || name == "@target-uri" || name == "@request-target"
+}
+
+// keyParameter begins the name of a component that is a dictionary's member.
+const keyParameter = `;key="`
 
 func has(list []string, s string) bool {
 	for _, l := range list {

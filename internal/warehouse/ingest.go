@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,10 +33,25 @@ type IngestOptions struct {
 	// applying takes more than a thirtieth of it. After a pause an Event waits
 	// for BatchWait alone.
 	BatchEvery time.Duration
-	Retry      time.Duration // 100 ms after the first failure, doubled up to 5 s
-	Logger     *slog.Logger
+	// Unwatched is how long the first entry of a batch waits while nobody has
+	// asked (see Fresh) or Watched for some seconds; BatchWait and BatchEvery then
+	// say nothing. 0: they always do.
+	Unwatched time.Duration
+	// Watched says that somebody follows what is applied; may be nil.
+	Watched func() bool
+	Retry   time.Duration // 100 ms after the first failure, doubled up to 5 s
+	Logger  *slog.Logger
 	// OnApplied is told what has just become searchable; it must not block.
-	OnApplied func(events []journey.Event, sessions []journey.Session, at time.Time)
+	OnApplied func(Applied)
+}
+
+// Applied is a batch that the store has taken.
+type Applied struct {
+	Events   []journey.Event
+	Sessions []journey.Session
+	// Ready runs parallel to Events: from when on whoever asked would have found
+	// each. Where a batch waited for somebody to ask, that is before it was applied.
+	Ready []time.Time
 }
 
 // Ingest carries one partition from the journal to the store. Whatever fails is
@@ -52,8 +68,14 @@ type Ingest struct {
 	errors   atomic.Int64
 	lastErr  atomic.Pointer[string]
 	refused  bool          // the store refused the last batch; only Run's goroutine asks
-	began    time.Time     // when the last batch was complete; only Run's goroutine asks
-	cost     time.Duration // of applying it
+	cost     time.Duration // of applying the last batch; only Run's goroutine asks
+
+	began   atomic.Int64  // when the last batch was complete, nanoseconds
+	asked   atomic.Int64  // when somebody last asked
+	hurry   chan struct{} // takes a token when somebody waits for what is there
+	mu      sync.Mutex
+	applied chan struct{}   // closed after the next batch, or failure
+	over    context.Context // has ended: asks a Reader for what is there
 }
 
 // NewIngest prepares the ingest of one partition; Run does it.
@@ -73,7 +95,9 @@ func NewIngest(source Source, store Store, opts IngestOptions) *Ingest {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Ingest{source: source, store: store, opts: opts}
+	over, end := context.WithCancel(context.Background())
+	end()
+	return &Ingest{source: source, store: store, opts: opts, hurry: make(chan struct{}, 1), applied: make(chan struct{}), over: over}
 }
 
 // Run applies entries until ctx ends, and then returns ctx's error.
@@ -107,6 +131,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 func (i *Ingest) fail(err error) {
+	defer i.tell()
 	i.errors.Add(1)
 	text := err.Error()
 	if old := i.lastErr.Swap(&text); old == nil || *old != text {
@@ -138,7 +163,7 @@ func (i *Ingest) follow(ctx context.Context) (progress bool, err error) {
 		i.lastErr.Store(nil) // it was the journal's trouble, and is over
 	}
 	for {
-		records, err := i.collect(ctx, reader)
+		records, found, err := i.collect(ctx, reader)
 		if err != nil {
 			return progress, fmt.Errorf("read journal: %w", err)
 		}
@@ -160,10 +185,68 @@ func (i *Ingest) follow(ctx context.Context) (progress bool, err error) {
 		i.faulted.Add(faulted)
 		i.lastErr.Store(nil)
 		i.source.Consumed(i.opts.Partition, to)
+		i.tell()
 		if i.opts.OnApplied != nil && len(batch.Events)+len(batch.Sessions) > 0 {
-			i.opts.OnApplied(batch.Events, batch.Sessions, time.Now())
+			i.opts.OnApplied(Applied{Events: batch.Events, Sessions: batch.Sessions, Ready: i.ready(found, batch.Sequences)})
 		}
 	}
+}
+
+// tell wakes those who wait in Fresh.
+func (i *Ingest) tell() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	close(i.applied)
+	i.applied = make(chan struct{})
+}
+
+func (i *Ingest) told() <-chan struct{} {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.applied
+}
+
+const (
+	watchFor  = 3 * time.Second        // after a question others are likely
+	freshWait = 500 * time.Millisecond // then a question is answered from what there is
+)
+
+// Fresh is to be called before the store is asked: what the journal had
+// BatchEvery ago is in the store when it returns, unless the store or the
+// journal is in trouble. So batches can be large while nobody looks.
+func (i *Ingest) Fresh(ctx context.Context) {
+	now := time.Now()
+	i.asked.Store(now.UnixNano())
+	if now.UnixNano()-i.began.Load() < int64(i.opts.BatchEvery) || i.lastErr.Load() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, freshWait)
+	defer cancel()
+	last, err := i.source.Last(ctx, i.opts.Partition)
+	if err != nil {
+		return // Stats says so
+	}
+	for {
+		told := i.told()
+		if i.position.Load() >= last || i.lastErr.Load() != nil {
+			return
+		}
+		select {
+		case i.hurry <- struct{}{}:
+		default:
+		}
+		select {
+		case <-told:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watched tells whether somebody is likely to look at what is applied.
+func (i *Ingest) watched() bool {
+	return i.opts.Unwatched <= 0 || time.Now().UnixNano()-i.asked.Load() < int64(watchFor) ||
+		i.opts.Watched != nil && i.opts.Watched()
 }
 
 // share is what applying may take of the time.
@@ -176,29 +259,84 @@ func (i *Ingest) distance() time.Duration {
 
 // collect waits for a first entry, then takes what comes until the batch is
 // full or its time is over.
-func (i *Ingest) collect(ctx context.Context, r journal.Reader) ([]journal.Record, error) {
+func (i *Ingest) collect(ctx context.Context, r journal.Reader) ([]journal.Record, finds, error) {
 	out, err := r.Batch(ctx, i.opts.BatchEvents)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	end := time.Now().Add(i.opts.BatchWait)
-	if next := i.began.Add(i.distance()); next.After(end) {
+	defer func() { i.began.Store(time.Now().UnixNano()) }()
+	first := time.Now()
+	found := finds{{out[0].Sequence, first}}
+	look := time.NewTimer(0)
+	defer look.Stop()
+	events, hurry := count(out), false
+	// Entries may hold no Event or several; both are bounded.
+	for events < i.opts.BatchEvents && len(out) < 4*i.opts.BatchEvents && !hurry {
+		left := time.Until(i.due(first))
+		if left <= 0 {
+			break
+		}
+		look.Reset(min(left, lookEvery))
+		select {
+		case <-look.C:
+		case <-i.hurry:
+			hurry = true
+		case <-ctx.Done():
+			return out, found, nil
+		}
+		more, err := r.Batch(i.over, i.opts.BatchEvents-events)
+		if len(more) > 0 {
+			found = append(found, find{more[0].Sequence, time.Now()})
+			out = append(out, more...)
+			events += count(more)
+		}
+		if err != nil && !errors.Is(err, context.Canceled) {
+			break // it comes again
+		}
+	}
+	return out, found, nil
+}
+
+// lookEvery is how often entries are taken while a batch waits; they are not
+// taken one by one, since each time has its price.
+const lookEvery = 100 * time.Millisecond
+
+// due is when a batch is applied whose first entry came when given.
+func (i *Ingest) due(first time.Time) time.Time {
+	if !i.watched() {
+		return first.Add(i.opts.Unwatched)
+	}
+	end := first.Add(i.opts.BatchWait)
+	if next := time.Unix(0, i.began.Load()).Add(i.distance()); next.After(end) {
 		end = next
 	}
-	defer func() { i.began = time.Now() }()
-	ctx, cancel := context.WithDeadline(ctx, end)
-	defer cancel()
-	events := count(out)
-	// Entries may hold no Event or several; both are bounded.
-	for events < i.opts.BatchEvents && len(out) < 4*i.opts.BatchEvents {
-		more, err := r.Batch(ctx, i.opts.BatchEvents-events)
-		if err != nil {
-			return out, nil // time is over; another error comes again
+	return end
+}
+
+// find is when entries from a sequence on were found in the journal.
+type find struct {
+	from uint64
+	at   time.Time
+}
+
+type finds []find
+
+// ready is when each of the sequences, which rise, was in the store or, while
+// nobody looked, could have been.
+func (i *Ingest) ready(found finds, sequences []uint64) []time.Time {
+	now, watched := time.Now(), i.watched()
+	out := make([]time.Time, len(sequences))
+	at := 0
+	for n, seq := range sequences {
+		for at+1 < len(found) && found[at+1].from <= seq {
+			at++
 		}
-		out = append(out, more...)
-		events += count(more)
+		out[n] = now
+		if could := found[at].at.Add(i.cost); !watched && could.Before(now) {
+			out[n] = could
+		}
 	}
-	return out, nil
+	return out
 }
 
 func count(records []journal.Record) (n int) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -155,10 +156,13 @@ func empty() *memory { return &memory{sessions: map[journey.ID]journey.Session{}
 func TestIngestCarriesAllAndSkipsFaults(t *testing.T) {
 	var mu sync.Mutex
 	var told []journey.Event
-	r := start(t, t.TempDir(), empty(), IngestOptions{BatchEvents: 64, OnApplied: func(events []journey.Event, _ []journey.Session, _ time.Time) {
+	r := start(t, t.TempDir(), empty(), IngestOptions{BatchEvents: 64, OnApplied: func(a Applied) {
 		mu.Lock()
 		defer mu.Unlock()
-		told = append(told, events...)
+		if len(a.Ready) != len(a.Events) {
+			t.Errorf("%d times for %d events", len(a.Ready), len(a.Events))
+		}
+		told = append(told, a.Events...)
 	}})
 	r.write(t, 1000)
 	eventually(t, "all applied", func() bool { return r.store.at() == 1000 })
@@ -246,4 +250,73 @@ func TestIngestGoesOnWhereTheStoreIs(t *testing.T) {
 	if store.holds() != 54+9 {
 		t.Errorf("%d events", store.holds())
 	}
+}
+
+func TestBatchesWaitUntilSomebodyAsks(t *testing.T) {
+	store := empty()
+	var ready []time.Time
+	var mu sync.Mutex
+	r := start(t, t.TempDir(), store, IngestOptions{Unwatched: time.Hour, BatchEvery: time.Millisecond, OnApplied: func(a Applied) {
+		mu.Lock()
+		defer mu.Unlock()
+		ready = append(ready, a.Ready...)
+	}})
+	r.write(t, 20)
+	for store.at() < 20 { // one call may fall between two batches
+		r.ingest.Fresh(t.Context())
+		if t.Context().Err() != nil {
+			t.Fatal("never applied")
+		}
+	}
+	r.write(t, 20)
+	// Whoever has asked is likely to ask again: for some seconds nothing waits.
+	eventually(t, "applied while somebody is likely to look", func() bool { return store.at() == 40 })
+	r.ingest.asked.Store(0)
+	before := store.tried()
+	r.write(t, 20)
+	time.Sleep(3 * lookEvery)
+	if store.tried() != before {
+		t.Error("applied though nobody looks")
+	}
+	asked := time.Now()
+	for store.at() < 60 {
+		r.ingest.Fresh(t.Context())
+	}
+	eventually(t, "told", func() bool { mu.Lock(); defer mu.Unlock(); return len(ready) == 54 })
+	mu.Lock()
+	defer mu.Unlock()
+	if last := ready[len(ready)-1]; last.Before(asked) {
+		t.Errorf("the last was ready %v before anybody asked", asked.Sub(last))
+	}
+}
+
+func TestAFullBatchWaitsForNobody(t *testing.T) {
+	store := empty()
+	r := start(t, t.TempDir(), store, IngestOptions{Unwatched: time.Hour, BatchEvents: 50})
+	r.write(t, 200)
+	eventually(t, "full batches applied", func() bool { return store.at() >= 150 })
+}
+
+func TestAFollowerKeepsBatchesComing(t *testing.T) {
+	store := empty()
+	var heard atomic.Bool
+	r := start(t, t.TempDir(), store, IngestOptions{Unwatched: time.Hour, Watched: heard.Load})
+	r.write(t, 10)
+	heard.Store(true)
+	eventually(t, "applied", func() bool { return store.at() == 10 })
+}
+
+func TestAQuestionIsAnsweredThoughTheStoreFails(t *testing.T) {
+	store := empty()
+	store.fail(errors.New("disk full"))
+	r := start(t, t.TempDir(), store, IngestOptions{Unwatched: time.Hour, BatchEvery: time.Millisecond})
+	r.write(t, 10)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	r.ingest.Fresh(ctx) // would wait for ever
+	if ctx.Err() != nil {
+		t.Error("Fresh waits for a store that fails")
+	}
+	store.fail(nil)
+	eventually(t, "applied after all", func() bool { return store.at() == 10 })
 }

@@ -1,9 +1,13 @@
 package wire
 
 import (
+	"bufio"
 	"bytes"
 	"io"
+	"maps"
+	"net/http"
 	"net/http/httputil"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -112,6 +116,32 @@ func FuzzChunks(f *testing.F) {
 		want, err := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader(b[:end])))
 		if err != nil || !bytes.Equal(want, data) {
 			t.Fatalf("got %q, net/http has %q, %v", data, want, err)
+		}
+		// The trailers too, and where the next message begins.
+		text := slices.Concat([]byte("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"), b[:end], []byte("next"))
+		rest := bufio.NewReaderSize(bytes.NewReader(text), 1<<16)
+		r, err := http.ReadRequest(rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			t.Fatalf("only we take it for whole: %v", err)
+		}
+		if left, _ := io.ReadAll(rest); string(left) != "next" {
+			t.Fatalf("net/http leaves %q, we %q", left, "next")
+		}
+		c, got := Chunks{Keep: true}, http.Header{}
+		for at := 0; at < end; {
+			n, _, _, _ := c.Next(b[at:end])
+			at += n
+		}
+		for line := range strings.SplitSeq(string(c.Trailers), "\r\n") {
+			if name, value, ok := strings.Cut(line, ":"); ok {
+				got.Add(name, strings.Trim(value, " \t"))
+			}
+		}
+		if len(got)+len(r.Trailer) > 0 && !maps.EqualFunc(got, r.Trailer, slices.Equal[[]string]) {
+			t.Fatalf("trailers %q, net/http has %q", got, r.Trailer)
 		}
 	})
 }

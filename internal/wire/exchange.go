@@ -70,6 +70,19 @@ type Conn struct {
 	// Worker says that the peer is a worker at a CDN, so that TLS and all that a
 	// connection shows are the CDN's, not the visitor's.
 	Worker bool
+	// Shown is what the connection shows of the program at its other end, or what a
+	// proxy in front tells of it; nil when nothing is known.
+	Shown *Shown
+}
+
+// Shown are prints of a client, each "" where it is not known.
+type Shown struct {
+	JA3, JA4 string
+	TLS      string // our hash, which resumption keeps
+	Grease   bool   // its TLS has values that mean nothing
+	H2       string // how it opens HTTP/2
+	SYN      string // its first TCP packet
+	Ticket   string // the ID in its session ticket
 }
 
 // Body is a bounded copy of a message body.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -344,7 +345,8 @@ func FuzzRequest(f *testing.F) {
 }
 
 func FuzzResponse(f *testing.F) {
-	for _, s := range []string{"HTTP/1.1 200 OK\nContent-Length: 0\n\n", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n", "HTTP/1.0 304 \nA: b\n\n"} {
+	for _, s := range []string{"HTTP/1.1 200 OK\nContent-Length: 0\n\n", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n", "HTTP/1.0 304 \nA: b\n\n",
+		"HTTP/1.1 101 \nConnection: upgrade\nUpgrade: x\n\n", "HTTP/1.1 200\nConnection: x-a, close\nX-A: b\nSet-Cookie: a\nset-cookie: b\n\n"} {
 		f.Add(crlf(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -365,6 +367,28 @@ func FuzzResponse(f *testing.F) {
 		}
 		if bodyless := m.Status < 200 || m.Status == 204 || m.Status == 304; !bodyless && !m.Chunked && m.Length != r.ContentLength {
 			t.Fatalf("length %d, net/http has %d", m.Length, r.ContentLength)
+		}
+		if m.Chunked != slices.Equal(r.TransferEncoding, []string{"chunked"}) && m.Status >= 200 && m.Status != 204 && m.Status != 304 {
+			t.Fatalf("chunked %v, net/http has %v", m.Chunked, r.TransferEncoding)
+		}
+		got := http.Header{}
+		for i, field := range m.Fields {
+			switch m.Kind(i) {
+			case TransferEncoding, Trailer, Connection: // which net/http takes out, or not
+			default:
+				got.Add(field.Name, field.Value)
+			}
+		}
+		for _, name := range []string{"Trailer", "Transfer-Encoding", "Connection"} {
+			r.Header.Del(name)
+		}
+		if !maps.EqualFunc(got, r.Header, slices.Equal[[]string]) {
+			t.Fatalf("%q, net/http has %q", got, r.Header)
+		}
+		out := m.Append(nil, &Rewrite{Drop: Of(Connection, KeepAlive, Nominated), Edits: []Edit{{"X-Risk", "low"}}})
+		var again Message
+		if k, err := again.ParseResponse(out, Limits{1 << 20, 300}); err != nil || k != len(out) || again.Status != m.Status || again.Length != m.Length || again.Chunked != m.Chunked {
+			t.Fatalf("rewritten into something else, %v\n%q", err, out)
 		}
 	})
 }

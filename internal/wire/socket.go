@@ -59,6 +59,7 @@ type reading struct {
 	// look behind it found that the other side keeps the connection.
 	lend                    *Input
 	turner                  Turner
+	fd                      uintptr // while inside
 	inside, turned, settled bool
 	// Of an exchange: what is sent first, and how far it is.
 	send  []byte
@@ -127,7 +128,11 @@ func (s *Socket) Watch() {
 }
 
 // Unwatch ends watching; a call of Gone may be under way.
-func (s *Socket) Unwatch() { s.watchDue.Store(0) }
+func (s *Socket) Unwatch() {
+	if s.watchDue.Load() != 0 {
+		s.watchDue.Store(0)
+	}
+}
 
 // look is the Sweeper's.
 func (s *Socket) look(due, now int64) {

@@ -76,6 +76,12 @@ func (w *Sweeper) sweep() int {
 	return len(w.set)
 }
 
+// Coarse is the time of the last sweep, for what need not be exact: it costs
+// nothing.
+func (w *Sweeper) Coarse() time.Time {
+	return w.start.Add(time.Duration(w.now.Load()) * time.Millisecond)
+}
+
 func (w *Sweeper) tick() int64 {
 	now := time.Since(w.start).Milliseconds()
 	w.now.Store(now)

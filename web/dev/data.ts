@@ -28,7 +28,9 @@ export const elements: ElementDef[] = (
     ['promo_code', 'Promo code', 'Shop', true], ['product_id', 'Product', 'Shop', true], ['search_query', 'Search text', 'Shop', false], ['path', 'Path', 'Request', false],
     ['status', 'Status', 'Response', false],
   ] as const
-).map(([id, name, group, entity]) => ({ id, name, group, entity }));
+).map(([id, name, group, entity]) => ({
+  id, name, group, entity, kind: /mail/.test(id) ? 'email' : ['ip', 'phone', 'card'].includes(id) ? id : 'identifier', primary: false, computed: false, custom: false, stored: 'plain' as const, example: '', about: '',
+}));
 
 const places = [
   ['DE', 'Berlin', '91.64.'], ['DE', 'Hamburg', '84.140.'], ['FR', 'Lyon', '90.22.'], ['GB', 'Manchester', '81.107.'], ['US', 'Columbus', '73.130.'], ['US', 'Portland', '67.189.'],

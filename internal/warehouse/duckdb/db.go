@@ -21,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	duckdb "github.com/duckdb/duckdb-go/v2"
@@ -49,6 +50,9 @@ type DB struct {
 	write sync.Mutex // one writer
 	known *knownEntities
 
+	asking atomic.Int64 // queries that run
+	asked  atomic.Int64 // when the last one began or ended, Unix nanoseconds
+
 	// fault, in tests, is asked before a batch commits.
 	fault func() error
 }
@@ -58,6 +62,10 @@ type handles struct {
 	connector *duckdb.Connector
 	db        *sql.DB     // readers
 	w         driver.Conn // the writer
+	kept      *kept       // between batches; nil before the first and after trouble
+
+	crew    sync.Mutex
+	threads atomic.Int64 // in force
 }
 
 // Open opens or makes the file, and brings an older schema up to this build's.
@@ -122,15 +130,14 @@ func (d *DB) open() (_ *handles, err error) {
 	if err = migrate(context.Background(), h.w, migrations()); err != nil {
 		return nil, fmt.Errorf("duckdb: %s: %w", d.path, err)
 	}
-	for _, q := range stageTables() {
-		if err = exec(context.Background(), h.w, q); err != nil {
-			return nil, fmt.Errorf("duckdb: %s: %w", d.path, err)
-		}
-	}
+	h.threads.Store(int64(d.opts.Threads))
 	return h, nil
 }
 
 func (h *handles) close() {
+	if h.kept != nil {
+		h.kept.close()
+	}
 	if h.w != nil {
 		_ = h.w.Close()
 	}
@@ -221,28 +228,24 @@ func (d *DB) reopen(broken *handles) error {
 
 // exec runs one statement on a raw connection.
 func exec(ctx context.Context, c driver.Conn, query string, args ...any) error {
-	_, err := execN(ctx, c, query, args...)
+	_, err := c.(driver.ExecerContext).ExecContext(ctx, query, values(args))
 	return err
-}
-
-// execN also returns how many rows it touched.
-func execN(ctx context.Context, c driver.Conn, query string, args ...any) (int64, error) {
-	named := make([]driver.NamedValue, len(args))
-	for i, a := range args {
-		named[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
-	}
-	res, err := c.(driver.ExecerContext).ExecContext(ctx, query, named)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
 }
 
 // ask runs a query for readers and calls scan for each row.
 func (d *DB) ask(ctx context.Context, query string, args []any, scan func(*sql.Rows) error, again func()) error {
+	d.asking.Add(1)
+	d.asked.Store(time.Now().UnixNano())
+	defer func() {
+		d.asked.Store(time.Now().UnixNano())
+		d.asking.Add(-1)
+	}()
 	return d.with(func(h *handles) error {
 		if again != nil {
 			again()
+		}
+		if err := h.man(ctx, h.db, d.opts.Threads); err != nil {
+			return err
 		}
 		rows, err := h.db.QueryContext(ctx, query, args...)
 		if err != nil {
@@ -256,6 +259,44 @@ func (d *DB) ask(ctx context.Context, query string, args []any, scan func(*sql.R
 		}
 		return rows.Err()
 	})
+}
+
+// idleAfter is when DuckDB's own threads are let go after the last question.
+const idleAfter = 10 * time.Second
+
+// rest lets DuckDB's threads go when nobody asks: they have nothing to do for
+// batches but to be woken, and wait for more with a busy loop, which took as much
+// as the batches themselves.
+func (d *DB) rest(ctx context.Context, h *handles) error {
+	if d.asking.Load() > 0 || time.Now().UnixNano()-d.asked.Load() < int64(idleAfter) {
+		return nil
+	}
+	return h.man(ctx, nil, 1)
+}
+
+// man sees to it that DuckDB has the number of threads given, the caller's being
+// one. Without db it speaks over the writer's connection.
+func (h *handles) man(ctx context.Context, db *sql.DB, threads int) error {
+	if h.threads.Load() == int64(threads) {
+		return nil
+	}
+	h.crew.Lock()
+	defer h.crew.Unlock()
+	if h.threads.Load() == int64(threads) {
+		return nil
+	}
+	query := fmt.Sprintf(`SET threads TO %d`, threads)
+	var err error
+	if db != nil {
+		_, err = db.ExecContext(ctx, query)
+	} else {
+		err = exec(ctx, h.w, query)
+	}
+	if err != nil {
+		return fmt.Errorf("threads: %w", err)
+	}
+	h.threads.Store(int64(threads))
+	return nil
 }
 
 // micros is a time as the columns hold it.

@@ -19,6 +19,9 @@ func (d *DB) Expire(ctx context.Context, before int64) error {
 	d.write.Lock()
 	defer d.write.Unlock()
 	err := d.with(func(h *handles) error {
+		if h.kept != nil {
+			h.kept.visits = newVisits() // some of it may go
+		}
 		return transaction(ctx, h.w, func() error {
 			for _, q := range []string{
 				`DELETE FROM events WHERE ts < $1`,

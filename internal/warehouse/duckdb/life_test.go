@@ -334,7 +334,7 @@ func TestEntitiesStayWholeWhenForgotten(t *testing.T) {
 		t.Errorf("%d entities, %v", n, err)
 	}
 	k := newKnownEntities()
-	seen := map[sighting]span{{hash: 1, element: "e", value: "v", session: 5}: {}}
+	seen := map[sighting]span{{entityKey{1, "e", "v"}, 5}: {}}
 	if got := k.unknown(seen); len(got) != 1 {
 		t.Error("a new entity is known")
 	}

@@ -56,14 +56,6 @@ func migrations() []migration {
 	}}}
 }
 
-// stageTables belong to the writer's connection.
-func stageTables() []string {
-	return []string{
-		`CREATE TEMP TABLE stage_sessions(` + sessionColumns + `)`,
-		`CREATE TEMP TABLE stage_entities(` + sessionEntityColumns + `)`,
-	}
-}
-
 // migrate applies what is missing, each version in a transaction of its own.
 func migrate(ctx context.Context, c driver.Conn, all []migration) error {
 	if err := exec(ctx, c, `CREATE TABLE IF NOT EXISTS schema_versions(version INTEGER, applied TIMESTAMP)`); err != nil {
@@ -116,11 +108,7 @@ func transaction(ctx context.Context, c driver.Conn, fn func() error) error {
 
 // queryInt asks a raw connection for one BIGINT.
 func queryInt(ctx context.Context, c driver.Conn, query string, args ...any) (int64, error) {
-	named := make([]driver.NamedValue, len(args))
-	for i, a := range args {
-		named[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
-	}
-	rows, err := c.(driver.QueryerContext).QueryContext(ctx, query, named)
+	rows, err := c.(driver.QueryerContext).QueryContext(ctx, query, values(args))
 	if err != nil {
 		return 0, err
 	}

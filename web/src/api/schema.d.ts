@@ -471,10 +471,22 @@ export interface components {
             value: string;
         };
         ElementDef: {
+            about: string;
+            /** @description filled by Throughline */
+            computed: boolean;
+            /** @description defined by the policy */
+            custom: boolean;
             entity: boolean;
+            example: string;
             group: string;
             id: string;
+            /** @example email */
+            kind: string;
             name: string;
+            /** @description shown on the timeline */
+            primary: boolean;
+            /** @enum {string} */
+            stored: "plain" | "masked" | "hashed";
         };
         ElementList: {
             elements: components["schemas"]["ElementDef"][];

@@ -12,8 +12,11 @@ describe('guess', () => {
 });
 
 describe('likely', () => {
-  const defs: ElementDef[] = ['billing_email', 'username', 'ip', 'email', 'card', 'phone'].map((id) => ({ id, name: id, group: '', entity: true }));
-  defs.push({ id: 'city', name: 'city', group: '', entity: false });
+  const def = (id: string, kind: string, entity = true): ElementDef =>
+    ({ id, name: id, group: '', entity, kind, primary: false, computed: false, custom: false, stored: 'plain', example: '', about: '' });
+  const defs = [def('billing_email', 'email'), def('username', 'identifier'), def('ip_dns', 'ip'), def('ip', 'ip'), def('email', 'email'), def('card', 'card'), def('phone', 'phone'),
+    def('account_address', 'address')];
+  defs.push(def('city', 'text', false));
   const first = (t: string) => likely(t, defs)[0]?.id;
   it('puts the fitting element first', () => {
     expect(first('ann@example.com')).toBe('email');
@@ -26,8 +29,8 @@ describe('likely', () => {
   it('offers no element that cannot hold the text', () => {
     const all = (t: string) => likely(t, defs).map((d) => d.id);
     expect(all('ann@example.com')).toEqual(['email', 'billing_email', 'username']);
-    expect(all('203.0.113.9')).toEqual(['ip']);
-    expect(all('4711').length).toBe(6);
+    expect(all('203.0.113.9')).toEqual(['ip', 'ip_dns']);
+    expect(all('4711').length).toBe(8);
   });
   it('offers entities only', () => expect(likely('x', defs).map((d) => d.id)).not.toContain('city'));
 });

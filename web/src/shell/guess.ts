@@ -11,30 +11,32 @@ export function guess(text: string): Guess {
   return { kind: 'value', value: t };
 }
 
-const shapes: [RegExp, RegExp][] = [
-  [/^[^\s@]+@[^\s@]+$/, /^email$/],
-  [/^[^\s@]+@[^\s@]+$/, /mail/],
-  [/^(\d{1,3}\.){3}\d{1,3}$|^[0-9a-f:]*:[0-9a-f:]+$/i, /^ip$/],
-  [/^(\d{1,3}\.){3}\d{1,3}$|^[0-9a-f:]*:[0-9a-f:]+$/i, /(^|_)ip(_|$)/],
-  [/^\+?[\d ()-]{7,15}$/, /phone/],
-  [/^[\d -]{12,19}$/, /card/],
-  [/^Mozilla\//, /user_agent/],
+const address = /^(\d{1,3}\.){3}\d{1,3}$|^[0-9a-f:]*:[0-9a-f:]+$/i;
+
+// What a text looks like, and the value kinds of the elements it may be of.
+const shapes: [RegExp, string][] = [
+  [/^[^\s@]+@[^\s@]+$/, 'email'],
+  [address, 'ip'],
+  [/^\+?[\d ()-]{7,15}$/, 'phone'],
+  [/^[\d -]{12,19}$/, 'card'],
+  [/^[A-Z]{2}\d{2}[A-Z0-9 ]{11,40}$/i, 'iban'],
 ];
 
-// Some texts can be a value of these alone.
-const only: [RegExp, RegExp][] = [
-  [/^[^\s@]+@[^\s@]+\.[^\s@]+$/, /mail|username|account|customer/],
-  [/^(\d{1,3}\.){3}\d{1,3}$/, /(^|_)ip(_|$)/],
+// Some texts can be a value of these alone: names of accounts are often e-mail addresses.
+const only: [RegExp, (e: ElementDef) => boolean][] = [
+  [/^[^\s@]+@[^\s@]+\.[^\s@]+$/, (e) => e.kind === 'email' || (e.kind === 'identifier' && /username|account|customer/.test(e.id))],
+  [/^(\d{1,3}\.){3}\d{1,3}$/, (e) => e.kind === 'ip'],
 ];
 
-/** Entity elements that may hold the text, those first whose values look like the text. */
+/** Entity elements that may hold the text, those first whose values look like the text, then those met most. */
 export function likely(text: string, elements: readonly ElementDef[]): ElementDef[] {
   const t = text.trim();
-  const wanted = shapes.filter(([shape]) => shape.test(t)).map(([, id]) => id);
+  const wanted = shapes.filter(([shape]) => shape.test(t)).map(([, kind]) => kind);
   const score = (e: ElementDef) => {
-    const i = wanted.findIndex((w) => w.test(e.id));
-    return i >= 0 ? i : e.id === 'username' || e.id === 'email' ? 50 : 100;
+    const i = wanted.indexOf(e.kind);
+    if (i >= 0) return i * 3 + (e.id === e.kind ? 0 : e.primary ? 1 : 2);
+    return e.id === 'username' || e.id === 'email' ? 50 : e.primary || e.custom ? 75 : 100;
   };
-  const fits = (e: ElementDef) => only.every(([shape, ids]) => !shape.test(t) || ids.test(e.id));
+  const fits = (e: ElementDef) => only.every(([shape, may]) => !shape.test(t) || may(e));
   return elements.filter((e) => e.entity && fits(e)).sort((a, b) => score(a) - score(b) || a.name.localeCompare(b.name));
 }

@@ -125,7 +125,7 @@ function Shown({ status: s }: { status: Status }) {
         </Panel>
         <Panel title="Data files">
           {s.data.length > 0 ? (
-            <Rows rows={s.data.map((d) => [d.name, <span key={d.name} title={d.detail}>{d.detail || d.state}</span>, d.state !== 'ok'])} />
+            <Rows rows={s.data.map((d) => [d.name, <span key={d.name} title={d.licence ? `${d.detail}; licence: ${d.licence}` : d.detail}>{d.detail || d.state}{d.licence && <small> {d.licence}</small>}</span>, d.state !== 'ok'])} />
           ) : (
             <None>No enrichment data is installed.</None>
           )}

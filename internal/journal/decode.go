@@ -1,0 +1,513 @@
+package journal
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/throughline/throughline/internal/journey"
+)
+
+// parse reads what render writes: the same names in the same order, without
+// spaces. ok is false for everything else, which is left to encoding/json.
+func parse(b []byte, e *journey.Entry) (ok bool) {
+	c := cursors.Get().(*cursor)
+	c.b, c.at, c.odd = b, 0, false
+	c.entry(e)
+	ok = !c.odd && c.at == len(b)
+	c.b = nil
+	cursors.Put(c)
+	return ok
+}
+
+var cursors = sync.Pool{New: func() any { return new(cursor) }}
+
+// cursor goes through an entry. Once odd it says no more.
+type cursor struct {
+	b   []byte
+	at  int
+	odd bool
+	// often holds short strings seen lately: most come again in every entry.
+	often [512]string
+}
+
+const oftenLength = 48
+
+// is moves past s when it comes next.
+func (c *cursor) is(s string) bool {
+	if end := c.at + len(s); !c.odd && end <= len(c.b) && string(c.b[c.at:end]) == s {
+		c.at = end
+		return true
+	}
+	return false
+}
+
+func (c *cursor) must(s string) {
+	if !c.is(s) {
+		c.odd = true
+	}
+}
+
+// natural reads a number as strconv writes it.
+func (c *cursor) natural() (n uint64) {
+	from := c.at
+	for ; c.at < len(c.b); c.at++ {
+		d := uint64(c.b[c.at] - '0')
+		if d > 9 {
+			break
+		}
+		if n > (1<<64-1-d)/10 {
+			c.odd = true
+			return 0
+		}
+		n = 10*n + d
+	}
+	if c.at == from || c.b[from] == '0' && c.at > from+1 {
+		c.odd = true
+	}
+	return n
+}
+
+func (c *cursor) number() int64 {
+	negative := c.is("-")
+	n := c.natural()
+	switch {
+	case negative && n > 0 && n <= 1<<63:
+		return -int64(n)
+	case !negative && n < 1<<63:
+		return int64(n)
+	}
+	c.odd = true
+	return 0
+}
+
+func (c *cursor) int(name string) int64 {
+	if c.must(name); c.odd {
+		return 0
+	}
+	return c.number()
+}
+
+func (c *cursor) intSet(name string) int64 {
+	if !c.is(name) {
+		return 0
+	}
+	return c.number()
+}
+
+func (c *cursor) uint(name string) uint64 {
+	if c.must(name); c.odd {
+		return 0
+	}
+	return c.natural()
+}
+
+func (c *cursor) uintSet(name string) uint64 {
+	if !c.is(name) {
+		return 0
+	}
+	return c.natural()
+}
+
+func (c *cursor) boolSet(name string) bool {
+	if !c.is(name) {
+		return false
+	}
+	c.must("true")
+	return true
+}
+
+func (c *cursor) id(name string) journey.ID {
+	if c.must(name); c.is(`""`) || c.odd {
+		return 0
+	}
+	c.must(`"`)
+	n := c.number()
+	c.must(`"`)
+	c.odd = c.odd || n <= 0 // which ID.UnmarshalText refuses
+	return journey.ID(n)
+}
+
+func (c *cursor) idSet(name string) journey.ID {
+	if end := c.at + len(name); c.odd || end > len(c.b) || string(c.b[c.at:end]) != name {
+		return 0
+	}
+	return c.id(name)
+}
+
+func (c *cursor) rating(name string) journey.Rating {
+	c.must(name)
+	switch {
+	case c.is(`"normal"`):
+		return journey.Normal
+	case c.is(`"suspicious"`):
+		return journey.Suspicious
+	case c.is(`"malicious"`):
+		return journey.Malicious
+	}
+	c.odd = true
+	return 0
+}
+
+func (c *cursor) string(name string) string {
+	if c.must(name); c.odd {
+		return ""
+	}
+	return c.text()
+}
+
+func (c *cursor) stringSet(name string) string {
+	if !c.is(name) {
+		return ""
+	}
+	return c.text()
+}
+
+// text reads a string.
+func (c *cursor) text() string {
+	if c.must(`"`); c.odd {
+		return ""
+	}
+	from, simple := c.at, true
+	for {
+		for c.at+8 <= len(c.b) && odd(binary.LittleEndian.Uint64(c.b[c.at:])) == 0 {
+			c.at += 8
+		}
+		for ; c.at < len(c.b) && plainer(c.b[c.at]); c.at++ {
+		}
+		if c.at == len(c.b) {
+			c.odd = true
+			return ""
+		}
+		switch ch := c.b[c.at]; {
+		case ch == '"':
+			raw := c.b[from:c.at]
+			c.at++
+			if simple {
+				return c.keep(raw)
+			}
+			return c.unescape(c.b[from-1 : c.at])
+		case ch == '\\':
+			c.at += 2
+			simple = false
+		case ch < 0x20:
+			c.odd = true
+			return ""
+		default:
+			c.at++
+			simple = false
+		}
+		if c.at > len(c.b) {
+			c.odd = true
+			return ""
+		}
+	}
+}
+
+// plainer tells whether a character in quotes stands for itself when it is read.
+func plainer(c byte) bool { return plain[c] || c == '<' || c == '>' || c == '&' }
+
+// keep makes a string of bytes, the same for the same bytes where it can.
+func (c *cursor) keep(raw []byte) string {
+	n := len(raw)
+	if n == 0 {
+		return ""
+	}
+	if n > oftenLength {
+		return string(raw)
+	}
+	h := uint64(n) * 0x9e3779b97f4a7c15
+	for b := raw; ; b = b[8:] {
+		if len(b) < 8 {
+			for _, b := range b {
+				h = (h ^ uint64(b)) * 0x100000001b3
+			}
+			break
+		}
+		h = (h ^ binary.LittleEndian.Uint64(b)) * 0x9e3779b97f4a7c15
+		h ^= h >> 29
+	}
+	place := &c.often[(h^h>>32)%uint64(len(c.often))]
+	if *place != string(raw) {
+		*place = string(raw)
+	}
+	return *place
+}
+
+// unescape reads a quoted string that is not plain ASCII.
+func (c *cursor) unescape(quoted []byte) string {
+	raw := quoted[1 : len(quoted)-1]
+	var small [256]byte
+	out := small[:0]
+	for i := 0; i < len(raw); i++ {
+		ch := raw[i]
+		if ch >= 0x80 {
+			r, n := utf8.DecodeRune(raw[i:])
+			if r == utf8.RuneError && n == 1 {
+				return c.unescapeOddly(quoted)
+			}
+			out = append(out, raw[i:i+n]...)
+			i += n - 1
+			continue
+		}
+		if ch != '\\' {
+			out = append(out, ch)
+			continue
+		}
+		i++
+		if i == len(raw) {
+			c.odd = true
+			return ""
+		}
+		switch raw[i] {
+		case '"', '\\', '/':
+			out = append(out, raw[i])
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		default:
+			return c.unescapeOddly(quoted)
+		}
+	}
+	return c.keep(out)
+}
+
+func (c *cursor) unescapeOddly(quoted []byte) (s string) {
+	if err := json.Unmarshal(quoted, &s); err != nil {
+		c.odd = true
+	}
+	return s
+}
+
+// listed reads a list that is not empty, if it comes next.
+func listed[T any](c *cursor, name string, one func(*cursor, *T)) (out []T) {
+	if !c.is(name) {
+		return nil
+	}
+	c.must("[")
+	for {
+		var v T
+		if one(c, &v); c.odd {
+			return nil
+		}
+		out = append(out, v)
+		if !c.is(",") {
+			break
+		}
+	}
+	c.must("]")
+	return out
+}
+
+func (c *cursor) textOf(s *string) { *s = c.text() }
+func (c *cursor) uintOf(n *uint64) { *n = c.natural() }
+
+func (c *cursor) entry(e *journey.Entry) {
+	e.Version = int(c.int(`{"v":`))
+	e.Partition = int(c.int(`,"p":`))
+	e.Input.Kind = journey.InputKind(c.string(`,"in":{"kind":`))
+	e.Input.Time = c.int(`,"time":`)
+	if c.is(`,"obs":`) {
+		e.Input.Observation = new(journey.Observation)
+		c.observation(e.Input.Observation)
+	}
+	c.must(`},"out":{`)
+	if c.is(`}}`) {
+		return
+	}
+	j := &e.Judgement
+	comma := "" // the first member has none
+	member := func(name string) bool {
+		at := c.at
+		if c.is(comma) && c.is(name) {
+			comma = ","
+			return true
+		}
+		c.at = at
+		return false
+	}
+	if member(`"verdict":`) {
+		j.Verdict = new(journey.Verdict)
+		c.verdict(j.Verdict)
+	}
+	if member(`"events":`) {
+		j.Events = listed(c, "", (*cursor).event)
+	}
+	if member(`"sessions":`) {
+		j.Sessions = listed(c, "", (*cursor).session)
+	}
+	if member(`"fault":`) {
+		j.Fault = c.text()
+	}
+	if member(`"dropped":`) {
+		j.Dropped = listed(c, "", (*cursor).uintOf)
+	}
+	c.must(`}}`)
+}
+
+func (c *cursor) observation(o *journey.Observation) {
+	o.Exchange = c.uint(`{"x":`)
+	phase := c.uint(`,"ph":`)
+	o.Phase = journey.Phase(phase)
+	c.odd = c.odd || phase > 255
+	o.Time = c.int(`,"t":`)
+	o.Site = c.string(`,"site":`)
+	o.Spec = c.string(`,"spec":`)
+	o.Name = c.string(`,"name":`)
+	o.Type = journey.EventType(c.string(`,"type":`))
+	o.Sync = c.boolSet(`,"sync":`)
+	o.Method = c.stringSet(`,"m":`)
+	o.IP = c.stringSet(`,"ip":`)
+	o.UserAgent = c.stringSet(`,"ua":`)
+	o.Agent = c.uintSet(`,"ah":`)
+	o.Keys = listed(c, `,"keys":`, (*cursor).key)
+	o.Learned = listed(c, `,"learned":`, (*cursor).key)
+	o.Elements = listed(c, `,"el":`, (*cursor).element)
+	o.Status = int(c.intSet(`,"st":`))
+	o.Outcome = journey.Outcome(c.stringSet(`,"o":`))
+	o.Duration = c.intSet(`,"d":`)
+	o.Truncated = c.boolSet(`,"tr":`)
+	o.Enforced = listed(c, `,"enf":`, (*cursor).action)
+	c.must(`}`)
+}
+
+func (c *cursor) key(k *journey.Key) {
+	k.Kind = c.string(`{"k":`)
+	k.Hash = c.uint(`,"h":`)
+	k.Named = c.boolSet(`,"n":`)
+	k.Former = c.uintSet(`,"f":`)
+	c.must(`}`)
+}
+
+func (c *cursor) element(e *journey.Element) {
+	e.ID = c.string(`{"id":`)
+	e.Value = c.stringSet(`,"value":`)
+	e.Entity = c.boolSet(`,"entity":`)
+	e.Hash = c.intSet(`,"hash":`)
+	e.Unverified = c.boolSet(`,"unverified":`)
+	e.Invalid = c.stringSet(`,"invalid":`)
+	e.Former = c.stringSet(`,"former":`)
+	e.FormerHash = c.intSet(`,"former_hash":`)
+	c.must(`}`)
+}
+
+func (c *cursor) action(a *journey.Action) {
+	a.Name = c.string(`{"name":`)
+	a.Type = journey.ActionType(c.string(`,"type":`))
+	a.Workflow = c.stringSet(`,"workflow":`)
+	a.Time = c.intSet(`,"time":`)
+	a.EventID = c.idSet(`,"event_id":`)
+	a.Shadow = c.boolSet(`,"shadow":`)
+	a.Enforced = c.boolSet(`,"enforced":`)
+	a.Reason = c.stringSet(`,"reason":`)
+	a.Count = int(c.intSet(`,"count":`))
+	c.must(`}`)
+}
+
+func (c *cursor) verdict(v *journey.Verdict) {
+	v.EventID = c.id(`{"event_id":`)
+	v.SessionID = c.id(`,"session_id":`)
+	v.SpecID = c.id(`,"spec_id":`)
+	v.Rating = c.rating(`,"rating":`)
+	v.Points = int(c.int(`,"points":`))
+	v.Labels = listed(c, `,"labels":`, (*cursor).textOf)
+	v.Actions = listed(c, `,"actions":`, (*cursor).action)
+	v.Revision = c.string(`,"revision":`)
+	c.must(`}`)
+}
+
+func (c *cursor) event(e *journey.Event) {
+	e.ID = c.id(`{"id":`)
+	e.SessionID = c.id(`,"session_id":`)
+	e.SpecID = c.id(`,"spec_id":`)
+	e.Site = c.string(`,"site":`)
+	e.Time = c.int(`,"time":`)
+	e.Duration = c.int(`,"duration":`)
+	e.Name = c.string(`,"name":`)
+	e.Type = journey.EventType(c.string(`,"type":`))
+	e.Spec = c.string(`,"spec":`)
+	e.Method = c.string(`,"method":`)
+	e.Status = int(c.intSet(`,"status":`))
+	e.Outcome = journey.Outcome(c.stringSet(`,"outcome":`))
+	e.Sync = c.boolSet(`,"sync":`)
+	e.Elements = listed(c, `,"elements":`, (*cursor).element)
+	e.Labels = listed(c, `,"labels":`, (*cursor).label)
+	e.Signatures = listed(c, `,"signatures":`, (*cursor).signature)
+	e.Rating = c.rating(`,"rating":`)
+	e.Points = int(c.int(`,"points":`))
+	if c.is(`,"rating_change":`) {
+		e.RatingChange = &journey.RatingChange{From: c.rating(`{"from":`), To: c.rating(`,"to":`), Reason: c.string(`,"reason":`)}
+		c.must(`}`)
+	}
+	e.Actions = listed(c, `,"actions":`, (*cursor).action)
+	e.Workflows = listed(c, `,"workflows":`, (*cursor).textOf)
+	e.JoinReason = c.string(`,"join_reason":`)
+	e.Revision = c.string(`,"revision":`)
+	e.Truncated = c.boolSet(`,"truncated":`)
+	c.must(`}`)
+}
+
+func (c *cursor) session(s *journey.Session) {
+	s.ID = c.id(`{"id":`)
+	s.SpecID = c.id(`,"spec_id":`)
+	s.Site = c.string(`,"site":`)
+	s.Start = c.int(`,"start":`)
+	s.Last = c.int(`,"last":`)
+	s.Events = int(c.int(`,"events":`))
+	s.Rating = c.rating(`,"rating":`)
+	s.Points = int(c.int(`,"points":`))
+	s.Labels = listed(c, `,"labels":`, (*cursor).label)
+	s.Signatures = listed(c, `,"signatures":`, (*cursor).signature)
+	s.Actions = listed(c, `,"actions":`, (*cursor).action)
+	s.IP = c.stringSet(`,"ip":`)
+	s.Country = c.stringSet(`,"country":`)
+	s.City = c.stringSet(`,"city":`)
+	s.UserAgent = c.stringSet(`,"user_agent":`)
+	s.Account = c.stringSet(`,"account":`)
+	c.must(`}`)
+}
+
+func (c *cursor) label(l *journey.Label) {
+	l.ID = c.string(`{"id":`)
+	l.Title = c.string(`,"title":`)
+	l.Severity = journey.Severity(c.string(`,"severity":`))
+	l.Points = int(c.int(`,"points":`))
+	l.EventID = c.idSet(`,"event_id":`)
+	l.Time = c.int(`,"time":`)
+	l.Expires = c.intSet(`,"expires":`)
+	l.Shadow = c.boolSet(`,"shadow":`)
+	l.Evidence = listed(c, `,"evidence":`, (*cursor).evidence)
+	c.must(`}`)
+}
+
+func (c *cursor) evidence(e *journey.Evidence) {
+	e.What = c.string(`{"what":`)
+	e.Value = c.string(`,"value":`)
+	c.must(`}`)
+}
+
+func (c *cursor) signature(s *journey.Signature) {
+	s.ID = c.string(`{"id":`)
+	s.Title = c.string(`,"title":`)
+	s.Rating = c.rating(`,"rating":`)
+	switch {
+	case c.is(`,"labels":null`):
+	case c.is(`,"labels":[]`):
+		s.Labels = []string{}
+	default:
+		s.Labels = listed(c, `,"labels":`, (*cursor).textOf)
+		c.odd = c.odd || s.Labels == nil
+	}
+	s.EventID = c.idSet(`,"event_id":`)
+	s.Time = c.int(`,"time":`)
+	s.Shadow = c.boolSet(`,"shadow":`)
+	c.must(`}`)
+}
