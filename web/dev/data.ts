@@ -259,6 +259,6 @@ export function status(all: Journey[], mode: Status['sites'][number]['mode'], st
     warehouse: { state: 'ok', backend: 'duckdb', events, sessions: all.length, bytes: events * 310, lag: 12, error: '' },
     visible: { count: 1841, p50_ms: 148, p95_ms: 367, p99_ms: 512 }, decision: { count: 611, p50_ms: 0.21, p95_ms: 0.64, p99_ms: 1.9 },
     shed: { 'async queue full': 0, 'judge deadline': 2 }, problems: mode === 'bypass' ? ['site shop is bypassed: traffic is relayed, nothing is judged'] : [],
-    data: [{ name: 'country by IP', state: 'ok', detail: 'dbip-country, 2026-11-01, CC BY' }, { name: 'network by IP', state: 'missing', detail: 'not installed: networks stay unnamed' }],
+    data: [{ name: 'country by IP', state: 'ok', detail: 'dbip-country, 2026-11-01, CC BY', licence: 'CC-BY-4.0' }, { name: 'network by IP', state: 'missing', detail: 'not installed: networks stay unnamed', licence: '' }],
   };
 }
