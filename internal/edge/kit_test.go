@@ -71,8 +71,9 @@ func (r *recorder) Decide(x *wire.Exchange, p wire.Phase) wire.Decision {
 		c := *x
 		c.Request, c.Response = kept(x.Request), kept(x.Response)
 		c.SpecID = strings.Clone(x.SpecID)
-		if x.Conn.Shown != nil {
+		if x.Conn.Shown != nil { // lent, too
 			shown := *x.Conn.Shown
+			shown.JA3, shown.JA4 = strings.Clone(shown.JA3), strings.Clone(shown.JA4)
 			c.Conn.Shown = &shown
 		}
 		c.ReqBody.Bytes = append([]byte(nil), x.ReqBody.Bytes...)

@@ -73,7 +73,7 @@ type Conn struct {
 	// Proxied says that the peer is a worker or a trusted proxy.
 	Proxied bool
 	// Shown is what the connection shows of the program at its other end, or what a
-	// proxy in front tells of it; nil when nothing is known.
+	// proxy in front tells of it; nil when nothing is known. It is lent like all else.
 	Shown *Shown
 }
 
