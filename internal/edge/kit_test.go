@@ -71,6 +71,11 @@ func (r *recorder) Decide(x *wire.Exchange, p wire.Phase) wire.Decision {
 		c := *x
 		c.Request, c.Response = kept(x.Request), kept(x.Response)
 		c.SpecID = strings.Clone(x.SpecID)
+		if x.Conn.Shown != nil { // it is only lent
+			shown := *x.Conn.Shown
+			shown.JA3, shown.JA4 = strings.Clone(shown.JA3), strings.Clone(shown.JA4)
+			c.Conn.Shown = &shown
+		}
 		c.ReqBody.Bytes = append([]byte(nil), x.ReqBody.Bytes...)
 		c.RespBody.Bytes = append([]byte(nil), x.RespBody.Bytes...)
 		r.ended = append(r.ended, c)
