@@ -2,10 +2,7 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +11,6 @@ import (
 	"github.com/throughline/throughline/internal/enrich"
 	"github.com/throughline/throughline/internal/inventory"
 	"github.com/throughline/throughline/internal/journal"
-	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/policy"
 )
 
@@ -82,10 +78,6 @@ func takeStock(config, dir string, now time.Time) (inventory.Inventory, error) {
 	if len(faults) > 0 {
 		return inventory.Inventory{}, errors.New(strings.Join(lines(faults), "\n"))
 	}
-	added, err := enriched()
-	if err != nil {
-		return inventory.Inventory{}, err
-	}
 	geo := enrich.Open(set.enrich)
 	defer func() { _ = geo.Close() }()
 	var data []inventory.Data
@@ -98,31 +90,6 @@ func takeStock(config, dir string, now time.Time) (inventory.Inventory, error) {
 			learning = append(learning, s.Name)
 		}
 	}
-	return inventory.New(inventory.Config{Policy: snap, Sites: set.sites, Learning: learning, Enriched: added, Data: data,
+	return inventory.New(inventory.Config{Policy: snap, Sites: set.sites, Learning: learning, Enriched: enrich.Adds(), Data: data,
 		Journal: journal.KeptFor, Bound: set.Journal.MaxBytes, Events: set.retention, Made: now}), nil
-}
-
-// enriched asks enrichment itself what it adds: to a browser's request and to a
-// crawler's, from an address of which everything is known.
-func enriched() ([]string, error) {
-	ip := netip.MustParseAddr("192.0.2.1")
-	e := enrich.Fixed(map[netip.Addr]enrich.Facts{ip: {Crawler: enrich.Verified, Place: enrich.Place{Country: "US", Region: "California", City: "San Francisco",
-		ASN: 64500, Owner: "Example Net", Kind: enrich.Hosting, Latitude: 37.77, Longitude: -122.42, Located: true}}})
-	known := []journey.Element{{ID: "email", Value: "ann@example.com"}, {ID: "email_domain", Value: "example.com"}}
-	var ids []string
-	for _, agent := range []string{
-		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
-		"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
-	} {
-		_, added := e.Describe(enrich.Visit{IP: ip, Agent: agent, Mapped: known})
-		for _, a := range added {
-			if !slices.Contains(ids, a.ID) {
-				ids = append(ids, a.ID)
-			}
-		}
-	}
-	if len(ids) == 0 {
-		return nil, fmt.Errorf("enrichment says nothing of %s", ip)
-	}
-	return ids, nil
 }
