@@ -259,13 +259,15 @@ type readable struct {
 	err       error
 }
 
-// body undoes the encodings of a body when a mapping reads it.
+// body undoes the encodings of a body when a mapping reads it. One that is more
+// than is read once they are undone is marked as truncated.
 func (c *Capturer) body(s *side, head *wire.Head, body *wire.Body) readable {
 	if len(body.Bytes) == 0 || !s.body {
 		return readable{}
 	}
 	raw, cut, err := c.codecs.plain(body.Bytes, encodings(head))
-	return readable{raw, legacyText(head, utf8Text(raw)), cut || body.Truncated, err}
+	body.Truncated = body.Truncated || cut
+	return readable{raw, legacyText(head, utf8Text(raw)), body.Truncated, err}
 }
 
 // legacyText goes by what the head claims, else by what the body says of itself.

@@ -178,3 +178,21 @@ func FuzzPlain(f *testing.F) {
 		}
 	})
 }
+
+// A body that is more than is read once its encoding is undone is marked, whatever
+// fitted within the bound of what came.
+func TestWhatIsCutWhenDecodedIsTruncated(t *testing.T) {
+	c, snap := capturer(t), compile(t, `kind: spec
+name: Form
+type: other
+match: {method: POST, path: /x}
+request: {json $.id: order_id}
+`)
+	for size, want := range map[int]bool{1000: false, maxDecoded + 1: true} {
+		text := `{"id":"A1","rest":"` + strings.Repeat("0", size) + `"}`
+		e := exchange(head("POST", "/x", "Content-Type", "application/json", "Content-Encoding", "gzip"), string(zip(t, text)))
+		if got := c.Request(NewPlan(snap.Specs[0]), e); len(got) != 2 || got[1].Value != "A1" || e.ReqBody.Truncated != want {
+			t.Errorf("%d bytes: %+v, truncated %v", size, got, e.ReqBody.Truncated)
+		}
+	}
+}

@@ -119,7 +119,7 @@ func (h *Hub) eventOf(e journey.Event) Event {
 func (h *Hub) elementOf(e journey.Element) Element {
 	def := h.catalogue().of(e.ID)
 	out := Element{ID: e.ID, Name: def.Name, Group: def.Group, Value: e.Value, Entity: e.Entity,
-		Primary: def.Primary, Hashed: def.Hashed(), Invalid: e.Invalid}
+		Primary: def.Primary, Hashed: def.Hashed(), Invalid: e.Invalid, Unverified: e.Unverified}
 	if e.Hash != 0 {
 		out.EntityID = insight.EntityID(e.Hash)
 	}

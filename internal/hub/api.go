@@ -78,6 +78,8 @@ type Element struct {
 	Primary  bool   `json:"primary"`
 	Hashed   bool   `json:"hashed" doc:"the value is a keyed hash"`
 	Invalid  string `json:"invalid,omitempty"`
+	// Unverified values are a token's claims.
+	Unverified bool `json:"unverified,omitempty" doc:"a claim of a token whose signature only the origin can check"`
 }
 
 // Event is one Event, whole.

@@ -471,6 +471,8 @@ export interface components {
             invalid?: string;
             name: string;
             primary: boolean;
+            /** @description a claim of a token whose signature only the origin can check */
+            unverified?: boolean;
             value: string;
         };
         ElementDef: {

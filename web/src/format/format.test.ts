@@ -74,6 +74,8 @@ describe('place and device', () => {
     ['Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)', 'Googlebot'],
     ['Chrome 141 on Android', 'Chrome 141, Android'],
     ['Safari 18 on iOS', 'Safari 18, iOS'],
+    ['Mobile Safari 18 on iOS', 'Safari 18, iOS'],
+    ['Safari 18 on Mac OS X', 'Safari 18, macOS'],
     ['', 'Unknown'],
   ])('%s', (ua, want) => expect(device(ua)).toBe(want));
 });

@@ -10,7 +10,7 @@ export function countryName(code: string): string {
 export function device(ua: string): string {
   if (!ua) return 'Unknown';
   // The Hub names what it knows already: "Chrome 141 on Android".
-  if (!ua.includes('/')) return ua.replace(' on ', ', ');
+  if (!ua.includes('/')) return ua.replace(' on ', ', ').replace('Mobile Safari', 'Safari').replace('Mac OS X', 'macOS');
   const tool = /^(curl|python-requests|Go-http-client|okhttp|axios|node-fetch|Wget|Java|Apache-HttpClient|aiohttp|Scrapy)[/ ]?([\d.]*)/i.exec(ua);
   if (tool) return [tool[1], tool[2]].filter(Boolean).join(' ');
   const bot = /([A-Za-z-]*(?:bot|crawler|spider)[A-Za-z-]*)/i.exec(ua);

@@ -105,6 +105,7 @@ function Elements({ elements, all }: { elements: readonly Element[]; all: boolea
               ) : (
                 e.value
               )}
+              {e.unverified && <small className={css.claim} title="A claim of a token, whose signature only the origin can check">claimed</small>}
             </dd>
           </div>
         ))}
