@@ -170,10 +170,11 @@ describe.each(sizes)('$name', ({ name, viewport }) => {
     const row = rows(page).first();
     await row.waitFor();
     const id = (await row.getAttribute('data-session')) ?? '';
+    // Asked before: the session may go on, and the page then tells more than this.
+    const detail = await api<SessionRow & { turns: { to: string; event_name: string }[]; chart: unknown[]; events: number }>(page, `/api/v1/sessions/${id}`);
     await row.locator('a').first().click();
     await page.waitForURL(`**/sessions/${id}`);
 
-    const detail = await api<SessionRow & { turns: { to: string; event_name: string }[]; chart: unknown[]; events: number }>(page, `/api/v1/sessions/${id}`);
     const story = page.getByTestId('story');
     await story.waitFor();
     const told = (await story.textContent()) ?? '';
@@ -185,7 +186,8 @@ describe.each(sizes)('$name', ({ name, viewport }) => {
 
     const chart = page.getByTestId('risk-chart');
     await chart.locator('canvas').waitFor();
-    expect(Number(await chart.getAttribute('data-bubbles'))).toBe(detail.chart.length);
+    // The session may go on meanwhile; the chart follows.
+    await expect.poll(async () => Number(await chart.getAttribute('data-bubbles')) - (await api<typeof detail>(page, `/api/v1/sessions/${id}`)).chart.length, { timeout: 10_000 }).toBe(0);
     expect(await chart.locator('canvas').evaluate((c: HTMLCanvasElement) => new Set(c.getContext('2d')?.getImageData(0, 0, c.width, c.height).data).size), 'colours drawn').toBeGreaterThan(20);
     await page.getByRole('radio', { name: 'Table' }).check();
     await page.getByRole('columnheader', { name: 'Types' }).waitFor();
