@@ -7,7 +7,7 @@ export GOFLAGS ?= -buildvcs=false
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GO_FILES := $(shell find cmd internal web -name '*.go' -not -path '*/node_modules/*' 2>/dev/null)
 UI_FILES := $(shell find web/src web/public web/index.html web/vite.config.ts web/package.json web/tsconfig*.json -type f 2>/dev/null)
-EMBEDDED := $(shell find internal -type f \( -name '*.css' -o -name '*.html' -o -name '*.sql' -o -name '*.yaml' -o -name '*.json' -o -name '*.svg' -o -path '*/data/*.txt' \) -not -path '*/testdata/*' 2>/dev/null)
+EMBEDDED := $(shell find internal -type f \( -name '*.css' -o -name '*.html' -o -name '*.sql' -o -name '*.yaml' -o -name '*.json' -o -name '*.svg' -o -name '*.txt' \) -not -path '*/testdata/*' 2>/dev/null)
 
 .PHONY: help
 help: ## list the targets
