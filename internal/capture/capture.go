@@ -32,6 +32,7 @@ func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 	r := c.begin(p, &p.request)
 	defer c.end(r)
 	ip := found{text: x.Conn.Client.String(), ok: true, own: true}
+	r.slot = -1
 	r.add(p.ip, "", ip)
 	path, query := resource(&x.Request)
 	body := c.body(r.side, &x.Request, &x.ReqBody)
@@ -68,24 +69,26 @@ func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 		default:
 			slot.orElse(body.err)
 		}
-		r.deliver(i)
+		if !r.side.waits[i] {
+			r.deliver(i)
+		}
 	}
-	for _, group := range element.AddressGroups() {
-		r.compose(group)
-	}
-	return r.elements()
+	return r.finish()
 }
 
 // Response returns the Elements a Plan maps from a response, with the same promise.
-func (c *Capturer) Response(p *Plan, x *wire.Exchange) []journey.Element {
+// Given is what Plan.Context said of the request.
+func (c *Capturer) Response(p *Plan, x *wire.Exchange, given []journey.Element) []journey.Element {
 	r := c.begin(p, &p.response)
 	defer c.end(r)
+	r.given = given
 	body := c.body(r.side, &x.Response, &x.RespBody)
 	r.documents(&x.Response, body)
 	readHTML(body.text, &r.side.html, r.slots)
 	for i := range r.side.maps {
 		m, slot := &r.side.maps[i], &r.slots[i]
 		if len(m.Statuses) > 0 && !oneOf(m.Statuses, x.Response.Status) {
+			*slot = repeated{all: slot.all[:0]}
 			continue
 		}
 		switch m.Source {
@@ -100,7 +103,22 @@ func (c *Capturer) Response(p *Plan, x *wire.Exchange) []journey.Element {
 		default:
 			slot.orElse(body.err)
 		}
-		r.deliver(i)
+		if !r.side.waits[i] {
+			r.deliver(i)
+		}
+	}
+	return r.finish()
+}
+
+// finish reads what waited for other values, and makes addresses of their parts.
+func (r *reading) finish() []journey.Element {
+	if len(r.side.late) > 0 {
+		r.deliverLate()
+		r.inOrder()
+	}
+	r.slot = len(r.side.maps)
+	for _, group := range r.side.addresses {
+		r.compose(group)
 	}
 	return r.elements()
 }
@@ -121,14 +139,15 @@ func pathValue(pattern []policy.Segment, path, name string, limit int) found {
 type reading struct {
 	builder
 	side  *side
-	slots []repeated // by mapping
+	given []journey.Element // of the request, to a response
+	slots []repeated        // by mapping
 	json  jsonReader
 }
 
 func (c *Capturer) begin(p *Plan, s *side) *reading {
 	r, ok := c.readings.Get().(*reading)
 	if !ok {
-		r = &reading{builder: builder{c: c}}
+		r = &reading{builder: builder{c: c, opt: c.opt}}
 	}
 	r.side, r.known = s, p.Spec.Elements
 	for len(r.slots) < len(s.maps) {
@@ -146,7 +165,7 @@ func (c *Capturer) end(r *reading) {
 		r.slots[i] = repeated{all: all[:0]}
 	}
 	clear(r.out)
-	r.out, r.lent, r.side, r.known = r.out[:0], r.lent[:0], nil, nil
+	r.out, r.marks, r.side, r.known, r.given = r.out[:0], r.marks[:0], nil, nil, nil
 	clear(r.json.key)
 	r.json.body, r.json.slots = nil, nil
 	if cap(r.slots) <= 256 && cap(r.out) <= 1024 && cap(r.json.key) <= maxNested {
@@ -223,6 +242,7 @@ func (r *reading) item(slot int, doc []byte) {
 
 // deliver takes the steps on what a slot has and keeps what comes of it.
 func (r *reading) deliver(slot int) {
+	r.slot = slot
 	s, m, steps := &r.slots[slot], &r.side.maps[slot], r.side.steps[slot]
 	if len(steps) == 0 && len(s.all) == 0 { // as nearly all
 		r.kept(slot, m, s.first)

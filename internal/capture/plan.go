@@ -20,6 +20,7 @@ type Plan struct {
 	request  side
 	response side
 	outcome  []verdict
+	lends    []string // elements of the request by which values of the response are read
 }
 
 // condition is a name with the exact value it must have, or "*".
@@ -27,21 +28,25 @@ type condition struct{ name, want string }
 
 // side is what is read of one direction. A slot is the place of a mapping in maps.
 type side struct {
-	maps    []policy.Mapping
-	defs    []*element.Def // by slot
-	steps   [][]step       // by slot
-	trees   []*jsonNode    // by slot: of GraphQL variables and arguments
-	json    *jsonNode
-	ndjson  *jsonNode
-	form    map[string][]int // slots by name
-	query   map[string][]int
-	parts   map[string][]int // of a multipart body, fields and files
-	xml     []xmlTarget
-	html    htmlTargets
-	proto   *protoNode
-	graphql bool
-	grpc    bool // its status is asked for
-	body    bool // any of them reads the body
+	maps      []policy.Mapping
+	defs      []*element.Def // by slot
+	steps     [][]step       // by slot
+	context   [][]string     // by slot: the elements by which its value is read, of those that the Spec maps
+	waits     []bool         // by slot: it is read last, by its context
+	late      []int          // the slots that wait
+	addresses []string       // groups of which a part is mapped
+	trees     []*jsonNode    // by slot: of GraphQL variables and arguments
+	json      *jsonNode
+	ndjson    *jsonNode
+	form      map[string][]int // slots by name
+	query     map[string][]int
+	parts     map[string][]int // of a multipart body, fields and files
+	xml       []xmlTarget
+	html      htmlTargets
+	proto     *protoNode
+	graphql   bool
+	grpc      bool // its status is asked for
+	body      bool // any of them reads the body
 }
 
 // verdict is an outcome rule made ready.
@@ -57,6 +62,10 @@ func NewPlan(s *policy.Spec) *Plan {
 	p := &Plan{Spec: s, path: compilePath(s.Match.Path), headers: conditions(s.Match.Headers), query: conditions(s.Match.Query)}
 	p.ip = definition(s.Elements, "ip")
 	p.request, p.response = newSide(s.Elements, s.Request), newSide(s.Elements, s.Response)
+	given := p.request.gives(nil)
+	p.request.readBy(given)
+	p.response.readBy(p.response.gives(given))
+	p.lends = p.response.contexts(given)
 	for i := range s.Outcome {
 		r := &s.Outcome[i]
 		v := verdict{OutcomeRule: r, headers: conditions(r.Headers)}
@@ -125,6 +134,11 @@ func newSide(set *element.Set, all []policy.Mapping) side {
 			}
 		case policy.SourceGRPC:
 			s.grpc = s.grpc || m.Name == "status" || m.Name == "message"
+		}
+	}
+	for _, group := range element.AddressGroups() {
+		if slices.ContainsFunc(all, func(m policy.Mapping) bool { return strings.HasPrefix(m.Element, group+"_") }) {
+			s.addresses = append(s.addresses, group)
 		}
 	}
 	s.json.finish()

@@ -43,7 +43,7 @@ func readBack(t *testing.T, source, kind, body string) string {
 	t.Helper()
 	s := compile(t, "kind: spec\nname: S\ntype: other\nmatch: {path: /x}\nresponse:\n  '"+source+"': message\n").Specs[0]
 	x := &wire.Exchange{Response: wire.Head{Status: 200, Fields: []wire.Field{{Name: "Content-Type", Value: kind}}}, RespBody: wire.Body{Bytes: []byte(body), Seen: true}}
-	return texts(capturer(t).Response(NewPlan(s), x), "message")
+	return texts(capturer(t).Response(NewPlan(s), x, nil), "message")
 }
 
 func TestLists(t *testing.T) {
@@ -258,7 +258,7 @@ func TestOtherFacts(t *testing.T) {
 	}
 	r := compile(t, "kind: spec\nname: S\ntype: other\nmatch: {path: /x}\nresponse: {status: {element: message, status: [200, 300-399]}}\n").Specs[0]
 	for status, want := range map[int]string{200: "200", 201: "", 304: "304", 404: ""} {
-		if got := texts(capturer(t).Response(NewPlan(r), &wire.Exchange{Response: wire.Head{Status: status}}), "message"); got != want {
+		if got := texts(capturer(t).Response(NewPlan(r), &wire.Exchange{Response: wire.Head{Status: status}}, nil), "message"); got != want {
 			t.Errorf("%d: %q", status, got)
 		}
 	}
@@ -362,7 +362,7 @@ response:
 		x.ReqBody.Bytes = kept
 		x.Response = wire.Head{Status: 200, Fields: []wire.Field{{Name: "Content-Type", Value: kind}}}
 		x.RespBody.Bytes = kept
-		all := append(c.Request(p, x), c.Response(p, x)...)
+		all := append(c.Request(p, x), c.Response(p, x, nil)...)
 		before := make([]string, len(all))
 		for i, e := range all {
 			before[i] = strings.Clone(e.Value)

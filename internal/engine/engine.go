@@ -83,6 +83,7 @@ type note struct {
 	opened  bool // the request was observed on its own
 	done    bool // the Event is complete, or was shed
 	taken   []journey.Action
+	context []journey.Element // of the request, by which values of the response are read
 }
 
 // New returns an Engine without a policy: it relays everything until SetPolicy.

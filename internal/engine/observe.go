@@ -28,6 +28,7 @@ func (e *Engine) observeRequest(x *wire.Exchange, n *note) *journey.Observation 
 	o.Agent = agentHash(agent)
 	o.Keys = e.cfg.Capture.Keys(n.rules.snap, &x.Request)
 	o.Elements = e.cfg.Capture.Request(n.plan, x)
+	n.context = n.plan.Context(o.Elements)
 	o.Truncated = n.reqBody && x.ReqBody.Truncated
 	var added []journey.Element
 	visit := enrich.Visit{Time: x.Start, IP: x.Conn.Client, Agent: agent, Mapped: o.Elements}
@@ -83,7 +84,7 @@ func (e *Engine) observeResponse(x *wire.Exchange, n *note, o *journey.Observati
 	if !x.Answered {
 		o.Learned = e.cfg.Capture.Learned(n.rules.snap, &x.Response)
 	}
-	o.Elements = append(o.Elements, e.cfg.Capture.Response(n.plan, x)...)
+	o.Elements = append(o.Elements, e.cfg.Capture.Response(n.plan, x, n.context)...)
 	o.Truncated = o.Truncated || n.resBody && x.RespBody.Truncated
 }
 

@@ -135,6 +135,8 @@ type Mapping struct {
 	Steps     []Step   // what is done to the text found, in order
 	Element   string   // element ID in the catalogue
 	Transform string   // "", trim, lower, upper, digits
+	Minor     bool     // an amount is a whole number of the currency's smallest unit
+	Currency  string   // of an amount that no other element tells it of
 	Statuses  [][2]int // of a response: only read under these
 	Pos       Pos
 }

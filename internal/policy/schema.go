@@ -122,6 +122,8 @@ func sources(response bool) schema {
 	fields := []property{
 		{"element", true, "An element of the catalogue, or one of your own.", one},
 		{"transform", false, "Done before the value is normalised.", enum("trim", "lower", "upper", "digits")},
+		{"minor_units", false, "Of an amount: a whole number of the currency's smallest unit, such as cents.", schema{"type": "boolean"}},
+		{"currency", false, "Of an amount: its currency where neither the value nor another element tells it, e.g. EUR.", schema{"type": "string", "pattern": "^[A-Z]{3}$"}},
 	}
 	if response {
 		fields = append(fields, property{"status", false, "Only read under these statuses.", statusSchema()})
