@@ -2,6 +2,7 @@ package engine
 
 import (
 	"hash/fnv"
+	"slices"
 	"strings"
 
 	"github.com/throughline/throughline/internal/enrich"
@@ -84,8 +85,22 @@ func (e *Engine) observeResponse(x *wire.Exchange, n *note, o *journey.Observati
 	if !x.Answered {
 		o.Learned = e.cfg.Capture.Learned(n.rules.snap, &x.Response)
 	}
-	o.Elements = append(o.Elements, e.cfg.Capture.Response(n.plan, x, n.context)...)
+	answered := e.cfg.Capture.Response(n.plan, x, n.context)
+	o.Elements = append(o.Elements, answered...)
+	o.Elements = derived(o.Elements, answered, e.cfg.Enrich.Derive(x.Start, answered))
 	o.Truncated = o.Truncated || n.resBody && x.RespBody.Truncated
+}
+
+// derived adds what is known of a response's values, unless the response or the
+// request has said it.
+func derived(all, answered, added []journey.Element) []journey.Element {
+	for _, a := range added {
+		if !slices.ContainsFunc(answered, func(el journey.Element) bool { return el.ID == a.ID }) &&
+			!slices.ContainsFunc(all, func(el journey.Element) bool { return el.ID == a.ID && el.Value == a.Value }) {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // agentHash tells browsers apart for weak joins; it is not a secret.

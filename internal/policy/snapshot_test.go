@@ -130,11 +130,12 @@ func TestEveryField(t *testing.T) {
 			{Text: "json $.items[0].sku", Source: policy.SourceJSON, Name: "$.items[0].sku", Path: []string{"items", "[0]", "sku"}, Element: "product_id", Pos: pos(22, 3)},
 			{Text: "form.email", Source: policy.SourceForm, Name: "email", Element: "email", Transform: "lower", Pos: pos(23, 16)},
 			{Text: "form.email", Source: policy.SourceForm, Name: "email", Element: "billing_email", Pos: pos(23, 52)},
-			{Text: "conn.ip", Source: policy.SourceConn, Name: "ip", Element: "ip", Pos: pos(24, 3)},
+			{Text: "query.price", Source: policy.SourceQuery, Name: "price", Element: "product_price", Minor: true, Currency: "JPY", Pos: pos(24, 3)},
+			{Text: "conn.ip", Source: policy.SourceConn, Name: "ip", Element: "ip", Pos: pos(25, 3)},
 		},
 		Response: []policy.Mapping{
-			{Text: "status", Source: policy.SourceStatus, Element: "response_status", Pos: pos(26, 3)},
-			{Text: "set-cookie.sid", Source: policy.SourceSetCookie, Name: "sid", Element: "customer_id", Transform: "trim", Pos: pos(27, 3)},
+			{Text: "status", Source: policy.SourceStatus, Element: "response_status", Pos: pos(27, 3)},
+			{Text: "set-cookie.sid", Source: policy.SourceSetCookie, Name: "sid", Element: "customer_id", Transform: "trim", Pos: pos(28, 3)},
 		},
 		Outcome: []policy.OutcomeRule{
 			{Outcome: journey.Success, Statuses: [][2]int{{200, 299}, {303, 303}}, Location: "*/thanks*"},
