@@ -85,6 +85,10 @@ func (c *Capturer) Response(p *Plan, x *wire.Exchange, given []journey.Element) 
 	body := c.body(r.side, &x.Response, &x.RespBody)
 	r.documents(&x.Response, body)
 	readHTML(body.text, &r.side.html, r.slots)
+	end := ended{head: &x.Response, trailers: x.RespTrailers}
+	if r.side.grpc {
+		end.body = frames(&x.Response, body.raw)
+	}
 	for i := range r.side.maps {
 		m, slot := &r.side.maps[i], &r.slots[i]
 		if len(m.Statuses) > 0 && !oneOf(m.Statuses, x.Response.Status) {
@@ -99,7 +103,9 @@ func (c *Capturer) Response(p *Plan, x *wire.Exchange, given []journey.Element) 
 		case policy.SourceSetCookie:
 			*slot = setCookies(&x.Response, m.Name, r.limit(i))
 		case policy.SourceGRPC:
-			slot.next(grpcField(&x.Response, frames(&x.Response, body.raw), "grpc-"+m.Name))
+			slot.next(end.field("grpc-" + m.Name))
+		case policy.SourceTrailer:
+			*slot = end.behind(m.Name, r.limit(i))
 		default:
 			slot.orElse(body.err)
 		}

@@ -107,6 +107,7 @@ const (
 	SourceQuery     SourceKind = "query"
 	SourceHeader    SourceKind = "header" // request or response, by its map
 	SourceCookie    SourceKind = "cookie"
+	SourceTrailer   SourceKind = "trailer" // of a response
 	SourceSetCookie SourceKind = "set-cookie"
 	SourceStatus    SourceKind = "status"
 	SourceForm      SourceKind = "form"
@@ -171,8 +172,9 @@ type OutcomeRule struct {
 	SetCookies []string          // names; each is set, and not to be deleted
 	JSON       []JSONRule
 	XML        []XMLRule
-	GRPC       []int  // gRPC statuses
-	BodyHas    string // substring of the bounded body copy
+	GRPC       []int             // gRPC statuses
+	Trailers   map[string]string // name to glob
+	BodyHas    string            // substring of the bounded body copy
 }
 
 // JSONRule is a value that a JSON response must have.

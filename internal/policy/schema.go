@@ -71,6 +71,7 @@ func specSchema() schema {
 		property{"json", false, "JSON paths with the values they must have, * for any.", pairsOf(jsonPathPattern)},
 		property{"xml", false, "XML paths with the texts they must have, * for any.", pairsOf(`^//?[^|]+$`)},
 		property{"header", false, "Response headers with what they must be; * stands for any text.", pairsOf("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")},
+		property{"trailer", false, "Fields behind the response's body with what they must be; * stands for any text.", pairsOf("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")},
 		property{"set_cookie", false, "Cookies that must be set, and not deleted.", oneOrMore(schema{"type": "string", "minLength": 1})},
 		property{"grpc_status", false, "gRPC statuses, e.g. 16.", oneOrMore(whole(0, 16))},
 		property{"body", false, "Text that the response body holds.", schema{"type": []string{"string", "number", "boolean"}, "minLength": 1}})
