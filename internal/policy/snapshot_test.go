@@ -175,7 +175,7 @@ func TestEveryField(t *testing.T) {
 		t.Errorf("response source %+v", r)
 	}
 	if want := ([]policy.OutcomeRule{
-		{Outcome: journey.Failure, Headers: map[string]string{"X-Result": "declined*"}, SetCookies: []string{"sid", "auth"}, GRPC: []int{7, 16}},
+		{Outcome: journey.Failure, Headers: map[string]string{"X-Result": "declined*"}, SetCookies: []string{"sid", "auth"}, GRPC: []int{7, 16}, Trailers: map[string]string{"x-result": "held*"}},
 		{Outcome: journey.Failure, XML: []policy.XMLRule{{Path: []string{"**", "faultcode"}, Equals: "*"}},
 			JSON: []policy.JSONRule{{Path: []string{"ok"}, Equals: "false"}, {Path: []string{"errors", "[*]", "code"}, Equals: "7"}}},
 	}); !reflect.DeepEqual(q.Outcome, want) {
