@@ -15,7 +15,9 @@ import (
 // Capturer extracts with one hash key. Safe for concurrent use.
 type Capturer struct {
 	opt      element.Options
-	names    cookieNames
+	names    cookieNames // of session cookies
+	lasting  cookieNames // of cookies that last
+	agents   *element.Agents
 	codecs   codecs
 	readings sync.Pool // of *reading
 }
@@ -23,7 +25,7 @@ type Capturer struct {
 // New returns a Capturer. region is the country of phone numbers without a
 // country code.
 func New(h *element.Hasher, region string) *Capturer {
-	return &Capturer{opt: element.Options{Region: region, Hasher: h}}
+	return &Capturer{opt: element.Options{Region: region, Hasher: h}, agents: element.NewAgents(agentsKept)}
 }
 
 // Request returns the Elements a Plan maps from a request, the client's address
@@ -31,8 +33,21 @@ func New(h *element.Hasher, region string) *Capturer {
 func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 	r := c.begin(p, &p.request)
 	defer c.end(r)
-	ip := found{text: x.Conn.Client.String(), ok: true, own: true}
-	r.add(p.ip, "", ip)
+	r.add(p.ip, "", address(x))
+	c.fillRequest(r, x)
+	for i := range r.side.maps {
+		r.deliver(i)
+	}
+	for _, group := range element.AddressGroups() {
+		r.compose(group)
+	}
+	return r.elements()
+}
+
+func address(x *wire.Exchange) found { return found{text: x.Conn.Client.String(), ok: true, own: true} }
+
+// fillRequest fills the slots of what is read of a request.
+func (c *Capturer) fillRequest(r *reading, x *wire.Exchange) {
 	path, query := resource(&x.Request)
 	body := c.body(r.side, &x.Request, &x.ReqBody)
 	pairs(query, false, r.side.query, r.slots, maxNested)
@@ -48,7 +63,7 @@ func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 		m, slot := &r.side.maps[i], &r.slots[i]
 		switch m.Source {
 		case policy.SourcePath:
-			slot.next(pathValue(p.Spec.Match.Path, path, m.Name, r.limit(i)))
+			slot.next(pathValue(r.path, path, m.Name, r.limit(i)))
 		case policy.SourceHost:
 			slot.next(within(x.Request.Host, maxValue))
 		case policy.SourceMethod:
@@ -58,7 +73,7 @@ func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 		case policy.SourceCookie:
 			*slot = cookies(&x.Request, m.Name, r.limit(i))
 		case policy.SourceConn, policy.SourceTLS, policy.SourceH2, policy.SourceClient:
-			slot.next(fact(m, x, ip))
+			slot.next(c.fact(m, x))
 		case policy.SourceGRPC:
 			service, method := call(canonical(path))
 			if m.Name == "service" {
@@ -68,18 +83,22 @@ func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 		default:
 			slot.orElse(body.err)
 		}
-		r.deliver(i)
 	}
-	for _, group := range element.AddressGroups() {
-		r.compose(group)
-	}
-	return r.elements()
 }
 
 // Response returns the Elements a Plan maps from a response, with the same promise.
 func (c *Capturer) Response(p *Plan, x *wire.Exchange) []journey.Element {
 	r := c.begin(p, &p.response)
 	defer c.end(r)
+	c.fillResponse(r, x)
+	for i := range r.side.maps {
+		r.deliver(i)
+	}
+	return r.elements()
+}
+
+// fillResponse fills the slots of what is read of a response.
+func (c *Capturer) fillResponse(r *reading, x *wire.Exchange) {
 	body := c.body(r.side, &x.Response, &x.RespBody)
 	r.documents(&x.Response, body)
 	readHTML(body.text, &r.side.html, r.slots)
@@ -100,9 +119,7 @@ func (c *Capturer) Response(p *Plan, x *wire.Exchange) []journey.Element {
 		default:
 			slot.orElse(body.err)
 		}
-		r.deliver(i)
 	}
-	return r.elements()
 }
 
 // pathValue reads the whole path as it stands, or a named segment of it.
@@ -121,6 +138,7 @@ func pathValue(pattern []policy.Segment, path, name string, limit int) found {
 type reading struct {
 	builder
 	side  *side
+	path  []policy.Segment
 	slots []repeated // by mapping
 	json  jsonReader
 }
@@ -130,7 +148,7 @@ func (c *Capturer) begin(p *Plan, s *side) *reading {
 	if !ok {
 		r = &reading{builder: builder{c: c}}
 	}
-	r.side, r.known = s, p.Spec.Elements
+	r.side, r.path, r.known = s, p.Spec.Match.Path, p.Spec.Elements
 	for len(r.slots) < len(s.maps) {
 		r.slots = append(r.slots, repeated{})
 	}
@@ -146,7 +164,7 @@ func (c *Capturer) end(r *reading) {
 		r.slots[i] = repeated{all: all[:0]}
 	}
 	clear(r.out)
-	r.out, r.lent, r.side, r.known = r.out[:0], r.lent[:0], nil, nil
+	r.out, r.lent, r.side, r.path, r.known = r.out[:0], r.lent[:0], nil, nil, nil
 	clear(r.json.key)
 	r.json.body, r.json.slots = nil, nil
 	if cap(r.slots) <= 256 && cap(r.out) <= 1024 && cap(r.json.key) <= maxNested {

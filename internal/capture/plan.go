@@ -20,6 +20,8 @@ type Plan struct {
 	request  side
 	response side
 	outcome  []verdict
+	// Where tokens stand that tell visitors apart.
+	requestTokens, responseTokens side
 }
 
 // condition is a name with the exact value it must have, or "*".
@@ -57,6 +59,7 @@ func NewPlan(s *policy.Spec) *Plan {
 	p := &Plan{Spec: s, path: compilePath(s.Match.Path), headers: conditions(s.Match.Headers), query: conditions(s.Match.Query)}
 	p.ip = definition(s.Elements, "ip")
 	p.request, p.response = newSide(s.Elements, s.Request), newSide(s.Elements, s.Response)
+	p.requestTokens, p.responseTokens = newSide(s.Elements, s.RequestTokens), newSide(s.Elements, s.ResponseTokens)
 	for i := range s.Outcome {
 		r := &s.Outcome[i]
 		v := verdict{OutcomeRule: r, headers: conditions(r.Headers)}
@@ -135,11 +138,11 @@ func newSide(set *element.Set, all []policy.Mapping) side {
 
 // Needs tells which bodies a Plan reads.
 func (p *Plan) Needs() (request, response bool) {
-	response = p.response.body
+	response = p.response.body || p.responseTokens.body
 	for i := range p.outcome {
 		response = response || p.outcome[i].readsBody()
 	}
-	return p.request.body, response
+	return p.request.body || p.requestTokens.body, response
 }
 
 func (v *verdict) readsBody() bool {
