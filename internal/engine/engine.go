@@ -296,7 +296,7 @@ func (e *Engine) judgeRequest(x *wire.Exchange, n *note) wire.Decision {
 func (e *Engine) judgeResponse(x *wire.Exchange, n *note) wire.Decision {
 	obs := e.base(x, n)
 	obs.Phase, obs.Time = journey.PhaseHeld, x.RespTime
-	e.observeResponse(x, n, obs)
+	_ = e.observeResponse(x, n, obs)
 	obs.Learned = nil // who is not given the response has learned nothing from it
 	var d wire.Decision
 	if v, err := e.ask(n, obs); err != nil {
@@ -374,12 +374,12 @@ func (e *Engine) responseHead(x *wire.Exchange, n *note) {
 	if n.opened {
 		return
 	}
-	learned := e.cfg.Capture.Learned(n.rules.snap, &x.Response)
+	learned := e.cfg.Capture.Learned(n.rules.snap, x)
 	if len(learned) == 0 {
 		return
 	}
 	obs := e.observeRequest(x, n)
-	obs.Phase, obs.Learned = journey.PhaseRequest, learned
+	obs.Phase, obs.Learned = journey.PhaseRequest, append(obs.Learned, learned...)
 	n.opened = true
 	if n.judge.Observe(obs, true) != nil {
 		n.done = true
@@ -406,9 +406,9 @@ func (e *Engine) complete(x *wire.Exchange, n *note) {
 		obs = e.observeRequest(x, n)
 		obs.Phase = journey.PhaseComplete
 	}
-	e.observeResponse(x, n, obs)
+	taught := e.observeResponse(x, n, obs)
 	obs.Enforced = n.taken
-	_ = n.judge.Observe(obs, n.opened || len(obs.Learned) > 0) // shed is counted there
+	_ = n.judge.Observe(obs, n.opened || taught) // shed is counted there
 }
 
 // failsClosed tells whether a missing verdict stops the exchange. Only in active
