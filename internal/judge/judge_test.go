@@ -422,7 +422,7 @@ func TestOlderSnapshotsRestore(t *testing.T) {
 	if st := b.Live(); st.Sessions != int64(len(kept.Sessions)) || st.Window.Series != int64(len(kept.Windows)) || st.Sessions == 0 || st.Window.Series == 0 {
 		t.Fatalf("%+v of %d sessions and %d series", st, len(kept.Sessions), len(kept.Windows))
 	}
-		now, keyed := all[before-1].Time, 0
+	now, keyed := all[before-1].Time, 0
 	for i, e := range kept.Sessions {
 		if len(e.Keys) == 0 || now-e.Last > 30*minute {
 			continue
