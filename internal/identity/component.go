@@ -113,8 +113,9 @@ func (x *Index) unite(a, b ref, now int64, reason string) bool {
 }
 
 // share marks evidence that speaks for many: it joins nobody any more, and what it
-// had joined is joined anew by the evidence that is left.
-func (x *Index) share(r ref, now int64, reason string) {
+// had joined is joined anew by the evidence that is left. A key that people of many
+// accounts use taints what else their client carries.
+func (x *Index) share(r ref, taints bool, now int64, reason string) {
 	if x.at(r).shared() {
 		return
 	}
@@ -129,6 +130,9 @@ func (x *Index) share(r ref, now int64, reason string) {
 	x.detach(r)
 	e := x.edit(r)
 	e.flags |= sharedBit
+	if taints {
+		e.flags |= maxCount * countUnit
+	}
 	e.up, e.next, e.parent = pack(r), pack(r), packed{}
 	for _, m := range rest {
 		if x.at(m).parent.is(r) {
