@@ -37,9 +37,6 @@ func scramble(i, kind int) uint64 {
 	return x * 0x94d049bb133111eb
 }
 
-func connection(h uint64) journey.Key { return journey.Key{Kind: journey.KeyConnection, Hash: h} }
-func ticket(h uint64) journey.Key     { return journey.Key{Kind: journey.KeyTicket, Hash: h} }
-
 // BenchmarkJoin is one request among many live Sessions, as a judge has it
 // stitched: with everything noted for an undo. Whose request it is is random, so
 // that with a million hardly anything is in the processor's caches.
