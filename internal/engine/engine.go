@@ -405,6 +405,10 @@ func (e *Engine) complete(x *wire.Exchange, n *note) {
 	}
 	taught := e.observeResponse(x, n, obs)
 	obs.Enforced = n.taken
+	if x.Mode == string(site.Mirror) && !n.opened {
+		_ = n.judge.Mirror(obs)
+		return
+	}
 	_ = n.judge.Observe(obs, n.opened || taught) // shed is counted there
 }
 
