@@ -111,7 +111,10 @@ func TestWhoMayBeSeveralIsNobody(t *testing.T) {
 		{what: "behind a trusted proxy", set: []string{"X-Forwarded-For", "192.0.2.7"}, change: trusted, client: "192.0.2.7"},
 		{what: "behind a trusted proxy that tells nothing", change: trusted},
 		{what: "behind one announced", before: "PROXY TCP4 198.51.100.7 10.0.0.1 12345 443\r\n", set: []string{"X-Forwarded-For", "192.0.2.7"},
-			change: func(c *Config) { announced(c); c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")} }, client: "192.0.2.7"},
+			change: func(c *Config) {
+				announced(c)
+				c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
+			}, client: "192.0.2.7"},
 		{what: "X-Forwarded-For of nobody we know", set: []string{"X-Forwarded-For", "192.0.2.7"}},
 		{what: "Forwarded", set: []string{"Forwarded", "for=192.0.2.7"}},
 		{what: "Via", set: []string{"Via", "1.1 gate"}},
