@@ -17,6 +17,7 @@ type Capturer struct {
 	opt      element.Options
 	names    cookieNames // of session cookies
 	lasting  cookieNames // of cookies that last
+	shared   sharedNames // of cookies that are strangers' alike
 	agents   *element.Agents
 	codecs   codecs
 	readings sync.Pool // of *reading
