@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/throughline/throughline/internal/edge"
+	"github.com/throughline/throughline/internal/inventory"
 	"github.com/throughline/throughline/internal/journal"
 	"github.com/throughline/throughline/internal/journey"
 )
@@ -183,4 +185,42 @@ func observationsOf(t *testing.T, data string) (out []*journey.Observation) {
 		_ = r.Close()
 	}
 	return out
+}
+
+// TestSwitchesOfKeys reads them for all sites and for one.
+func TestSwitchesOfKeys(t *testing.T) {
+	read := func(text string) settings {
+		t.Helper()
+		c, faults := loadConfig(writeFiles(t, map[string]string{"throughline.yaml": text}))
+		if len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		set, faults := c.check(flagFault)
+		if len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		return set
+	}
+	const sites = "sites:\n- {name: a, hosts: [a.example], origin: \"http://127.0.0.1:1\"}\n" +
+		"- {name: b, hosts: [b.example], origin: \"http://127.0.0.1:1\", fingerprint: {connections: false}}\n" +
+		"- {name: c, hosts: [c.example], origin: \"http://127.0.0.1:1\", fingerprint: {connections: true, tickets: false}}\n"
+	set := read(sites)
+	var conf edge.Config
+	if err := set.Fingerprint.apply(&conf, nil); err != nil || conf.Fingerprint.NoConnections || conf.Fingerprint.Tickets != nil {
+		t.Errorf("by default: %v %+v", err, conf.Fingerprint)
+	}
+	got := ""
+	for _, s := range set.sites {
+		got += fmt.Sprintf("%s %v %v, ", s.Name, s.SharedConnections, s.SharedTickets)
+	}
+	if got != "a false false, b true false, c false true, " {
+		t.Error(got)
+	}
+	set = read("fingerprint: {connections: false}\n" + sites)
+	if err := set.Fingerprint.apply(&conf, nil); err != nil || !conf.Fingerprint.NoConnections {
+		t.Errorf("off: %v %+v", err, conf.Fingerprint)
+	}
+	if keyNames(set) != (inventory.Connections{}) {
+		t.Error("the audit lists connections that are none")
+	}
 }

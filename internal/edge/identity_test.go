@@ -141,6 +141,9 @@ func TestWhoMayBeSeveralIsNobody(t *testing.T) {
 				if c.client != "" && got.Client.String() != c.client {
 					t.Errorf("%s: of %s", c.what, got.Client)
 				}
+				if shown := got.Shown; strings.HasPrefix(c.what, "TLS ends") && *shown != (wire.Shown{}) {
+					t.Errorf("%s: %+v is the balancer's", c.what, shown)
+				}
 				if got.Proxied && got.Memory != nil {
 					t.Errorf("%s: it has a memory, which may be several visitors'", c.what)
 				}
