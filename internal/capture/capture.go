@@ -34,15 +34,10 @@ func New(h *element.Hasher, region string) *Capturer {
 func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 	r := c.begin(p, &p.request)
 	defer c.end(r)
+	r.slot = -1
 	r.add(p.ip, "", address(x))
 	c.fillRequest(r, x)
-	for i := range r.side.maps {
-		r.deliver(i)
-	}
-	for _, group := range element.AddressGroups() {
-		r.compose(group)
-	}
-	return r.elements()
+	return r.finish()
 }
 
 func address(x *wire.Exchange) found { return found{text: x.Conn.Client.String(), ok: true, own: true} }
@@ -88,14 +83,13 @@ func (c *Capturer) fillRequest(r *reading, x *wire.Exchange) {
 }
 
 // Response returns the Elements a Plan maps from a response, with the same promise.
-func (c *Capturer) Response(p *Plan, x *wire.Exchange) []journey.Element {
+// Given is what Plan.Context said of the request.
+func (c *Capturer) Response(p *Plan, x *wire.Exchange, given []journey.Element) []journey.Element {
 	r := c.begin(p, &p.response)
 	defer c.end(r)
+	r.given = given
 	c.fillResponse(r, x)
-	for i := range r.side.maps {
-		r.deliver(i)
-	}
-	return r.elements()
+	return r.finish()
 }
 
 // fillResponse fills the slots of what is read of a response.
@@ -103,9 +97,14 @@ func (c *Capturer) fillResponse(r *reading, x *wire.Exchange) {
 	body := c.body(r.side, &x.Response, &x.RespBody)
 	r.documents(&x.Response, body)
 	readHTML(body.text, &r.side.html, r.slots)
+	end := ended{head: &x.Response, trailers: x.RespTrailers}
+	if r.side.grpc {
+		end.body = frames(&x.Response, body.raw)
+	}
 	for i := range r.side.maps {
 		m, slot := &r.side.maps[i], &r.slots[i]
 		if len(m.Statuses) > 0 && !oneOf(m.Statuses, x.Response.Status) {
+			*slot = repeated{all: slot.all[:0]}
 			continue
 		}
 		switch m.Source {
@@ -116,11 +115,32 @@ func (c *Capturer) fillResponse(r *reading, x *wire.Exchange) {
 		case policy.SourceSetCookie:
 			*slot = setCookies(&x.Response, m.Name, r.limit(i))
 		case policy.SourceGRPC:
-			slot.next(grpcField(&x.Response, frames(&x.Response, body.raw), "grpc-"+m.Name))
+			slot.next(end.field("grpc-" + m.Name))
+		case policy.SourceTrailer:
+			*slot = end.behind(m.Name, r.limit(i))
 		default:
 			slot.orElse(body.err)
 		}
 	}
+}
+
+// finish delivers what was read, at last what waited for other values, and makes
+// addresses of their parts.
+func (r *reading) finish() []journey.Element {
+	for i := range r.side.maps {
+		if !r.side.waits[i] {
+			r.deliver(i)
+		}
+	}
+	if len(r.side.late) > 0 {
+		r.deliverLate()
+		r.inOrder()
+	}
+	r.slot = len(r.side.maps)
+	for _, group := range r.side.addresses {
+		r.compose(group)
+	}
+	return r.elements()
 }
 
 // pathValue reads the whole path as it stands, or a named segment of it.
@@ -139,6 +159,7 @@ func pathValue(pattern []policy.Segment, path, name string, limit int) found {
 type reading struct {
 	builder
 	side  *side
+	given []journey.Element // of the request, to a response
 	path  []policy.Segment
 	slots []repeated // by mapping
 	json  jsonReader
@@ -147,7 +168,7 @@ type reading struct {
 func (c *Capturer) begin(p *Plan, s *side) *reading {
 	r, ok := c.readings.Get().(*reading)
 	if !ok {
-		r = &reading{builder: builder{c: c}}
+		r = &reading{builder: builder{c: c, opt: c.opt}}
 	}
 	r.side, r.path, r.known = s, p.Spec.Match.Path, p.Spec.Elements
 	for len(r.slots) < len(s.maps) {
@@ -165,7 +186,7 @@ func (c *Capturer) end(r *reading) {
 		r.slots[i] = repeated{all: all[:0]}
 	}
 	clear(r.out)
-	r.out, r.lent, r.side, r.path, r.known = r.out[:0], r.lent[:0], nil, nil, nil
+	r.out, r.marks, r.side, r.path, r.known, r.given = r.out[:0], r.marks[:0], nil, nil, nil, nil
 	clear(r.json.key)
 	r.json.body, r.json.slots = nil, nil
 	if cap(r.slots) <= 256 && cap(r.out) <= 1024 && cap(r.json.key) <= maxNested {
@@ -242,6 +263,7 @@ func (r *reading) item(slot int, doc []byte) {
 
 // deliver takes the steps on what a slot has and keeps what comes of it.
 func (r *reading) deliver(slot int) {
+	r.slot = slot
 	s, m, steps := &r.slots[slot], &r.side.maps[slot], r.side.steps[slot]
 	if len(steps) == 0 && len(s.all) == 0 { // as nearly all
 		r.kept(slot, m, s.first)

@@ -97,9 +97,9 @@ func TestEverySource(t *testing.T) {
 		{Name: "Set-Cookie", Value: `other=1; customer=no`}, {Name: "set-cookie", Value: `customer="K1"; Path=/`}}}
 	x.RespBody = wire.Body{Bytes: zip(t, `{"total": [{"amount": 12.50}]}`)}
 	x.Response.Fields = append(x.Response.Fields, wire.Field{Name: "Content-Encoding", Value: "gzip"})
-	wants(t, values(c.Response(NewPlan(s), x)), map[string]string{"response_status": "402", "failure_reason": "declined",
-		"customer_id": "K1", "transaction_amount": values(c.Response(NewPlan(s), x))["transaction_amount"]})
-	if v := values(c.Response(NewPlan(s), x))["transaction_amount"]; v != "12.5" && v != "12.50" {
+	wants(t, values(c.Response(NewPlan(s), x, nil)), map[string]string{"response_status": "402", "failure_reason": "declined",
+		"customer_id": "K1", "transaction_amount": values(c.Response(NewPlan(s), x, nil))["transaction_amount"]})
+	if v := values(c.Response(NewPlan(s), x, nil))["transaction_amount"]; v != "12.5" && v != "12.50" {
 		t.Errorf("the amount is %q", v)
 	}
 }
@@ -182,7 +182,7 @@ outcome: [{is: success, json: {$.state: done}}, {is: failure, body: wrong}]
 				{Name: "Location", Value: "/" + canary}, {Name: canary, Value: canary}}}
 			x.RespBody.Bytes = []byte(`{"id": "K1", "state": "` + canary + `", "` + canary + `": 2}`)
 			o := journey.Observation{Keys: c.Keys(snap, &x.Request), Elements: c.Request(NewPlan(s), x), Learned: c.Learned(snap, x), Outcome: c.Outcome(NewPlan(s), x)}
-			o.Elements = append(o.Elements, c.Response(NewPlan(s), x)...)
+			o.Elements = append(o.Elements, c.Response(NewPlan(s), x, nil)...)
 			out, err := json.Marshal(o)
 			if err != nil {
 				t.Fatal(err)

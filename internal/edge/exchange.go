@@ -249,6 +249,7 @@ func (e *exchange) decide(p wire.Phase) (d wire.Decision) {
 		e.want.Limit = d.Limit
 	}
 	e.want.Refuse = e.want.Refuse || d.Refuse
+	e.want.Trailers = e.want.Trailers || d.Trailers
 	return d
 }
 

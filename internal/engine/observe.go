@@ -2,6 +2,7 @@ package engine
 
 import (
 	"hash/fnv"
+	"slices"
 	"strings"
 
 	"github.com/throughline/throughline/internal/enrich"
@@ -29,6 +30,7 @@ func (e *Engine) observeRequest(x *wire.Exchange, n *note) *journey.Observation 
 	o.Device = e.cfg.Capture.Device(x)
 	o.Keys, o.Learned = e.cfg.Capture.Visitor(n.rules.snap, n.plan, x)
 	o.Elements = e.cfg.Capture.Request(n.plan, x)
+	n.context = n.plan.Context(o.Elements)
 	o.Truncated = n.reqBody && x.ReqBody.Truncated
 	var added []journey.Element
 	visit := enrich.Visit{Time: x.Start, IP: x.Conn.Client, Agent: agent, Mapped: o.Elements}
@@ -86,9 +88,23 @@ func (e *Engine) observeResponse(x *wire.Exchange, n *note, o *journey.Observati
 		learned = append(learned, e.cfg.Capture.ResponseTokens(n.plan, x)...)
 		o.Learned, taught = append(o.Learned, learned...), len(learned) > 0
 	}
-	o.Elements = append(o.Elements, e.cfg.Capture.Response(n.plan, x)...)
+	answered := e.cfg.Capture.Response(n.plan, x, n.context)
+	o.Elements = append(o.Elements, answered...)
+	o.Elements = derived(o.Elements, answered, e.cfg.Enrich.Derive(x.Start, answered))
 	o.Truncated = o.Truncated || n.resBody && x.RespBody.Truncated
 	return taught
+}
+
+// derived adds what is known of a response's values, unless the response or the
+// request has said it.
+func derived(all, answered, added []journey.Element) []journey.Element {
+	for _, a := range added {
+		if !slices.ContainsFunc(answered, func(el journey.Element) bool { return el.ID == a.ID }) &&
+			!slices.ContainsFunc(all, func(el journey.Element) bool { return el.ID == a.ID && el.Value == a.Value }) {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // agentHash tells browsers apart for weak joins; it is not a secret.

@@ -102,6 +102,7 @@ func places(c Config) []Place {
 		{"journal", "Events and observations as listed, keyed hashes of session keys, the policy", journal},
 		{"judge", "live sessions, keyed hashes, and what rules count, by keyed hashes", memory(c.Policy)},
 		{"warehouse", "Events, Sessions, entities, labels with the values that their rules saw", span(c.Events)},
+		{"warehouse: Spec IDs", "which were merged, split and related, when and why, by opaque IDs and hashes", span(c.Events) + ", and until no Session of the users concerned is left"},
 		{"warehouse: when an entity was first seen", "the entity's value in its form, and a time", "until it is erased"},
 		{"Hub", "shows the warehouse to users by their role", "keeps none of it"},
 		{"control data", "users of the Hub, their tokens (hashed), settings, the audit log of what they did", "until deleted"},

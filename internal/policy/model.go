@@ -110,6 +110,7 @@ const (
 	SourceQuery     SourceKind = "query"
 	SourceHeader    SourceKind = "header" // request or response, by its map
 	SourceCookie    SourceKind = "cookie"
+	SourceTrailer   SourceKind = "trailer" // of a response
 	SourceSetCookie SourceKind = "set-cookie"
 	SourceStatus    SourceKind = "status"
 	SourceForm      SourceKind = "form"
@@ -138,6 +139,8 @@ type Mapping struct {
 	Steps     []Step   // what is done to the text found, in order
 	Element   string   // element ID in the catalogue
 	Transform string   // "", trim, lower, upper, digits
+	Minor     bool     // an amount is a whole number of the currency's smallest unit
+	Currency  string   // of an amount that no other element tells it of
 	Statuses  [][2]int // of a response: only read under these
 	Pos       Pos
 }
@@ -172,8 +175,9 @@ type OutcomeRule struct {
 	SetCookies []string          // names; each is set, and not to be deleted
 	JSON       []JSONRule
 	XML        []XMLRule
-	GRPC       []int  // gRPC statuses
-	BodyHas    string // substring of the bounded body copy
+	GRPC       []int             // gRPC statuses
+	Trailers   map[string]string // name to glob
+	BodyHas    string            // substring of the bounded body copy
 }
 
 // JSONRule is a value that a JSON response must have.

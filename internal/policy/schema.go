@@ -74,6 +74,7 @@ func specSchema() schema {
 		property{"json", false, "JSON paths with the values they must have, * for any.", pairsOf(jsonPathPattern)},
 		property{"xml", false, "XML paths with the texts they must have, * for any.", pairsOf(`^//?[^|]+$`)},
 		property{"header", false, "Response headers with what they must be; * stands for any text.", pairsOf("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")},
+		property{"trailer", false, "Fields behind the response's body with what they must be; * stands for any text.", pairsOf("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")},
 		property{"set_cookie", false, "Cookies that must be set, and not deleted.", oneOrMore(schema{"type": "string", "minLength": 1})},
 		property{"grpc_status", false, "gRPC statuses, e.g. 16.", oneOrMore(whole(0, 16))},
 		property{"body", false, "Text that the response body holds.", schema{"type": []string{"string", "number", "boolean"}, "minLength": 1}})
@@ -125,6 +126,8 @@ func sources(response bool) schema {
 	fields := []property{
 		{"element", true, "An element of the catalogue, or one of your own.", one},
 		{"transform", false, "Done before the value is normalised.", enum("trim", "lower", "upper", "digits")},
+		{"minor_units", false, "Of an amount: a whole number of the currency's smallest unit, such as cents.", schema{"type": "boolean"}},
+		{"currency", false, "Of an amount: its currency where neither the value nor another element tells it, e.g. EUR.", schema{"type": "string", "pattern": "^[A-Z]{3}$"}},
 	}
 	if response {
 		fields = append(fields, property{"status", false, "Only read under these statuses.", statusSchema()})

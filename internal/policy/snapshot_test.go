@@ -130,11 +130,12 @@ func TestEveryField(t *testing.T) {
 			{Text: "json $.items[0].sku", Source: policy.SourceJSON, Name: "$.items[0].sku", Path: []string{"items", "[0]", "sku"}, Element: "product_id", Pos: pos(22, 3)},
 			{Text: "form.email", Source: policy.SourceForm, Name: "email", Element: "email", Transform: "lower", Pos: pos(23, 16)},
 			{Text: "form.email", Source: policy.SourceForm, Name: "email", Element: "billing_email", Pos: pos(23, 52)},
-			{Text: "conn.ip", Source: policy.SourceConn, Name: "ip", Element: "ip", Pos: pos(24, 3)},
+			{Text: "query.price", Source: policy.SourceQuery, Name: "price", Element: "product_price", Minor: true, Currency: "JPY", Pos: pos(24, 3)},
+			{Text: "conn.ip", Source: policy.SourceConn, Name: "ip", Element: "ip", Pos: pos(25, 3)},
 		},
 		Response: []policy.Mapping{
-			{Text: "status", Source: policy.SourceStatus, Element: "response_status", Pos: pos(26, 3)},
-			{Text: "set-cookie.sid", Source: policy.SourceSetCookie, Name: "sid", Element: "customer_id", Transform: "trim", Pos: pos(27, 3)},
+			{Text: "status", Source: policy.SourceStatus, Element: "response_status", Pos: pos(27, 3)},
+			{Text: "set-cookie.sid", Source: policy.SourceSetCookie, Name: "sid", Element: "customer_id", Transform: "trim", Pos: pos(28, 3)},
 		},
 		Outcome: []policy.OutcomeRule{
 			{Outcome: journey.Success, Statuses: [][2]int{{200, 299}, {303, 303}}, Location: "*/thanks*"},
@@ -175,7 +176,7 @@ func TestEveryField(t *testing.T) {
 		t.Errorf("response source %+v", r)
 	}
 	if want := ([]policy.OutcomeRule{
-		{Outcome: journey.Failure, Headers: map[string]string{"X-Result": "declined*"}, SetCookies: []string{"sid", "auth"}, GRPC: []int{7, 16}},
+		{Outcome: journey.Failure, Headers: map[string]string{"X-Result": "declined*"}, SetCookies: []string{"sid", "auth"}, GRPC: []int{7, 16}, Trailers: map[string]string{"x-result": "held*"}},
 		{Outcome: journey.Failure, XML: []policy.XMLRule{{Path: []string{"**", "faultcode"}, Equals: "*"}},
 			JSON: []policy.JSONRule{{Path: []string{"ok"}, Equals: "false"}, {Path: []string{"errors", "[*]", "code"}, Equals: "7"}}},
 	}); !reflect.DeepEqual(q.Outcome, want) {

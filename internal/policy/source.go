@@ -46,7 +46,8 @@ func Sources() []Source {
 		{"graphql.arguments.PATH", true, false, false, "an argument of a field at the top, whether it is written out or a variable", `graphql\.arguments` + name},
 		{"grpc.service", true, false, false, "the service called by gRPC or gRPC-web", `grpc\.service`},
 		{"grpc.method", true, false, false, "the method called", `grpc\.method`},
-		{"grpc.status", false, true, false, "the gRPC status: of the head, or of gRPC-web's last frame", `grpc\.status`},
+		{"trailer.NAME", false, true, false, "a field behind the body: of a chunked body, of HTTP/2, so of gRPC, and of gRPC-web's last frame", `trailer` + name},
+		{"grpc.status", false, true, false, "the gRPC status: of the head, the trailers, or gRPC-web's last frame", `grpc\.status`},
 		{"grpc.message", false, true, false, "the message beside it", `grpc\.message`},
 		{"protobuf.NUMBERS", both, both, false, "a field of the first gRPC message by the field numbers on the way to it, e.g. `protobuf.2.1`: text or a whole number", `protobuf(\.[0-9]+)+`},
 		{"conn.ip", true, false, false, "the visitor's address (`ip` is always known; map it only to another element)", `conn\.ip`},
@@ -252,17 +253,17 @@ func (m *Mapping) named(v value, s string, dotted, response bool, right string) 
 		}
 		return len(m.Path) <= maxKeys
 	}
-	if m.Name == "" || m.Source == SourceHeader && !isToken(m.Name) {
+	if m.Name == "" || (m.Source == SourceHeader || m.Source == SourceTrailer) && !isToken(m.Name) {
 		v.bad(quote(s)+" names nothing", right)
 		return false
 	}
 	return true
 }
 
-// credentials tells whether a source is a header that is nothing but secrets, and
+// credentials tells whether a source is a header or trailer that is nothing but secrets, and
 // what to read instead, if there is anything.
 func credentials(m Mapping, response bool) (instead string, whole bool) {
-	if m.Source != SourceHeader {
+	if m.Source != SourceHeader && m.Source != SourceTrailer {
 		return "", false
 	}
 	switch strings.ToLower(m.Name) {

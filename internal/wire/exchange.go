@@ -130,6 +130,9 @@ type Exchange struct {
 	RespTime int64 // response head complete, micros; 0 before
 	Response Head
 	RespBody Body
+	// RespTrailers are the fields behind the response's body, once it has ended,
+	// where a Decision wanted the body or them.
+	RespTrailers []Field
 	// Answered says that the engine, not the origin, answered.
 	Answered bool
 	// Err says why the exchange ended early: "origin refused", "client gone"...
@@ -190,6 +193,8 @@ type Decision struct {
 	Request  BodyWant
 	Response BodyWant
 	Limit    int // bytes of each body to keep at most; 0: 64 KiB
+	// Trailers of the response are wanted, even where its body is not.
+	Trailers bool
 	// Refuse, with BodyHold: a body over the limit is answered 413 rather than
 	// streamed on after the head was judged alone.
 	Refuse bool
