@@ -89,6 +89,7 @@ type note struct {
 
 // New returns an Engine without a policy: it relays everything until SetPolicy.
 func New(cfg Config) *Engine {
+	cfg.Capture.Share(cfg.Enrich.Agents())
 	e := &Engine{cfg: cfg}
 	e.sites.Store(newSites(cfg.Sites, cfg.Judges))
 	if e.cfg.Logger == nil {

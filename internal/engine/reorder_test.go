@@ -24,6 +24,20 @@ func copies(r *rand.Rand, n int) []*journey.Observation {
 		at += r.Int64N(300_000) * r.Int64N(2)
 		o := attempt(uint64(i))
 		o.Time = at
+		// Who is who hangs on the order as well: tickets that are given and come back,
+		// connections, and visitors without a key of their own.
+		who := r.Uint64N(6)
+		ticket := journey.Key{Kind: journey.KeyTicket, Hash: 500 + who, Named: true}
+		switch r.IntN(4) {
+		case 0:
+			o.Learned = []journey.Key{ticket}
+		case 1:
+			o.Keys = []journey.Key{ticket}
+		case 2:
+			o.Keys = []journey.Key{{Kind: journey.KeyConnection, Hash: 900 + r.Uint64N(30), Named: true}}
+			o.Learned = []journey.Key{ticket}
+		}
+		o.Device = who % 2
 		out[i] = o
 	}
 	return out
