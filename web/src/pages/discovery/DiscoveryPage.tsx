@@ -46,9 +46,13 @@ function Learning({ learnt: l }: { learnt: Learnt }) {
   return (
     <span className={css.learning} data-on={on.length > 0}>
       <i />
-      {on.length > 0 ? `Learning from ${on.join(', ')}` : 'Learning is off'}
-      {l.shapes > 0 && `, ${many(l.shapes, 'kind')} of requests known`}
-      {l.missed > 0 && <span title="More came in a second than are looked at">, {count(l.missed)} passed over</span>}
+      <span title={l.missed > 0 ? 'Passed over is what came in a second beyond the number that is looked at' : undefined}>
+        {[
+          on.length > 0 ? `Learning from ${on.join(', ')}` : 'Learning is off',
+          ...(l.shapes > 0 ? [`${many(l.shapes, 'kind')} of requests known`] : []),
+          ...(l.missed > 0 ? [`${count(l.missed)} passed over`] : []),
+        ].join(', ')}
+      </span>
     </span>
   );
 }

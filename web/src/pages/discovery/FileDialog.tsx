@@ -9,12 +9,12 @@ import css from './DiscoveryPage.module.css';
 /** The policy file that was made of what was chosen. */
 export function FileDialog({ file, onClose }: { file: ProposedFile | null; onClose: () => void }) {
   return (
-    <Modal opened={file !== null} onClose={onClose} title={file ? `Put ${file.file} into the policy folder` : ''} size={720}>
+    <Modal opened={file !== null} onClose={onClose} title={file ? (file.faults.length > 0 ? `${file.file} does not fit the policy in force` : `Put ${file.file} into the policy folder`) : ''} size={720}>
       {file && (
         <>
           {file.faults.length > 0 ? (
             <div className={css.faults} role="alert">
-              <p>With this file the policy would be refused: {many(file.faults.length, 'fault')}.</p>
+              <p>With this file the policy would be refused, for {many(file.faults.length, 'fault')}. Choose others, or change the file.</p>
               {file.faults.map((f) => <code key={f}>{f}</code>)}
             </div>
           ) : (

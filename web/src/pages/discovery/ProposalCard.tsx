@@ -15,8 +15,10 @@ export function ProposalCard({ proposal: p, chosen = false, onChoose }: { propos
       title={
         <span className={css.title}>
           {onChoose && <Checkbox checked={chosen} onChange={(e) => onChoose(e.currentTarget.checked)} aria-label={`Choose ${p.name}`} />}
-          {p.name}
-          <span className={css.type}>{p.type_name}</span>
+          <span className={css.words}>
+            {p.name}
+            <span className={css.type}>{p.type_name}</span>
+          </span>
         </span>
       }
       note={p.named_by ? `now “${p.named_by}”` : p.site}
@@ -66,7 +68,9 @@ function kinds(of: Record<string, number>): string {
   const all = Object.entries(of).sort((a, b) => b[1] - a[1]);
   const total = all.reduce((n, [, k]) => n + k, 0);
   if (all.length === 1) return all[0]?.[0] ?? '';
-  return all.slice(0, 3).map(([kind, n]) => `${kind} ${Math.round((n * 100) / total)} %`).join(', ');
+  return all.slice(0, 3).map(([kind, n]) => `${kind} ${share(n, total)}`).join(', ');
 }
+
+const share = (n: number, of: number) => (n * 100 < of ? 'under 1 %' : n < of && n * 200 > of * 199 ? 'over 99 %' : `${Math.round((n * 100) / of)} %`);
 
 const upper = (s: string) => s.charAt(0).toUpperCase() + s.slice(1);
