@@ -81,6 +81,7 @@ type note struct {
 	active  bool // and enforced
 	hold    bool // and another verdict is asked before the response leaves
 	opened  bool // the request was observed on its own
+	folded  bool // and all that was observed so far is folded: there was a verdict
 	done    bool // the Event is complete, or was shed
 	taken   []journey.Action
 }
@@ -320,6 +321,7 @@ func (e *Engine) ask(n *note, obs *journey.Observation) (journey.Verdict, error)
 	defer cancel()
 	start := time.Now()
 	v, err := n.judge.Submit(ctx, obs)
+	n.folded = err == nil
 	if e.cfg.Decision != nil {
 		e.cfg.Decision(time.Since(start))
 	}
@@ -405,7 +407,7 @@ func (e *Engine) complete(x *wire.Exchange, n *note) {
 	}
 	e.observeResponse(x, n, obs)
 	obs.Enforced = n.taken
-	_ = n.judge.Observe(obs, n.opened || len(obs.Learned) > 0) // shed is counted there
+	_ = n.judge.Observe(obs, n.opened && !n.folded || len(obs.Learned) > 0) // shed is counted there
 }
 
 // failsClosed tells whether a missing verdict stops the exchange. Only in active
