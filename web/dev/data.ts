@@ -254,7 +254,7 @@ export function status(all: Journey[], mode: Status['sites'][number]['mode'], st
     version: '0.1.0', started: iso(started), healthy: true,
     sites: [{ name: 'shop', hosts: ['shop.example', 'www.shop.example'], origin: 'http://127.0.0.1:3000', mode, configured_mode: 'active', failure: 'open', requests: events * 9, origin_errors: 3, endpoints: [{ address: '10.0.0.1:3000', up: true, responses: events * 5, failures: 0 }, { address: '10.0.0.2:3000', up: false, error: 'dial tcp 10.0.0.2:3000: connect: connection refused', responses: events * 4, failures: 3 }] }],
     policy: { revision: '9f3ac41d07be', since: iso(started), specs: 14, labels: 22, signatures: 6, workflows: 4, faults: ['labels.yaml:42:11: label "many_cards": when: undeclared reference to "sesion"; did you mean "session"?'] },
-    edge: { connections: 214, active: 9, clients_gone: 31, refused: { malformed: 17, handshake: 4, over_limit: 0, unknown_host: 2 }, origin_errors: { refused: 3 } },
+    edge: { connections: 214, active: 9, clients_gone: 31, first_packets_missing: 0, refused: { malformed: 17, handshake: 4, over_limit: 0, unknown_host: 2 }, origin_errors: { refused: 3 } },
     engine: { requests: events * 9, matched: events, events, live_sessions: all.filter((j) => j.session.live).length, queue: 3, queue_max: 65536, rule_faults: 0, panics: 0, actions: { block_attack: 214, tag_for_review: 12 }, deadline_missed: 2 },
     journal: { state: 'ok', entries: events * 2, bytes: events * 1260, in_flight: 4, error: '' },
     warehouse: { state: 'ok', backend: 'duckdb', events, sessions: all.length, bytes: events * 310, lag: 12, error: '' },
