@@ -85,7 +85,7 @@ export function spec(id: string, all: Journey[]): Spec | null {
   const self = now(id);
   const mine = all.filter((j) => now(j.session.spec_id) === self);
   const ids = [...new Set([self, ...changes.filter((c) => now(c.from) === self).map((c) => c.from)])].sort();
-  const history = changes.filter((c) => ids.includes(c.from) || ids.includes(c.into) || changes.some((o) => o.from === c.from && ids.includes(o.into))).reverse();
+  const history = changes.filter((c) => ids.includes(c.from) || ids.includes(c.into) || changes.some((o) => o.from === c.from && ids.includes(o.into))).sort((a, b) => (a.time < b.time ? 1 : -1));
   const sessions = mine.map((j) => j.session);
   if (sessions.length === 0 && history.length === 0) return null;
   const [ratings, recognised]: [Record<string, number>, Record<string, number>] = [{ normal: 0, suspicious: 0, malicious: 0 }, {}];

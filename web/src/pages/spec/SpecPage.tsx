@@ -71,6 +71,7 @@ function Told({ spec: s }: { spec: Spec }) {
           <Panel title="Merges and splits" note={s.history_total > 0 ? count(s.history_total) : undefined} flush>
             <History spec={s} />
           </Panel>
+          {s.entities.length > 0 && <Entities spec={s} className={css.after} />}
         </div>
         <div className={css.side}>
           <RecognisedList spec={s} />
@@ -78,7 +79,6 @@ function Told({ spec: s }: { spec: Spec }) {
           <Addresses spec={s} />
           <Devices spec={s} />
           <Browsers spec={s} />
-          <Entities spec={s} />
         </div>
       </div>
     </>

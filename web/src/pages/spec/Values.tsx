@@ -7,6 +7,7 @@ import { recognisedHint, recognisedKinds, recognisedWord } from '../../design/re
 import { count, many } from '../../format/number';
 import { countryName, device } from '../../format/place';
 import { EntityValue } from '../entity/EntityValue';
+import { LinkedEntities } from '../session/LinkedEntities';
 import css from './Values.module.css';
 
 interface Row { key: string; what: ReactNode; note?: ReactNode; sessions: number; title?: string }
@@ -21,10 +22,8 @@ function List({ rows, nothing }: { rows: readonly Row[]; nothing: string }) {
       <ul className={css.list}>
         {(all ? rows : rows.slice(0, few)).map((r) => (
           <li key={r.key} title={r.title}>
-            <div>
-              <span className={css.what}>{r.what}</span>
-              {r.note && <small>{r.note}</small>}
-            </div>
+            <span className={css.what}>{r.what}</span>
+            {r.note && <small>{r.note}</small>}
             <b title={many(r.sessions, 'session')}>{count(r.sessions)}</b>
           </li>
         ))}
@@ -56,7 +55,7 @@ export function RecognisedList({ spec }: { spec: Spec }) {
   );
 }
 
-const seen = (v: SpecValue) => <>last <Ago at={v.last_seen} /></>;
+const seen = (v: SpecValue) => <Ago at={v.last_seen} />;
 
 export function Accounts({ spec }: { spec: Spec }) {
   return (
@@ -74,7 +73,8 @@ export function Addresses({ spec }: { spec: Spec }) {
         rows={spec.addresses.map((v) => ({
           key: v.value,
           what: <><Flag code={v.country} /><Link to="/sessions" search={{ spec_id: spec.id, ip: v.value, from: 'all' }}><code>{v.value}</code></Link></>,
-          note: <>{[v.city, v.country && countryName(v.country)].filter(Boolean).join(', ')} {seen(v)}</>,
+          title: [v.city, v.country && countryName(v.country)].filter(Boolean).join(', '),
+          note: v.city || countryName(v.country) || seen(v),
           sessions: v.sessions,
         }))}
       />
@@ -105,11 +105,11 @@ export function Devices({ spec }: { spec: Spec }) {
   );
 }
 
-export function Entities({ spec }: { spec: Spec }) {
+export function Entities({ spec, className }: { spec: Spec; className: string | undefined }) {
   const list = spec.entities.filter((e) => e.element !== deviceElement);
   return (
-    <Panel title="Entities" note={spec.entities_total > spec.entities.length ? `${count(list.length)} of ${count(spec.entities_total)}` : noteOf(list.length)} flush>
-      <List nothing="No entity was seen." rows={list.map((e) => ({ ...entityRow(e), note: <>{e.name}{ofOthers(e) > 0 && <> · {count(ofOthers(e))} of others</>}</> }))} />
+    <Panel title="Entities" note={spec.entities_total > spec.entities.length ? `${count(list.length)} of ${count(spec.entities_total)}, by sessions` : noteOf(list.length, 'by sessions')} flush {...(className && { className })}>
+      <LinkedEntities entities={list} words={['Its sessions', 'Of everybody']} within={{ spec_id: spec.id }} few={12} />
     </Panel>
   );
 }
@@ -118,7 +118,7 @@ function entityRow(e: LinkedEntity): Row {
   return {
     key: e.id,
     what: <Link to="/entities/$id" params={{ id: e.id }}><EntityValue value={e.value} hashed={e.hashed} /></Link>,
-    note: ofOthers(e) > 0 ? `${many(ofOthers(e), 'session')} of others` : 'not seen with others',
+    note: ofOthers(e) > 0 ? `${count(ofOthers(e))} of others` : 'none of others',
     sessions: e.shared_sessions,
   };
 }
