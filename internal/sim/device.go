@@ -107,9 +107,9 @@ type conn struct {
 }
 
 const (
-	maxTickets = 2         // browsers keep the two newest of a site, each for one use
-	ticketLife = 7 * day   // and none longer
-	idle       = 100 * sec // after which one side closes a connection
+	maxTickets = 2        // browsers keep the two newest of a site, each for one use
+	ticketLife = 7 * day  // and none longer
+	idle       = 75 * sec // after which the engine closes a connection
 )
 
 // open begins a connection. Of two begun at once the second finds the first's

@@ -14,7 +14,7 @@
 //   - A quarter visits from an office too: 20 to 150 people, all of whom are visitors
 //     of the site, in working hours, behind one address, with identical builds.
 //   - Phones away from home are behind one of three carriers' 254 addresses each, and
-//     get another one in every eighth pause.
+//     get another one in every thirtieth pause: one such visit in four sees a change.
 //   - Browsers show nothing but build (eight on desktops, four on phones), version (of
 //     five, 72 % have the newest) and language (80 % the same one).
 //   - In one home of 200 with several people, they share a device and its browser. Of
@@ -28,7 +28,7 @@
 //     between them and in one case of twenty up to 22 minutes.
 //   - Connections: four in five browsers speak HTTP/2 over one, at times two; the
 //     others HTTP/1.1 over up to six. All of those that a page needs are opened at
-//     once. One is closed after 100 idle seconds, or when the address changes. A
+//     once. One is closed after 75 idle seconds, or when the address changes. A
 //     browser keeps the two newest tickets of a site, each for one use and a week; a
 //     connection that finds none is fresh and gets an ID of its own.
 //   - The cookie site sets a session cookie, which is replaced at sign-in, dropped at

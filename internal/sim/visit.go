@@ -82,7 +82,7 @@ func (v *visit) pause() {
 		v.now += 2*minute + int64(v.r.Float64()*float64(maxPause-8*minute))
 	}
 	switch {
-	case v.line == nil && v.proxies == nil && v.r.Float64() < .12, v.proxies != nil && v.r.Float64() < .2:
+	case v.line == nil && v.proxies == nil && v.r.Float64() < .03, v.proxies != nil && v.r.Float64() < .2:
 		v.attach() // on the move; the next exit
 	}
 }
