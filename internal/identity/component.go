@@ -104,6 +104,7 @@ func (x *Index) unite(a, b ref, now int64, reason string) bool {
 		x.insert(&x.leaves, q)
 	}
 	older.next, younger.next = younger.next, older.next
+	younger.many = max(younger.many, 1) // its ID was given out: see sweepLeaves
 	if older.leaf != younger.leaf {
 		x.change(journey.SpecChange{Kind: journey.SpecMerged, From: younger.leaf, Into: older.leaf, Time: now, Reason: reason})
 		x.set(merged, x.nums[merged]+1)
@@ -231,6 +232,9 @@ func (x *Index) detach(r ref) {
 	}
 	x.remove(&x.leaves, r)
 	if m := x.mate(r); m != 0 {
+		if x.at(r).many > 0 && x.at(m).many == 0 {
+			x.edit(m).many = 1
+		}
 		x.insert(&x.leaves, m)
 	}
 }

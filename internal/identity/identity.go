@@ -100,10 +100,11 @@ func New(r Rules) *Index {
 
 // found is a key of a visitor, and its entry when it is known.
 type found struct {
-	kind  kind
-	named bool
-	hash  uint64
-	ref   ref
+	kind    kind
+	named   bool
+	counted bool // an account was, for it
+	hash    uint64
+	ref     ref
 }
 
 // maxVisitorKeys bounds how many keys of one visitor are looked at, the surest first.
