@@ -18,7 +18,7 @@
 //   - Browsers show nothing but build (eight on desktops, four on phones), version (of
 //     five, 72 % have the newest) and language (80 % the same one).
 //   - In one home of 200 with several people, they share a device and its browser. Of
-//     3,000 people 20 come only by a public device that forgets them, 20 by one that
+//     3,000 people 12 come only by a public device that forgets them, 12 by one that
 //     keeps cookies and tickets from one to the next. Fifteen people sign in to one
 //     test account. A robot that keeps its cookies looks in every hour.
 //   - 6 % of visits are in a private window, before 10 % browsing data is cleared,
@@ -39,9 +39,9 @@
 //     those by a request that does not carry the former.
 //   - One fraud ring for 300 people: three to six actors with machines of one image and
 //     six to ten accounts each, who mostly clear their cookies; half of the rings sit
-//     behind one address, half behind rotating proxies. An actor buys in most visits
-//     with one of the ring's cards (two more than actors), phones (one more) and two
-//     addresses.
+//     behind one address, half behind rotating proxies. An actor buys in most visits.
+//     70 % of rings have their cards in common (two more than actors), 50 % phones (one
+//     more), 70 % two addresses; what is not common each has alone.
 //
 // What is not simulated: IPv6, which makes addresses say more; client hints and header
 // order, which tell classes of devices apart; people who read the site in parallel on

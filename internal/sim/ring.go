@@ -1,24 +1,24 @@
 package sim
 
 // ring is a few actors who cheat together: each has devices and very many accounts,
-// and what costs money they have in common.
+// and some of what accounts need they have in common.
 type ring struct {
 	id                       int
-	cards, phones, addresses []uint64
+	cards, phones, addresses []uint64 // in common; none: each has some of their own
 }
 
 func (w *town) rings() {
 	for n := range max(1, w.People/w.RingsFor) {
 		g := &ring{id: n + 1}
 		actors := 3 + w.r.IntN(4)
-		for range 2 + actors {
-			g.cards = append(g.cards, w.id())
+		if w.r.Float64() < .7 {
+			g.cards = w.several(2 + actors)
 		}
-		for range 1 + actors {
-			g.phones = append(g.phones, w.id())
+		if w.r.Float64() < .5 {
+			g.phones = w.several(1 + actors)
 		}
-		for range 2 {
-			g.addresses = append(g.addresses, w.id())
+		if w.r.Float64() < .7 {
+			g.addresses = w.several(2)
 		}
 		rotating := w.r.Float64() < .5
 		at := &line{network: w.isp(), fixed: true}
@@ -29,14 +29,34 @@ func (w *town) rings() {
 	}
 }
 
+func (w *town) several(n int) (out []uint64) {
+	for range n {
+		out = append(out, w.id())
+	}
+	return out
+}
+
+// of is the ring as one actor has it.
+func (w *town) of(g *ring) *ring {
+	own := *g
+	if own.cards == nil {
+		own.cards = w.several(3)
+	}
+	if own.phones == nil {
+		own.phones = w.several(2)
+	}
+	if own.addresses == nil {
+		own.addresses = w.several(1)
+	}
+	return &own
+}
+
 // actor plans the visits of one. Their proxies rotate or they sit behind one address;
 // they mostly clear cookies between visits.
 func (w *town) actor(g *ring, at *line, image look, rotating bool) {
 	p := w.person(0)
-	p.ring = g.id
-	for range 6 + w.r.IntN(5) {
-		p.accounts = append(p.accounts, w.id())
-	}
+	p.ring, p.accounts = g.id, w.several(6+w.r.IntN(5))
+	g = w.of(g)
 	machines := []*profile{{look: image}}
 	if w.r.Float64() < .4 {
 		machines = append(machines, &profile{look: image})

@@ -254,7 +254,7 @@ func (w *town) kiosks() {
 	for n := range 2 * ((w.People + w.KiosksFor/2) / w.KiosksFor) {
 		device := w.profile(desktops[:1], 0)
 		at := &line{network: w.isp(), fixed: true}
-		for range 20 {
+		for range 12 {
 			p := w.person(0)
 			p.address = w.id()
 			if w.r.Float64() < .7 {
