@@ -181,6 +181,10 @@ var stories = []struct {
 		{at: 600, ip: home, agent: 101, keys: carrying(connection(3), ticket(12)), want: "B", why: "TLS session ticket"},
 		{at: 601, ip: away, agent: 101, keys: carrying(connection(4), ticket(11)), want: "A", why: "TLS session ticket"},
 	}},
+	{"who resumes a connection that nobody watched may be the one with tickets", []step{
+		{at: 0, ip: home, agent: 101, keys: carrying(connection(1)), learn: carrying(ticket(11)), want: "A"},
+		{at: 60, ip: home, agent: 101, keys: carrying(connection(2), ticket(12)), want: "A", why: "same address and browser"},
+	}},
 	{"behind plain HTTP there are neither connection nor ticket", []step{
 		{at: 0, ip: home, agent: 101, want: "A"},
 		{at: 60, ip: home, agent: 101, learn: carrying(cookie(1)), want: "A", why: "same address and browser"},
@@ -236,6 +240,24 @@ var stories = []struct {
 		{at: 1, ip: away, agent: 201, keys: carrying(cookie(2)), want: "B"},
 		{at: 2, ip: home, agent: 101, keys: carrying(connection(1), cookie(2)), want: "A", why: "same TLS connection", merged: "B"},
 		{at: 3, ip: away, agent: 201, keys: carrying(cookie(2)), want: "A", why: "session cookie"},
+	}},
+	{"two sessions of one client that are merged count once in a crowd", []step{
+		{at: 0, ip: away, agent: 101, keys: carrying(connection(1)), want: "A"},
+		{at: 1, ip: home, agent: 101, keys: carrying(connection(2)), learn: carrying(token(5)), want: "B"},
+		{at: 2, ip: home, agent: 101, keys: carrying(connection(1)), want: "A"},
+		{at: 3, ip: home, agent: 101, keys: carrying(connection(1), token(5)), want: "A", merged: "B"},
+		{at: 4, ip: home, agent: 101, keys: carrying(cookie(9)), want: "A", why: "same address and browser"},
+		{at: 5, ip: home, agent: 101, want: "C", why: "has a session key"},
+		{at: 6, ip: home, agent: 101, want: "C", why: "same address and browser"},
+	}},
+	{"one that moves to the place of the session merged into it counts as the client that was there", []step{
+		{at: 0, ip: away, agent: 101, keys: carrying(connection(1)), want: "A"},
+		{at: 1, ip: home, agent: 101, keys: carrying(connection(2)), learn: carrying(token(5)), want: "B"},
+		{at: 0.5, ip: away, agent: 101, keys: carrying(connection(1), token(5)), want: "A", merged: "B"},
+		{at: 2, ip: home, agent: 101, want: "A", why: "same address and browser"},
+		{at: 3, ip: home, agent: 101, keys: carrying(token(5), cookie(1)), want: "A"},
+		{at: 4, ip: home, agent: 101, want: "C", why: "has a session key"},
+		{at: 5, ip: home, agent: 101, want: "C", why: "same address and browser"},
 	}},
 	{"the older survives though the younger has the surer key", []step{
 		{at: 0, ip: away, agent: 201, keys: carrying(cookie(2)), want: "A"},
