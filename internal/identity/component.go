@@ -69,7 +69,17 @@ func (x *Index) bind(a, b ref) {
 		x.edit(a).parent = pack(b)
 		return
 	}
-	x.addExtra(a, b)
+	if !x.nearly(a, b) {
+		x.addExtra(a, b)
+	}
+}
+
+// nearly tells whether two entries are bound by the one that either hangs on. That
+// is enough where neither has room: should that one turn out to be shared, they are
+// joined again when they are next seen together.
+func (x *Index) nearly(a, b ref) bool {
+	p, q := x.at(a).parent.unpack(), x.at(b).parent.unpack()
+	return p == q || x.near(p, b) || x.near(q, a)
 }
 
 // may tells whether two components may become one.

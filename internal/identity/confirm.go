@@ -316,19 +316,21 @@ func (x *Index) hangs(a, b ref) bool {
 func (x *Index) keepCounted(c *confirmation) {
 	for _, f := range c.list {
 		if f.counted && !x.hangs(f.ref, c.account) {
-			x.pairs.put(pairOf(f.hash, c.hash), struct{}{}, c.day, x, didPair)
+			x.pairs.put(x.pairOf(f.hash, c.hash), struct{}{}, c.day, x, didPair)
 		}
 	}
 	if c.counted && !x.hangs(c.account, x.keys.find(c.device)) {
-		x.pairs.put(pairOf(c.hash, c.device), struct{}{}, c.day, x, didPair)
+		x.pairs.put(x.pairOf(c.hash, c.device), struct{}{}, c.day, x, didPair)
 	}
 }
 
-func pairOf(of, what uint64) uint64 { return mix(of) ^ bits.RotateLeft64(mix(what), 32) }
+func (x *Index) pairOf(of, what uint64) uint64 {
+	return mix(x.lasting(of)) ^ bits.RotateLeft64(mix(x.lasting(what)), 32)
+}
 
 // paired tells whether something was counted for an entry before, and keeps that.
 func (x *Index) paired(of, what uint64, day uint16) bool {
-	pair := pairOf(of, what)
+	pair := x.pairOf(of, what)
 	if _, known := x.pairs.young[pair]; known {
 		return true
 	}
@@ -337,4 +339,12 @@ func (x *Index) paired(of, what uint64, day uint16) bool {
 		x.pairs.put(pair, struct{}{}, day, x, didPair)
 	}
 	return known
+}
+
+// lasting is a number for a key that stays when it is known by another hash.
+func (x *Index) lasting(hash uint64) uint64 {
+	if r := x.keys.find(hash); r != 0 && x.at(r).kind() < account {
+		return uint64(r)<<40 ^ uint64(x.at(r).leaf)
+	}
+	return hash
 }
