@@ -69,7 +69,17 @@ func (x *Index) bind(a, b ref) {
 		x.edit(a).parent = pack(b)
 		return
 	}
-	x.addExtra(a, b)
+	if !x.nearly(a, b) {
+		x.addExtra(a, b)
+	}
+}
+
+// nearly tells whether two entries are bound by the one that either hangs on. That
+// is enough where neither has room: should that one turn out to be shared, they are
+// joined again when they are next seen together.
+func (x *Index) nearly(a, b ref) bool {
+	p, q := x.at(a).parent.unpack(), x.at(b).parent.unpack()
+	return p == q || x.near(p, b) || x.near(q, a)
 }
 
 // may tells whether two components may become one.
@@ -113,8 +123,9 @@ func (x *Index) unite(a, b ref, now int64, reason string) bool {
 }
 
 // share marks evidence that speaks for many: it joins nobody any more, and what it
-// had joined is joined anew by the evidence that is left.
-func (x *Index) share(r ref, now int64, reason string) {
+// had joined is joined anew by the evidence that is left. A key that people of many
+// accounts use taints what else their client carries.
+func (x *Index) share(r ref, taints bool, now int64, reason string) {
 	if x.at(r).shared() {
 		return
 	}
@@ -129,6 +140,9 @@ func (x *Index) share(r ref, now int64, reason string) {
 	x.detach(r)
 	e := x.edit(r)
 	e.flags |= sharedBit
+	if taints {
+		e.flags |= maxCount * countUnit
+	}
 	e.up, e.next, e.parent = pack(r), pack(r), packed{}
 	for _, m := range rest {
 		if x.at(m).parent.is(r) {

@@ -52,6 +52,10 @@ func (x *Index) LearnIn(spec journey.ID, v Visitor, k journey.Key) journey.ID {
 	x.trim()
 	day := dayOf(v.Time)
 	list := x.gather(v.Keys)
+	tainted := x.tainted(list)
+	if tainted {
+		list = nil
+	}
 	host := x.host(spec, v, list)
 	r := x.keys.find(k.Hash)
 	switch {
@@ -60,10 +64,10 @@ func (x *Index) LearnIn(spec journey.ID, v Visitor, k journey.Key) journey.ID {
 		if leaf == 0 {
 			leaf = spec
 		}
-		if r = x.learn(what, k.Hash, leaf, host, x.tainted(list), day); host == 0 {
+		if r = x.learn(what, k.Hash, leaf, host, tainted, day); host == 0 {
 			host = r
 		}
-	case x.at(r).shared():
+	case x.at(r).shared() || x.at(r).kind() >= account || tainted:
 		x.touch(r, day)
 	default:
 		x.touch(r, day)
@@ -130,7 +134,11 @@ func (x *Index) Confirm(spec journey.ID, v Visitor, acct uint64) journey.ID {
 	x.trim()
 	day := dayOf(v.Time)
 	c := confirmation{spec: spec, v: v, hash: accountHash(acct), day: day, list: x.gather(v.Keys)}
-	c.host = x.bring(c.list, v, x.host(spec, v, c.list), day)
+	tainted, carried := x.tainted(c.list), c.list
+	if tainted {
+		carried = nil
+	}
+	c.host = x.bring(c.list, v, x.host(spec, v, carried), tainted, day)
 	c.device = v.Device
 	for _, f := range c.list { // the last is the surest of a device
 		if f.kind == device || f.kind == ticket {
@@ -140,9 +148,15 @@ func (x *Index) Confirm(spec journey.ID, v Visitor, acct uint64) journey.ID {
 	if c.account = x.keys.find(c.hash); c.account != 0 {
 		x.touch(c.account, day)
 	}
+	x.countAccounts(&c)
+	counted := c.list
+	if tainted {
+		c.list = nil
+	}
 	x.confirm(&c)
+	c.list, carried = counted, c.list
 	x.keepCounted(&c)
-	return x.who(spec, x.host(spec, v, c.list))
+	return x.who(spec, x.host(spec, v, carried))
 }
 
 // confirmation is what is at hand while an account is confirmed.
@@ -159,7 +173,6 @@ type confirmation struct {
 }
 
 func (x *Index) confirm(c *confirmation) {
-	x.countAccounts(c)
 	known := c.account != 0
 	if known {
 		if x.countDevice(c); x.at(c.account).shared() {
@@ -252,7 +265,7 @@ func (x *Index) part(c *confirmation, more int) bool {
 	carried := false
 	for _, f := range c.list {
 		if f.ref != 0 && !x.at(f.ref).shared() && x.at(f.ref).leaf != c.v.Session {
-			x.share(f.ref, c.v.Time, "people of many accounts carried one "+kindNames[f.kind])
+			x.share(f.ref, true, c.v.Time, "people of many accounts carried one "+kindNames[f.kind])
 			carried = true
 		}
 	}
@@ -269,7 +282,7 @@ func (x *Index) countAccounts(c *confirmation) {
 		}
 		f.counted = true
 		if x.count(f.ref); x.at(f.ref).count() > x.rules.AccountsPerKey {
-			x.share(f.ref, c.v.Time, fmt.Sprintf("more than %d accounts used one %s", x.rules.AccountsPerKey, kindNames[f.kind]))
+			x.share(f.ref, true, c.v.Time, fmt.Sprintf("more than %d accounts used one %s", x.rules.AccountsPerKey, kindNames[f.kind]))
 		}
 	}
 }
@@ -282,7 +295,7 @@ func (x *Index) countDevice(c *confirmation) {
 	}
 	c.counted = true
 	if x.count(a); x.at(a).count() > x.rules.DevicesPerAccount {
-		x.share(a, c.v.Time, fmt.Sprintf("more than %d devices used one account", x.rules.DevicesPerAccount))
+		x.share(a, false, c.v.Time, fmt.Sprintf("more than %d devices used one account", x.rules.DevicesPerAccount))
 	}
 }
 
@@ -303,19 +316,21 @@ func (x *Index) hangs(a, b ref) bool {
 func (x *Index) keepCounted(c *confirmation) {
 	for _, f := range c.list {
 		if f.counted && !x.hangs(f.ref, c.account) {
-			x.pairs.put(pairOf(f.hash, c.hash), struct{}{}, c.day, x, didPair)
+			x.pairs.put(x.pairOf(f.hash, c.hash), struct{}{}, c.day, x, didPair)
 		}
 	}
 	if c.counted && !x.hangs(c.account, x.keys.find(c.device)) {
-		x.pairs.put(pairOf(c.hash, c.device), struct{}{}, c.day, x, didPair)
+		x.pairs.put(x.pairOf(c.hash, c.device), struct{}{}, c.day, x, didPair)
 	}
 }
 
-func pairOf(of, what uint64) uint64 { return mix(of) ^ bits.RotateLeft64(mix(what), 32) }
+func (x *Index) pairOf(of, what uint64) uint64 {
+	return mix(x.lasting(of)) ^ bits.RotateLeft64(mix(x.lasting(what)), 32)
+}
 
 // paired tells whether something was counted for an entry before, and keeps that.
 func (x *Index) paired(of, what uint64, day uint16) bool {
-	pair := pairOf(of, what)
+	pair := x.pairOf(of, what)
 	if _, known := x.pairs.young[pair]; known {
 		return true
 	}
@@ -324,4 +339,12 @@ func (x *Index) paired(of, what uint64, day uint16) bool {
 		x.pairs.put(pair, struct{}{}, day, x, didPair)
 	}
 	return known
+}
+
+// lasting is a number for a key that stays when it is known by another hash.
+func (x *Index) lasting(hash uint64) uint64 {
+	if r := x.keys.find(hash); r != 0 && x.at(r).kind() < account {
+		return uint64(r)<<40 ^ uint64(x.at(r).leaf)
+	}
+	return hash
 }
