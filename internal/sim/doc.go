@@ -41,7 +41,8 @@
 //     six to ten accounts each, who mostly clear their cookies; half of the rings sit
 //     behind one address, half behind rotating proxies. An actor buys in most visits.
 //     70 % of rings have their cards in common (two more than actors), 50 % phones (one
-//     more), 70 % two addresses; what is not common each has alone.
+//     more), 70 % two addresses, and all at least one of these; what is not common each
+//     has alone.
 //
 // What is not simulated: IPv6, which makes addresses say more; client hints and header
 // order, which tell classes of devices apart; people who read the site in parallel on

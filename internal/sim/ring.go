@@ -11,14 +11,16 @@ func (w *town) rings() {
 	for n := range max(1, w.People/w.RingsFor) {
 		g := &ring{id: n + 1}
 		actors := 3 + w.r.IntN(4)
-		if w.r.Float64() < .7 {
-			g.cards = w.several(2 + actors)
-		}
-		if w.r.Float64() < .5 {
-			g.phones = w.several(1 + actors)
-		}
-		if w.r.Float64() < .7 {
-			g.addresses = w.several(2)
+		for g.cards == nil && g.phones == nil && g.addresses == nil { // or it were none
+			if w.r.Float64() < .7 {
+				g.cards = w.several(2 + actors)
+			}
+			if w.r.Float64() < .5 {
+				g.phones = w.several(1 + actors)
+			}
+			if w.r.Float64() < .7 {
+				g.addresses = w.several(2)
+			}
 		}
 		rotating := w.r.Float64() < .5
 		at := &line{network: w.isp(), fixed: true}

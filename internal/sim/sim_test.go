@@ -7,8 +7,15 @@ import (
 	"github.com/throughline/throughline/internal/journey"
 )
 
+// crowded has what is rare in few people too.
+func crowded(people int) Assumptions {
+	a := Assumed(people)
+	a.SharedHome, a.KiosksFor, a.RingsFor = .1, people, people/2
+	return a
+}
+
 func collect(site Site, seed uint64, people int) (out []*Request) {
-	for r := range Simulate(site, seed, Assumed(people)) {
+	for r := range Simulate(site, seed, crowded(people)) {
 		out = append(out, r)
 	}
 	return out
@@ -46,7 +53,7 @@ func TestTheTruthIsWhatATimeoutCanFind(t *testing.T) {
 		visits := map[int]int64{}
 		people := map[int]span{}
 		before := int64(0)
-		for _, r := range collect(site, 3, 200) {
+		for _, r := range collect(site, 3, 100) {
 			if r.Time < before {
 				t.Fatalf("%s: a request at %d comes after one at %d", site.Name, r.Time, before)
 			}
@@ -71,7 +78,7 @@ func TestEvidenceIsAsTheSiteHasIt(t *testing.T) {
 		taught := map[uint64]bool{}
 		kinds := map[string]int{}
 		resumed, fresh := 0, 0
-		for _, r := range collect(site, 4, 300) {
+		for _, r := range collect(site, 4, 100) {
 			for _, k := range r.Keys {
 				kinds[k.Kind]++
 				switch k.Kind {
@@ -112,7 +119,7 @@ func TestOnlySharedDevicesLendKeys(t *testing.T) {
 	for _, site := range Sites() {
 		holder := map[uint64]Truth{}
 		lent := map[Kind]int{}
-		for _, r := range collect(site, 5, 1600) {
+		for _, r := range collect(site, 5, 150) {
 			for _, k := range r.Keys {
 				h, ok := holder[k.Hash]
 				holder[k.Hash] = r.Truth
@@ -137,7 +144,7 @@ func TestAVisitIsOfOneKind(t *testing.T) {
 	kinds := map[Kind]int{}
 	rings := map[int]map[int]bool{}
 	visits := map[int]Truth{}
-	for _, r := range collect(Sites()[0], 5, 1600) {
+	for _, r := range collect(Sites()[0], 5, 150) {
 		if v, ok := visits[r.Truth.Visit]; ok && v != r.Truth {
 			t.Fatalf("a visit of %+v is one of %+v", v, r.Truth)
 		} else if !ok {

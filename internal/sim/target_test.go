@@ -6,8 +6,8 @@ import "testing"
 // figures that are published come from make bench-identity.
 func TestTargetsHold(t *testing.T) {
 	for _, site := range Sites() {
-		s := Run(site, 7, Assumed(500))
-		if s.Visits < 3000 || s.StrongAnswers < 50 {
+		s := Run(site, 7, Assumed(900))
+		if s.Visits < 6000 || s.StrongAnswers < 50 {
 			t.Errorf("%s: only %d visits and %d answers by a key", site.Name, s.Visits, s.StrongAnswers)
 		}
 		for _, f := range s.Figures(site) {
@@ -24,7 +24,7 @@ func TestTheTallyFollowsTheIndex(t *testing.T) {
 	for _, site := range Sites() {
 		y := newTally()
 		d := newDriver(y, true)
-		for r := range Simulate(site, 8, Assumed(300)) {
+		for r := range Simulate(site, 8, crowded(200)) {
 			d.fold(r)
 		}
 		changed := 0
