@@ -44,6 +44,7 @@ type Request struct {
 	Time          int64
 	IP            string
 	Agent, Device uint64
+	Multiplexed   bool // the client's connection carries requests side by side
 	Keys          []journey.Key
 }
 
