@@ -46,7 +46,7 @@ func (t *Table) weak(r *Request, rules Rules) (uint32, string) {
 
 // refuse says what speaks against a Session of the same address and device.
 func refuse(e *Entry, r *Request) string {
-	if e.agent != r.Agent {
+	if e.agent != short(r.Agent) {
 		return "first request; the session of the same address and device has another user agent"
 	}
 	if e.kinds&clientKinds != 0 {
