@@ -89,6 +89,7 @@ type note struct {
 
 // New returns an Engine without a policy: it relays everything until SetPolicy.
 func New(cfg Config) *Engine {
+	cfg.Capture.Share(cfg.Enrich.Agents())
 	e := &Engine{cfg: cfg}
 	e.sites.Store(newSites(cfg.Sites, cfg.Judges))
 	if e.cfg.Logger == nil {
@@ -408,6 +409,10 @@ func (e *Engine) complete(x *wire.Exchange, n *note) {
 	}
 	taught := e.observeResponse(x, n, obs)
 	obs.Enforced = n.taken
+	if x.Mode == string(site.Mirror) && !n.opened {
+		_ = n.judge.Mirror(obs)
+		return
+	}
 	_ = n.judge.Observe(obs, n.opened || taught) // shed is counted there
 }
 

@@ -80,6 +80,7 @@ type scripted struct {
 	seen    []*journey.Observation
 	urgent  []bool
 	actions []string
+	copies  int
 }
 
 func (s *scripted) Submit(ctx context.Context, o *journey.Observation) (journey.Verdict, error) {
@@ -102,6 +103,13 @@ func (s *scripted) Observe(o *journey.Observation, urgent bool) error {
 	defer s.mu.Unlock()
 	s.seen, s.urgent = append(s.seen, o), append(s.urgent, urgent)
 	return s.refuse
+}
+
+func (s *scripted) Mirror(o *journey.Observation) error {
+	s.mu.Lock()
+	s.copies++
+	s.mu.Unlock()
+	return s.Observe(o, false)
 }
 
 type world struct {

@@ -203,7 +203,7 @@ func (c *client) keeps(marks [3]uint32) bool {
 	return false
 }
 
-func mark(hash uint64) uint32 { return max(1, uint32(hash^hash>>32)) }
+func mark(hash uint64) uint32 { return max(1, short(hash)) }
 
 // marksOf are a Session's, and what they were before the key of hashes was replaced.
 func (t *Table) marksOf(e *Entry) (marks, former [3]uint32) {

@@ -33,6 +33,7 @@ type step struct {
 	at      float64 // seconds
 	ip      string
 	agent   uint64 // the whole User-Agent; hundreds are versions of one device class
+	mux     bool   // its connection carries requests side by side
 	keys    []journey.Key
 	learn   []journey.Key // taught by its response
 	account uint64        // proven by it
@@ -167,6 +168,12 @@ var stories = []struct {
 		{at: 0.08, ip: home, agent: 101, keys: carrying(connection(3)), learn: carrying(ticket(13)), want: "A", why: "same address and browser"},
 		{at: 20, ip: home, agent: 101, keys: carrying(connection(4), ticket(12)), want: "A", why: "TLS session ticket"},
 		{at: 21, ip: away, agent: 101, keys: carrying(connection(2)), want: "A", why: "same TLS connection"},
+	}},
+	{"where one connection carries everything, another one beside it is somebody else's", []step{
+		{at: 0, ip: home, agent: 101, mux: true, keys: carrying(connection(1)), learn: carrying(ticket(11)), want: "A"},
+		{at: 0.3, ip: home, agent: 101, mux: true, keys: carrying(connection(2)), learn: carrying(ticket(12)), want: "B", why: "would have resumed"},
+		{at: 0.4, ip: home, agent: 101, mux: true, keys: carrying(connection(1)), want: "A", why: "same TLS connection"},
+		{at: 90, ip: home, agent: 101, mux: true, keys: carrying(connection(3), ticket(12)), want: "B", why: "TLS session ticket"},
 	}},
 	{"connections that a cookie reached too late come out as one session by the next request", []step{
 		{at: 0, ip: home, agent: 101, keys: carrying(connection(1)), learn: carrying(cookie(5)), want: "A"},
@@ -357,7 +364,7 @@ func tell(t *testing.T, steps []step, between func(*visitor)) {
 	accounts := map[string]map[uint64]bool{}
 	for i, s := range steps {
 		between(v)
-		q := Request{Time: noon + int64(s.at*float64(second)), IP: s.ip, Agent: s.agent, Device: s.agent / 100, Keys: s.keys}
+		q := Request{Time: noon + int64(s.at*float64(second)), IP: s.ip, Agent: s.agent, Device: s.agent / 100, Multiplexed: s.mux, Keys: s.keys}
 		v.t.Begin()
 		j := v.stitch(q, rules)
 		v.t.Undo()

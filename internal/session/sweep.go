@@ -38,7 +38,7 @@ func (t *Table) sweep(a *agenda, before, now int64, rules Rules, ended []journey
 			t.looked++
 			if !alive(e, now, rules) {
 				due = append(due, at)
-			} else if a.which == ringSeen && e.planned != floor(e.Last) {
+			} else if a.which == ringSeen && e.behind > 0 {
 				again = append(again, at)
 			}
 			if at = e.rings[a.which].next; at == first {
