@@ -34,7 +34,7 @@ func crowd(x *Index, n int) int64 {
 				}
 			}
 			if v%3 == 1 {
-				spec = x.Confirm(spec, who, mix(h+9))
+				x.Confirm(spec, who, mix(h+9))
 			}
 			x.End()
 		}
