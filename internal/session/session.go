@@ -10,6 +10,7 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -27,7 +28,7 @@ const (
 // Bounds of one Table, and of what it remembers of one Session.
 const (
 	maxLive     = 1_000_000 // Sessions; past it those seen longest ago go
-	maxPlaces   = maxLive + maxLive/4
+	maxPlaces   = maxLive + maxLive/8
 	maxKeys     = 16
 	maxAccounts = 8
 	maxShared   = 4096 // keys known to be many visitors'
@@ -43,6 +44,7 @@ type Request struct {
 	Time          int64
 	IP            string
 	Agent, Device uint64
+	Multiplexed   bool // the client's connection carries requests side by side
 	Keys          []journey.Key
 }
 
@@ -51,7 +53,8 @@ type Entry struct {
 	ID          journey.ID
 	Start, Last int64
 
-	agent    uint64
+	agent    uint32 // short for the User-Agent
+	behind   uint32 // seconds by which it stands before its Last in Table.seen
 	rings    [3]ring
 	self     uint32 // its own slot
 	place    uint32
@@ -85,7 +88,9 @@ type Table struct {
 	byKey   map[uint64]uint32
 	byPlace map[uint64]uint32
 
-	seen, begun agenda // the Sessions by the second of their Last and of their Start
+	// The Sessions by the second of their Start, and by one in which they were seen:
+	// those who were seen again since then are put off when it is their turn.
+	seen, begun agenda
 	idle        uint32 // the place that has been without Sessions for longest
 	shared      uint32 // the last of the keys that are many visitors'
 	sharing     int    // how many
@@ -94,8 +99,12 @@ type Table struct {
 	looked      int // Sessions that the last Sweep looked at
 
 	liveBound, placeBound int
-	found                 []found // of the request at hand
 	undo                  undo
+
+	// Of the request at hand.
+	found []found
+	slots []uint32 // its keys', 0 for those that are not known
+	where uint64   // its place
 }
 
 // New returns an empty Table.
@@ -111,23 +120,24 @@ func New() *Table {
 // gives.
 func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
 	var j Join
+	t.where = placeHash(r.IP, cmp.Or(r.Device, r.Agent))
 	why := t.recall(&r, rules, &j)
 	if at := t.settle(&r, &j); at != 0 {
 		t.touch(at, &r)
 		j.Entry = t.entries.at(at)
 		return j
 	}
-	at, refused := t.weak(&r, rules)
+	at, weak := t.weak(&r, rules)
 	if at != 0 {
 		t.touch(at, &r)
-		j.Entry, j.Reason = t.entries.at(at), "same address and browser, no other candidate"
+		j.Entry, j.Reason = t.entries.at(at), weak
 		return j
 	}
 	switch {
 	case why != "":
 		j.Reason = why
-	case refused != "":
-		j.Reason = refused
+	case weak != "":
+		j.Reason = weak
 	default:
 		j.Reason = "first request"
 	}
@@ -138,26 +148,57 @@ func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
 // start begins a Session, for which another may have to go.
 func (t *Table) start(r *Request, newID func() journey.ID, j *Join) uint32 {
 	if t.live >= t.liveBound {
-		oldest := t.seen.first(t)
+		oldest := t.oldest()
 		j.Ended = append(j.Ended, t.entries.at(oldest).ID)
 		t.drop(oldest)
 		t.evicted++
 		t.note(change{did: didEvict})
 	}
-	at := t.begin(newID(), r.Time, r.Time, r.Agent)
+	at := t.begin(Entry{ID: newID(), Start: r.Time, Last: r.Time, agent: short(r.Agent)})
 	t.touch(at, r)
 	return at
 }
 
 // begin puts a Session without keys and place into the table.
-func (t *Table) begin(id journey.ID, start, last int64, agent uint64) uint32 {
+func (t *Table) begin(e Entry) uint32 {
 	at := t.newEntry()
-	*t.entries.at(at) = Entry{ID: id, Start: start, Last: last, agent: agent, self: at}
+	e.self = at
+	*t.entries.at(at) = e
 	t.setLive(1)
-	t.setID(id, at)
-	t.seen.add(t, last, at)
-	t.begun.add(t, start, at)
+	t.setID(e.ID, at)
+	t.seen.add(t, e.planned(), at)
+	t.begun.add(t, floor(e.Start), at)
 	return at
+}
+
+// oldestLooks is how many Sessions are looked at to find the one seen longest ago.
+const oldestLooks = 256
+
+// oldest returns the Session seen longest ago, or, when very many were seen again
+// since they were planned, the one of those looked at.
+func (t *Table) oldest() uint32 {
+	best := uint32(0)
+	for range oldestLooks {
+		at := t.seen.first()
+		e := t.entries.at(at)
+		if e.behind == 0 && (best == 0 || e.Last <= t.entries.at(best).Last) {
+			return at
+		}
+		if best == 0 || e.Last < t.entries.at(best).Last {
+			best = at
+		}
+		t.putOff(at)
+	}
+	return best
+}
+
+// putOff plans a Session anew that was seen again.
+func (t *Table) putOff(at uint32) {
+	e := t.entries.at(at)
+	t.changing(at)
+	t.seen.remove(t, e.planned(), at)
+	e.behind = 0
+	t.seen.add(t, e.planned(), at)
 }
 
 // touch moves a Session on by a request of its own. One that comes late moves it
@@ -165,22 +206,35 @@ func (t *Table) begin(id journey.ID, start, last int64, agent uint64) uint32 {
 func (t *Table) touch(at uint32, r *Request) {
 	e := t.entries.at(at)
 	if r.Time >= e.Last {
-		if r.Time != e.Last || r.Agent != e.agent {
+		if agent := short(r.Agent); r.Time != e.Last || agent != e.agent {
 			t.changing(at)
-			was := e.Last
-			e.Last, e.agent = r.Time, r.Agent
-			t.seen.move(t, was, e.Last, at)
+			e.seenAgain(r.Time, agent)
 		}
-		t.settleAt(at, r)
+		t.enter(at, t.where)
+		if len(t.found) == 0 {
+			t.arrived(e.place, r.Time)
+		}
 	} else if r.Time < e.Start && e.Start-r.Time <= lateness {
 		t.changing(at)
-		was := e.Start
+		t.begun.remove(t, floor(e.Start), at)
 		e.Start = r.Time
-		t.begun.move(t, was, e.Start, at)
+		t.begun.add(t, floor(e.Start), at)
 	}
 	t.carry(at, r)
 	t.sighted(at, r.Time)
 }
+
+// seenAgain moves the end of a Session on; its place in Table.seen stays.
+func (e *Entry) seenAgain(now int64, agent uint32) {
+	e.behind += uint32(floor(now) - floor(e.Last))
+	e.Last, e.agent = now, agent
+}
+
+// planned is the second in which a Session stands in Table.seen.
+func (e *Entry) planned() int64 { return floor(e.Last) - int64(e.behind) }
+
+// short folds a hash that only has to tell a few apart.
+func short(hash uint64) uint32 { return uint32(hash ^ hash>>32) }
 
 // drop ends a Session.
 func (t *Table) drop(at uint32) {
@@ -195,8 +249,8 @@ func (t *Table) drop(at uint32) {
 		k = next
 	}
 	t.leave(at)
-	t.seen.remove(t, e.Last, at)
-	t.begun.remove(t, e.Start, at)
+	t.seen.remove(t, e.planned(), at)
+	t.begun.remove(t, floor(e.Start), at)
 	t.setID(e.ID, 0)
 	t.setLive(-1)
 	t.freeEntry(at)

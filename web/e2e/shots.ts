@@ -63,9 +63,28 @@ for (const size of sizes) {
       await page.getByText('Recent sessions').waitFor();
       await shot('entity');
     }
+    const [regular] = ((await (await page.request.get(`${base}/api/v1/sessions?from=30d&limit=500`)).json()) as { sessions: { spec_id: string; known_as: string }[] }).sessions
+      .map((s, _, all) => ({ id: s.known_as || s.spec_id, n: all.filter((o) => (o.known_as || o.spec_id) === (s.known_as || s.spec_id)).length })).sort((a, b) => b.n - a.n);
+    await page.goto(`${base}/spec-ids/${regular?.id}`);
+    await rows(page);
+    await shot('spec');
+    await shot('spec-whole', true);
     await page.goto(`${base}/status`);
     await page.getByText('Response to visible').waitFor();
     await shot('status', true);
+    await page.goto(`${base}/discovery`);
+    await page.getByRole('heading', { name: 'Discovery', exact: true }).waitFor();
+    await shot('discovery', true);
+    const proposals = page.getByRole('checkbox', { name: /^Choose / });
+    if ((await proposals.count()) > 0) {
+      await page.getByRole('button', { name: 'Show the Spec' }).first().click();
+      await proposals.first().check();
+      await shot('discovery-open', true);
+      await page.getByRole('button', { name: /^Accept/ }).click();
+      await page.getByRole('dialog').waitFor();
+      await shot('discovery-file');
+      await page.keyboard.press('Escape');
+    }
     await page.goto(`${base}/no/such/page`);
     await shot('not-found');
     for (const f of new Set(list)) console.log(`${size.name} ${colorScheme}: ${f}`);

@@ -97,17 +97,30 @@ const entity = createRoute({
   component: lazyRouteComponent(() => import('./pages/entity/EntityPage'), 'EntityPage'),
 });
 
+const spec = createRoute({
+  getParentRoute: () => shell,
+  path: '/spec-ids/$id',
+  validateSearch: anySearch,
+  component: lazyRouteComponent(() => import('./pages/spec/SpecPage'), 'SpecPage'),
+});
+
 const status = createRoute({
   getParentRoute: () => shell,
   path: '/status',
   component: lazyRouteComponent(() => import('./pages/status/StatusPage'), 'StatusPage'),
 });
 
+const discovery = createRoute({
+  getParentRoute: () => shell,
+  path: '/discovery',
+  component: lazyRouteComponent(() => import('./pages/discovery/DiscoveryPage'), 'DiscoveryPage'),
+});
+
 // Below the shell, so that one who is signed in keeps the way to the pages there are.
 const other = createRoute({ getParentRoute: () => shell, path: '$', component: NotFound });
 
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, setUp, shell.addChildren([home, sessions, session, event, entity, status, other])]),
+  routeTree: root.addChildren([signIn, setUp, shell.addChildren([home, sessions, session, event, entity, spec, discovery, status, other])]),
   context: { queryClient },
   defaultPreload: 'intent',
   defaultPendingComponent: () => <Loading lines={8} />,

@@ -34,6 +34,13 @@ export const statusQuery = queryOptions({
   staleTime: 0,
 });
 
+export const discoveryQuery = queryOptions({
+  queryKey: ['discovery'],
+  queryFn: ({ signal }) => answerOf(api.GET('/api/v1/discovery', { signal })),
+  refetchInterval: 15_000,
+  staleTime: 5000,
+});
+
 export const pageSize = 50;
 
 export function sessionsQuery(q: SessionsQuery) {
@@ -95,6 +102,14 @@ export function entityQuery(id: string) {
     queryKey: ['entity', id],
     queryFn: ({ signal }) => answerOf(api.GET('/api/v1/entities/{id}', { params: { path: { id } }, signal })),
     staleTime: 10_000,
+  });
+}
+
+export function specQuery(id: string) {
+  return queryOptions({
+    queryKey: ['spec', id],
+    queryFn: ({ signal }) => answerOf(api.GET('/api/v1/spec-ids/{id}', { params: { path: { id } }, signal })),
+    staleTime: 5000,
   });
 }
 
