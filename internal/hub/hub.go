@@ -18,6 +18,7 @@ import (
 	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/insight"
 	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/recognition"
 	"github.com/throughline/throughline/internal/site"
 )
 
@@ -44,6 +45,12 @@ type Live interface {
 	Subscribe(ctx context.Context) (items <-chan LiveItem, dropped func() int64)
 }
 
+// Recognition answers how well visitors are recognised, at once and as far as it
+// is known; what is not it finds out meanwhile.
+type Recognition interface {
+	Ask(q recognition.Question) (recognition.Answer, error)
+}
+
 // ModeSetting is the settings key, followed by the site's name, under which a
 // switched mode outlives a restart; Configured stands for none.
 const (
@@ -58,8 +65,10 @@ type Config struct {
 	Settings control.Settings
 	Live     Live
 	Commands Commands
-	Status   func(ctx context.Context) Status
-	Policy   func() Policy
+	// Recognition measures how well visitors are recognised.
+	Recognition Recognition
+	Status      func(ctx context.Context) Status
+	Policy      func() Policy
 	// Elements are those of the policy in force; the catalogue alone if nil.
 	Elements func() *element.Set
 	// SessionTimeout is the inactivity after which a Session is no longer live.
@@ -91,7 +100,7 @@ type Hub struct {
 // New builds a Hub. It serves until CloseStreams and has nothing to close itself.
 func New(c Config) (*Hub, error) {
 	switch {
-	case c.Insight == nil, c.Auth == nil, c.Settings == nil, c.Live == nil, c.Commands == nil,
+	case c.Insight == nil, c.Auth == nil, c.Settings == nil, c.Live == nil, c.Commands == nil, c.Recognition == nil,
 		c.Status == nil, c.Policy == nil, c.SessionTimeout == nil, c.Assets == nil:
 		return nil, errors.New("hub: everything but Elements, Secure, Hosts, ClientIP, Logger, Version and Clock must be given")
 	}

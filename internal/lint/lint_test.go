@@ -40,6 +40,7 @@ var allowed = map[string][]string{
 	"identity":    {"journey"},
 	"session":     {"journey", "identity"},
 	"window":      {"journey"},
+	"recognition": {"journey", "identity", "session"},
 	"judge":       {"journey", "policy", "expr", "identity", "session", "window"},
 	"action":      {"journey", "policy", "wire"},
 	"engine":      {"site", "capture", "enrich", "judge", "action", "policy", "journey", "wire", "signature"},
@@ -50,7 +51,7 @@ var allowed = map[string][]string{
 	// Hub path
 	"auth":    {"control"},
 	"insight": {"journey", "element", "policy", "warehouse"},
-	"hub":     {"auth", "control", "insight", "policy", "element", "site", "journey"},
+	"hub":     {"auth", "control", "insight", "policy", "element", "site", "journey", "recognition"},
 	"replay":  {"engine", "capture", "enrich", "judge", "policy", "journey", "journal", "warehouse", "element", "wire", "action", "site"},
 	// beside
 	"probe":     {"site"},
