@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Entity, Event, LinkedEntity, Session } from '../src/api/types.ts';
-import { elements, newcomer, sessionsOf, status, world, type Journey } from './data.ts';
+import { elements, newcomer, recognition, sessionsOf, status, world, type Journey } from './data.ts';
 
 // The Hub's API over invented data. TL_FIXTURE=setup|empty|broken shows those states.
 
@@ -10,6 +10,7 @@ let all: Journey[] | undefined;
 const journeys = () => (all ??= state === 'empty' ? [] : world(Date.now()));
 let mode: Parameters<typeof status>[1] = 'active';
 let cookie = '';
+let measured = 0;
 const readers = new Set<ServerResponse>();
 
 function send(res: ServerResponse, code: number, body?: unknown) {
@@ -143,6 +144,7 @@ async function route(req: IncomingMessage, res: ServerResponse, url: URL) {
   if (path === '/live') return live(res);
   if (state === 'broken') return problem(res, 503, 'the warehouse is down: duckdb: disk full');
   if (path === '/elements') return send(res, 200, { elements });
+  if (path === '/identity/report') return send(res, 200, recognition(Date.now(), Math.min(1, (measured += 0.4)), state === 'empty'));
   if (path === '/status') return send(res, 200, status(journeys(), mode, started));
   if (/^\/sites\/[^/]+\/mode$/.test(path)) {
     const asked = (await body(req)).mode as typeof mode | 'configured';

@@ -63,6 +63,9 @@ for (const size of sizes) {
       await page.getByText('Recent sessions').waitFor();
       await shot('entity');
     }
+    await page.goto(`${base}/recognition`);
+    await page.getByText(/How it is measured|No log-in to measure by/).waitFor();
+    await shot('recognition', true);
     await page.goto(`${base}/status`);
     await page.getByText('Response to visible').waitFor();
     await shot('status', true);

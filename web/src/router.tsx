@@ -97,6 +97,13 @@ const entity = createRoute({
   component: lazyRouteComponent(() => import('./pages/entity/EntityPage'), 'EntityPage'),
 });
 
+const recognition = createRoute({
+  getParentRoute: () => shell,
+  path: '/recognition',
+  validateSearch: anySearch,
+  component: lazyRouteComponent(() => import('./pages/recognition/RecognitionPage'), 'RecognitionPage'),
+});
+
 const status = createRoute({
   getParentRoute: () => shell,
   path: '/status',
@@ -107,7 +114,7 @@ const status = createRoute({
 const other = createRoute({ getParentRoute: () => shell, path: '$', component: NotFound });
 
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, setUp, shell.addChildren([home, sessions, session, event, entity, status, other])]),
+  routeTree: root.addChildren([signIn, setUp, shell.addChildren([home, sessions, session, event, entity, recognition, status, other])]),
   context: { queryClient },
   defaultPreload: 'intent',
   defaultPendingComponent: () => <Loading lines={8} />,

@@ -1,5 +1,5 @@
 import { Menu, useMantineColorScheme } from '@mantine/core';
-import { IconActivityHeartbeat, IconKey, IconKeyboard, IconLogout, IconRoute, IconSearch, IconUserCircle } from '@tabler/icons-react';
+import { IconActivityHeartbeat, IconKey, IconKeyboard, IconLogout, IconRoute, IconSearch, IconUserCircle, IconUserScan } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -27,6 +27,7 @@ export function Shell() {
     '/': () => setOpen('palette'),
     '?': () => setOpen('help'),
     'g s': () => void navigate({ to: '/sessions' }),
+    'g r': () => void navigate({ to: '/recognition' }),
     'g t': () => void navigate({ to: '/status' }),
   });
 
@@ -39,6 +40,10 @@ export function Shell() {
         <Link to="/sessions" className={css.item} activeProps={{ 'data-active': true, 'aria-current': 'page' }}>
           <IconRoute size={20} stroke={1.6} />
           Sessions
+        </Link>
+        <Link to="/recognition" className={css.item} activeProps={{ 'data-active': true, 'aria-current': 'page' }}>
+          <IconUserScan size={20} stroke={1.6} />
+          Recognition
         </Link>
         <Link to="/status" className={css.item} activeProps={{ 'data-active': true, 'aria-current': 'page' }}>
           <span className={css.withDot}>
