@@ -100,7 +100,7 @@ func (s *State) open(o *journey.Observation) (*journey.Event, []uint64) {
 	s.rename(o.Keys)
 	s.rename(o.Learned)
 	strong, keys := s.strong(o.Keys)
-	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Keys: strong},
+	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Device: o.Device, Keys: strong},
 		s.rules(), func() journey.ID { return s.nextID(o.Time) })
 	s.forget(join.Ended)
 	id := join.Entry.ID
@@ -233,7 +233,7 @@ func (s *State) forget(ended []journey.ID) {
 func (s *State) learn(e *session.Entry, v *journey.Session, o *journey.Observation, event journey.ID) {
 	for _, k := range o.Learned {
 		if e != nil {
-			s.sessions.Learn(e, k.Hash)
+			s.sessions.Learn(e, k, event)
 		}
 		s.people.Learn(v.SpecID, k.Hash, o.Time, event)
 	}

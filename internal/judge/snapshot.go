@@ -30,7 +30,7 @@ type dump struct {
 	Policy    map[string]string `json:"policy,omitempty"`
 	LastID    journey.ID        `json:"last_id"`
 	Defs      []expr.Window     `json:"defs"`
-	Sessions  []session.Entry   `json:"sessions"`
+	Sessions  session.Dump      `json:"sessions"`
 	Visits    []journey.Session `json:"visits"`
 	Pending   []pendingDump     `json:"pending"`
 	People    identity.Dump     `json:"people"`
@@ -98,7 +98,10 @@ func Restore(r io.Reader) (*State, error) {
 	if s.define(d.Defs); len(s.numbers) != len(d.Defs) {
 		return nil, errors.New("read snapshot: a window is defined twice")
 	}
-	s.sessions, s.people = session.Load(d.Sessions), identity.Load(d.People)
+	if s.sessions, err = session.Load(d.Sessions); err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
+	}
+	s.people = identity.Load(d.People)
 	if d.Version < 3 {
 		s.windows, err = window.LoadOld(d.Windows, s.specOf)
 	} else {
