@@ -525,6 +525,7 @@ func (c *cursor) session(s *journey.Session) {
 	s.City = c.stringSet(`,"city":`)
 	s.UserAgent = c.stringSet(`,"user_agent":`)
 	s.Account = c.stringSet(`,"account":`)
+	s.Accounts = int(c.intSet(`,"accounts":`))
 	s.Recognised = c.stringSet(`,"recognised":`)
 	s.Candidates = listed(c, `,"candidates":`, (*cursor).candidate)
 	s.MergedInto = c.idSet(`,"merged_into":`)

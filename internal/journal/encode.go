@@ -335,6 +335,7 @@ func (w *pen) session(s *journey.Session) {
 	w.stringSet(`,"city":`, s.City)
 	w.stringSet(`,"user_agent":`, s.UserAgent)
 	w.stringSet(`,"account":`, s.Account)
+	w.intSet(`,"accounts":`, int64(s.Accounts))
 	w.stringSet(`,"recognised":`, s.Recognised)
 	list(w, `,"candidates":`, s.Candidates, (*pen).candidate)
 	w.idSet(`,"merged_into":`, s.MergedInto)
