@@ -75,8 +75,7 @@ type visit struct {
 // waiting is a request whose response is still to come.
 type waiting struct {
 	visit *visit
-	keys  []uint64
-	at    int64
+	who   identity.Visitor
 }
 
 // account is what the truth knows of one.
@@ -125,12 +124,12 @@ func (m *Measure) observe(o *journey.Observation, events []journey.Event) {
 		if _, open := m.pending[o.Exchange]; open {
 			return
 		}
-		v, keys := m.stitch(o)
+		v, who := m.stitch(o)
 		if len(m.pending) >= mostPending {
 			m.overflow++
 			return
 		}
-		m.pending[o.Exchange] = waiting{v, keys, o.Time}
+		m.pending[o.Exchange] = waiting{v, who}
 	case journey.PhaseResponse:
 		w, open := m.pending[o.Exchange]
 		if !open {
@@ -140,11 +139,13 @@ func (m *Measure) observe(o *journey.Observation, events []journey.Event) {
 		delete(m.pending, o.Exchange)
 		m.rename(o.Learned)
 		v := w.visit.whole()
-		m.learn(m.sessions.Get(v.id), v, o)
-		m.label(v, w.keys, events)
+		m.learn(m.sessions.Get(v.id), v, &w.who, o)
+		m.known(v, w.who.Keys)
+		m.label(v, w.who.Keys, events)
 	case journey.PhaseComplete:
-		v, keys := m.stitch(o)
-		m.label(v, keys, events)
+		v, who := m.stitch(o)
+		m.known(v, who.Keys)
+		m.label(v, who.Keys, events)
 	}
 }
 
@@ -159,7 +160,7 @@ func (v *visit) whole() *visit {
 // tick lets go of what can take no more requests.
 func (m *Measure) tick(now int64) {
 	for x, w := range m.pending {
-		if now-w.at > pendingFor { // completed as failed: no label
+		if now-w.who.Time > pendingFor { // completed as failed: no label
 			delete(m.pending, x)
 		}
 	}
@@ -175,7 +176,7 @@ func (m *Measure) forget(ended []journey.ID) {
 
 // label takes a successful log-in or sign-up as the truth about a session, just as
 // the judge takes it for proof.
-func (m *Measure) label(v *visit, keys []uint64, events []journey.Event) {
+func (m *Measure) label(v *visit, keys []journey.Key, events []journey.Event) {
 	for i := range events {
 		e := &events[i]
 		if e.Outcome != journey.Success || e.Type != journey.AuthenticationAttempt && e.Type != journey.AccountCreate {
@@ -216,12 +217,13 @@ func (m *Measure) place(name, former string) uint32 {
 	return at
 }
 
-func (m *Measure) signedIn(v *visit, keys []uint64, at uint32) {
+func (m *Measure) signedIn(v *visit, keys []journey.Key, at uint32) {
 	a := &m.used[at]
-	if v.device != 0 && len(a.devices) <= m.config.People.DevicesPerAccount && !has(a.devices, v.device) {
-		a.devices = append(a.devices, v.device)
+	if d := deviceOf(v, keys); d != 0 && len(a.devices) <= m.config.People.DevicesPerAccount && !has(a.devices, d) {
+		a.devices = append(a.devices, d)
 	}
-	for _, k := range keys {
+	strong := hashes(keys)
+	for _, k := range strong {
 		if who := m.keys[k]; len(who) <= m.config.People.AccountsPerKey && !has(who, at) {
 			m.keys[k] = append(who, at)
 		}
@@ -237,7 +239,18 @@ func (m *Measure) signedIn(v *visit, keys []uint64, at uint32) {
 	}
 	v.kept = true
 	v.agent = m.family(v.agent)
-	copy(v.keys[:], keys)
+	copy(v.keys[:], strong)
+}
+
+// deviceOf tells the devices of an account apart as the identity index does.
+func deviceOf(v *visit, keys []journey.Key) uint64 {
+	device, kind := v.device, ""
+	for _, k := range keys {
+		if k.Kind == journey.KeyDevice || k.Kind == journey.KeyTicket && kind != journey.KeyDevice {
+			device, kind = k.Hash, k.Kind
+		}
+	}
+	return device
 }
 
 // keep adds a labelled session, up to the bound.

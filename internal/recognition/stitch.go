@@ -13,9 +13,8 @@ import (
 // learn, known), but for accounts, of which it learns nothing. A test holds the two
 // together.
 
-// stitch finds the session of a request, or begins one, and who its visitor is. It
-// also returns the strong keys by which that one may be known.
-func (m *Measure) stitch(o *journey.Observation) (*visit, []uint64) {
+// stitch finds the session of a request, or begins one, and who its visitor is.
+func (m *Measure) stitch(o *journey.Observation) (*visit, identity.Visitor) {
 	m.rename(o.Keys)
 	m.rename(o.Learned)
 	who := identity.Visitor{Time: o.Time, Keys: m.strong(o.Keys), IP: digest(o.IP), Network: network(o), Device: o.Device, Agent: o.Agent}
@@ -34,15 +33,15 @@ func (m *Measure) stitch(o *journey.Observation) (*visit, []uint64) {
 		m.visits[id] = v
 		m.stitched++
 	} else {
-		m.teach(v, who.Keys, o.Time)
+		m.teach(v, &who, who.Keys)
 	}
 	m.absorb(v, join.Merged)
 	if v.agent == "" {
 		v.agent = o.UserAgent
 	}
 	m.known(v, who.Keys)
-	m.learn(join.Entry, v, o)
-	return v, hashes(who.Keys)
+	m.learn(join.Entry, v, &who, o)
+	return v, who
 }
 
 // rename moves what is known of keys while the key of keyed hashes is replaced.
@@ -82,10 +81,10 @@ func hashes(keys []journey.Key) []uint64 {
 	return out
 }
 
-func (m *Measure) teach(v *visit, keys []journey.Key, now int64) {
+func (m *Measure) teach(v *visit, who *identity.Visitor, keys []journey.Key) {
 	for _, k := range keys {
 		if k.Kind != journey.KeyConnection {
-			v.spec = m.people.Learn(v.spec, k, now)
+			v.spec = m.people.LearnIn(v.spec, *who, k)
 		}
 	}
 }
@@ -97,13 +96,14 @@ func (m *Measure) known(v *visit, keys []journey.Key) {
 }
 
 // learn binds the keys that a response set to session and visitor.
-func (m *Measure) learn(e *session.Entry, v *visit, o *journey.Observation) {
+func (m *Measure) learn(e *session.Entry, v *visit, who *identity.Visitor, o *journey.Observation) {
 	for _, k := range o.Learned {
 		if e != nil {
 			m.sessions.Learn(e, k, 0)
 		}
 	}
-	m.teach(v, o.Learned, o.Time)
+	m.teach(v, who, o.Learned)
+	who.Keys = append(who.Keys[:len(who.Keys):len(who.Keys)], o.Learned...)
 }
 
 // absorb makes one of sessions that turned out to be the same: what the earliest
