@@ -237,10 +237,14 @@ func TestAnAccountOfVeryManySessionsIsLeftOut(t *testing.T) {
 	c := config()
 	c.People.SessionsPerID = 5
 	bot := chrome(1)
-	for range 6 {
+	for range 5 {
 		w.asks(bot, "bot", true, sid("bot"))
 		w.passes(hour)
 	}
+	if r := measured(w, c); r.Labelled != 5 || r.LeftOut.SharedAccounts != 0 {
+		t.Fatalf("at the cap: %+v", r.LeftOut)
+	}
+	w.asks(bot, "bot", true)
 	r := measured(w, c)
 	if r.Labelled != 0 || r.LeftOut.SharedAccounts != 1 || r.LeftOut.SharedAccountsUsed != 6 {
 		t.Errorf("%+v", r.LeftOut)
@@ -292,6 +296,43 @@ func TestSessionsThatTurnOutToBeOneCountOnce(t *testing.T) {
 	r := measured(w, config())
 	if r.Sessions != 1 || r.Labelled != 1 || r.LeftOut.Unlabelled != 0 {
 		t.Errorf("%d sessions, %d labelled, left out %+v", r.Sessions, r.Labelled, r.LeftOut)
+	}
+}
+
+// TestALabelMovesWithItsSession to the one that this turned out to be part of, and
+// what the first of both first requests was answered with counts.
+func TestALabelMovesWithItsSession(t *testing.T) {
+	w := newTraffic()
+	ann := chrome(1)
+	w.asks(ann, "ann", true, sid("ann"))
+	w.passes(2 * hour)
+	w.asks(ann, "", false) // known by its cookie, and does not sign in
+	other := &browser{ip: "203.0.113.77", agent: "Chrome 130 on Windows", device: 7, keys: []journey.Key{key(journey.KeyTicket, "ann")}}
+	w.asks(other, "ann", true) // new, and does
+	other.keys = append(other.keys, sid("ann"))
+	w.asks(other, "", false)
+	r := measured(w, config())
+	if r.Sessions != 2 || r.Labelled != 2 || r.LeftOut.Unlabelled != 0 {
+		t.Fatalf("%d sessions, %d labelled, left out %+v", r.Sessions, r.Labelled, r.LeftOut)
+	}
+	if f := r.First; f.Returning != 1 || f.Strong.Hits != 1 {
+		t.Errorf("%+v", f)
+	}
+	w.asks(other, "bob", true)
+	if r := measured(w, config()); r.LeftOut.SeveralAccounts != 1 || r.Labelled != 1 {
+		t.Errorf("another account in the part that came later: %+v", r.LeftOut)
+	}
+}
+
+func TestTwoThatTurnOutToBeOneMayHaveTwoAccounts(t *testing.T) {
+	w := newTraffic()
+	w.asks(chrome(1), "ann", true, sid("ann"))
+	other := &browser{ip: "203.0.113.77", agent: "Chrome 130 on Windows", device: 7, keys: []journey.Key{key(journey.KeyTicket, "t")}}
+	w.asks(other, "bob", true)
+	other.keys = append(other.keys, sid("ann"))
+	w.asks(other, "", false)
+	if r := measured(w, config()); r.Sessions != 1 || r.LeftOut.SeveralAccounts != 1 {
+		t.Errorf("%d sessions, left out %+v", r.Sessions, r.LeftOut)
 	}
 }
 

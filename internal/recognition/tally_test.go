@@ -88,15 +88,19 @@ func TestAnswersThatAreWrong(t *testing.T) {
 	tally.count([]answered{
 		{id: 1, start: 1, account: 1, spec: 10, first: 10},
 		{id: 2, start: 2, account: 2, spec: 20, first: 20},
-		{id: 3, start: 3, account: 1, spec: 20, first: 20, by: "device"}, // taken for the other
+		{id: 3, start: 3, account: 1, spec: 20, first: 20, by: "device", candidate: 10}, // taken for the other; what else was likely is of no use
 		{id: 4, start: 4, account: 2, spec: 40, first: 40, candidate: 99},
 		{id: 5, start: 5, account: 3, spec: 50, first: 50, by: "cookie"}, // an old ID that nobody signed in under
 	})
+	tally.count([]answered{
+		{id: 6, start: 6, account: 1, spec: 60, first: 60},
+		{id: 7, start: 7, account: 2, spec: 60, first: 60}, // taken for new, and later for the other: not by a key
+	})
 	r := tally.Report()
-	if f := r.First; f.Returning != 2 || f.Strong.Hits != 0 || f.StrongWrong != 1 || f.CandidateWrong != 1 || f.Unanswered != 0 {
+	if f := r.First; f.Returning != 2 || f.Candidate.Hits != 0 || f.Strong.Hits != 0 || f.StrongWrong != 1 || f.CandidateWrong != 1 || f.Unanswered != 0 {
 		t.Errorf("%+v", f)
 	}
-	share(t, "false recognition", r.False, 0, 3, 3)
+	share(t, "false recognition", r.False, 0, 5, 5)
 }
 
 // TestOrderOfSessionsIsTheirStart: a session is not known by what came after it.
