@@ -67,7 +67,7 @@ func (x *Index) checkComponents(top ref) error {
 			if seen[m] || f.kind() == nothing || !f.up.is(root) || f.leaf < x.at(root).leaf || f.shared() && (m != root || !f.next.is(m)) {
 				return fmt.Errorf("the component of entry %d is broken", r)
 			}
-			if p := f.parent.unpack(); p != 0 && (!x.at(p).up.is(root) || x.at(p).kind() == nothing) {
+			if p := f.parent.unpack(); p != 0 && (p == m || !x.at(p).up.is(root) || x.at(p).kind() == nothing) {
 				return fmt.Errorf("entry %d hangs on another component", m)
 			}
 			seen[m] = true
@@ -92,7 +92,7 @@ func (x *Index) checkExtras() error {
 			return fmt.Errorf("entry %d has broken bonds", r)
 		}
 		for _, o := range list {
-			if o == 0 || x.at(o).up != x.at(r).up || x.at(o).kind() == nothing || !slices.Contains(x.extra[o], r) {
+			if o == 0 || o == r || x.at(o).up != x.at(r).up || x.at(o).kind() == nothing || !slices.Contains(x.extra[o], r) {
 				return fmt.Errorf("entry %d has broken bonds", r)
 			}
 		}

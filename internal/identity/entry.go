@@ -42,7 +42,7 @@ const (
 	visit // a Session whose user was known by what it did, and by no key of its own
 )
 
-var kindNames = [...]string{cookie: journey.KeyCookie, bearer: journey.KeyBearer,
+var kindNames = [visit + 1]string{cookie: journey.KeyCookie, bearer: journey.KeyBearer,
 	token: journey.KeyToken, ticket: journey.KeyTicket, device: journey.KeyDevice}
 
 // kindOf returns the kind of a key, and nothing for one that is no evidence here:

@@ -135,9 +135,13 @@ func (x *Index) gather(keys []journey.Key) []found {
 	list := x.found[:0]
 	for _, f := range x.found {
 		again := slices.ContainsFunc(list, func(g found) bool { return g.hash == f.hash })
-		if f.ref = x.keys.find(f.hash); !again && len(list) < maxVisitorKeys {
-			list = append(list, f)
+		if again || len(list) == maxVisitorKeys {
+			continue
 		}
+		if f.ref = x.keys.find(f.hash); f.ref != 0 && x.at(f.ref).kind() >= account {
+			continue // a hash that collides
+		}
+		list = append(list, f)
 	}
 	return list
 }

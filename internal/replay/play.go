@@ -289,7 +289,7 @@ func elements(e *journey.Event) string {
 	for _, el := range e.Elements {
 		switch el.ID {
 		case "ip", "user_agent", "browser", "browser_version", "os", "os_version", "device_class", "country", "region", "city",
-			"asn", "asn_owner", "network_kind", "latitude", "longitude", "bot_verified", "bot_proof":
+			"asn", "asn_owner", "network_kind", "latitude", "longitude", "bot_verified", "bot_proof", "bot_reason":
 			continue
 		}
 		if el.Unverified {

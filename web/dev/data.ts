@@ -98,6 +98,7 @@ export class Journey implements Story {
       id: id(start), spec_id: spec ?? id(start - between(0, 40) * 86400_000), site: 'shop', start: iso(start), last: iso(start), duration_ms: 0, events: 0, velocity: 0,
       rating: 'normal', points: 0, labels: [], signatures: [], actions: [], ip: `${net}${between(1, 250)}.${between(1, 250)}`, country, city,
       user_agent: kind === 'scrape' ? 'python-requests/2.31.0' : pick(agents), account: '', live: false,
+      known_as: '', recognised: spec ? 'cookie' : 'new', merged_into: '', candidates: [],
     };
   }
 
@@ -149,7 +150,7 @@ export class Journey implements Story {
     s.events++;
     s.velocity = s.events / Math.max(1, s.duration_ms / 60_000);
     const event: Event = {
-      id: eventID, session_id: s.id, spec_id: s.spec_id, site: s.site, time: iso(at), duration_ms: between(40, 2400) / 10, name: step.name, type: step.type, type_name: typeNames[step.type] ?? step.type,
+      id: eventID, session_id: s.id, spec_id: s.spec_id, known_as: '', site: s.site, time: iso(at), duration_ms: between(40, 2400) / 10, name: step.name, type: step.type, type_name: typeNames[step.type] ?? step.type,
       spec: step.name.toLowerCase().replaceAll(' ', '_'), method: step.method, status: blocked ? 403 : (step.status ?? 200), outcome, rating, points: s.points, ...(change ? { rating_change: change } : {}),
       elements: named.map(([e, value], i) => {
         const def = linkable(e);
@@ -217,7 +218,7 @@ export class Journey implements Story {
     }
     return {
       ...s, chart: [...buckets.values()], turns: this.turns, entities: [...seen.values()].sort((a, b) => b.shared_sessions - a.shared_sessions),
-      related: all.filter((j) => j !== this && j.session.spec_id === s.spec_id).map((j) => j.session).slice(0, 20),
+      related: all.filter((j) => j !== this && j.session.spec_id === s.spec_id).map((j) => j.session).slice(0, 20), absorbed: [],
     };
   }
 }
