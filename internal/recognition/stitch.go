@@ -33,7 +33,9 @@ func (m *Measure) stitch(o *journey.Observation) (*visit, identity.Visitor) {
 		m.visits[id] = v
 		m.stitched++
 	} else {
-		m.teach(v, &who, who.Keys)
+		carried := who.Keys
+		who.Keys = m.sessions.Keys(join.Entry, make([]journey.Key, 0, 8))
+		m.teach(v, &who, carried)
 	}
 	m.absorb(v, join.Merged)
 	if v.agent == "" {

@@ -9,8 +9,8 @@ export type Days = (typeof spans)[number][0];
 export const readDays = (s: string | undefined): Days => spans.find(([d]) => d === s)?.[0] ?? '7';
 
 const kinds = new Map(Object.entries({
-  connection: 'TLS connection', cookie: 'Session cookie', bearer: 'Bearer token', token: 'Token of a response',
-  ticket: 'TLS ticket', device: 'Long-lived cookie', none: 'No key, taken for new',
+  connection: 'TLS connection', cookie: 'Session cookie', bearer: 'Bearer token', token: 'Taught token',
+  ticket: 'TLS ticket', device: 'Device cookie', none: 'No key, taken for new',
 }));
 
 export const kindWord = (kind: string) => kinds.get(kind) ?? kind;
