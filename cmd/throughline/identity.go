@@ -144,6 +144,7 @@ func writeRecognition(out io.Writer, q recognition.Question, r *recognition.Repo
 		groups(&b, "By browser family", r.Families)
 		groups(&b, "By key of the first request", r.Kinds)
 	}
+	leftOut(&b, &r.LeftOut)
 	b.WriteString("\nTo read these figures\n")
 	for _, n := range r.Notes {
 		wrapped(&b, n)
@@ -180,6 +181,31 @@ func figures(b *strings.Builder, r *recognition.Report) {
 	row("pairs, recall", o.PairRecall, of(o.PairRecall, "pairs"))
 	row("B-cubed, precision", o.CubedPrecision, grouped(o.CubedPrecision.Of)+" sessions")
 	row("B-cubed, recall", o.CubedRecall, grouped(o.CubedRecall.Of)+" sessions")
+}
+
+// leftOut lists what the truth does not say, as far as it occurs.
+func leftOut(b *strings.Builder, l *recognition.LeftOut) {
+	list := []string{}
+	add := func(n int64, one, rest string) {
+		if n > 1 {
+			one += "s"
+		}
+		if n > 0 {
+			list = append(list, grouped(n)+" "+one+rest)
+		}
+	}
+	add(l.Unlabelled, "session", " without a log-in")
+	add(l.SeveralAccounts, "session", " of several accounts")
+	add(l.SharedAccountsUsed, "session", " of "+grouped(l.SharedAccounts)+" shared accounts")
+	add(l.SharedDevices, "session", " on shared devices")
+	add(l.BeyondLimit, "session", " past the bound")
+	add(l.WithoutRequest, "response", " without a request")
+	add(l.OpenedBeyondPending, "request", " not followed")
+	add(l.ForgottenKeys, "key", " forgotten")
+	if len(list) > 0 {
+		b.WriteString("\nLeft out\n")
+		wrapped(b, strings.Join(list, ", "))
+	}
 }
 
 func groups(b *strings.Builder, title string, list []recognition.Group) {
