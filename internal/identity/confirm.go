@@ -267,7 +267,7 @@ func (x *Index) countDevice(a ref, list []found, v Visitor, day uint16) bool {
 // counted counts something for an entry, and answers whether it did: not when it
 // was before.
 func (x *Index) counted(r ref, of, what uint64, day uint16) bool {
-	pair := mix(of) ^ bits.RotateLeft64(mix(what), 32)
+	pair := mix(x.lasting(of)) ^ bits.RotateLeft64(mix(x.lasting(what)), 32)
 	if _, known := x.pairs.young[pair]; known {
 		return false
 	}
@@ -278,4 +278,12 @@ func (x *Index) counted(r ref, of, what uint64, day uint16) bool {
 	}
 	x.edit(r).flags += countUnit
 	return true
+}
+
+// lasting is a number for a key that stays when it is known by another hash.
+func (x *Index) lasting(hash uint64) uint64 {
+	if r := x.keys.find(hash); r != 0 && x.at(r).kind() < account {
+		return uint64(r)<<40 ^ uint64(x.at(r).leaf)
+	}
+	return hash
 }

@@ -56,6 +56,19 @@ func (x *Index) Relate(spec journey.ID, element string, hash int64, event journe
 	return links
 }
 
+// Rehash moves what is known of an entity to another hash of it, unless something is
+// known under that already.
+func (x *Index) Rehash(element string, from, to, now int64) {
+	what := named(element)
+	old, new := mix(uint64(from))^what, mix(uint64(to))^what
+	was, known := x.related.get(old)
+	if _, taken := x.related.get(new); !known || taken || len(was) == 0 {
+		return
+	}
+	x.related.put(new, was, dayOf(now), x, didRelate)
+	x.related.put(old, nil, dayOf(now), x, didRelate)
+}
+
 // keepRelated keeps an entity that is still seen.
 func (x *Index) keepRelated(entity uint64, list []journey.ID, day uint16) {
 	if _, young := x.related.young[entity]; !young {
