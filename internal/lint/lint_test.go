@@ -143,6 +143,8 @@ func testMay(self, target string) bool {
 	switch self {
 	case "hub", "insight":
 		return target == "warehouse" || target == "element" || target == "control" || target == "auth"
+	case "recognition":
+		return target == "judge" || target == "policy"
 	case "discovery":
 		return target == "policy" || target == "element"
 	case "engine":
