@@ -329,7 +329,7 @@ func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
 	}
 	a.known = recognition.NewService(ownJournal{a}, nil, nil)
 	a.background.Go(func() { a.known.Run(a.run) })
-	h, err := hub.New(hub.Config{Insight: questions, Auth: a.auth, Settings: a.control, Live: &a.live, Commands: a, Recognition: a.known,
+	h, err := hub.New(hub.Config{Insight: questions, Auth: a.auth, Settings: a.control, Live: &a.live, Commands: a, Recognition: a.known, Discovery: a,
 		Status: a.status, Policy: a.policyText, Elements: a.elements, SessionTimeout: a.sessionTimeout, Assets: web.Assets(),
 		Secure: secure, Hosts: a.set.Hub.Hosts, Logger: a.log, Version: version})
 	if err != nil {
