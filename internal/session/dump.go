@@ -120,7 +120,11 @@ func (t *Table) dumpEntry(out []byte, e *Entry) []byte {
 
 func dumpPlace(out []byte, p *place, number map[uint32]uint64) []byte {
 	out = binary.LittleEndian.AppendUint64(out, p.hash)
+	out = binary.AppendUvarint(out, uint64(p.last))
 	out = binary.AppendUvarint(out, uint64(p.third))
+	for _, m := range p.arrivals {
+		out = binary.AppendUvarint(out, uint64(m))
+	}
 	for _, c := range p.clients {
 		out = binary.AppendUvarint(out, uint64(c.seen))
 		out = binary.AppendUvarint(out, number[c.owner])
@@ -222,7 +226,10 @@ func (t *Table) loadEntry(d *decoder) (uint32, error) {
 }
 
 func (t *Table) loadPlace(d *decoder, slots []uint32, busy bool) error {
-	p := place{hash: d.fixed(), third: uint32(d.bounded(1<<32 - 1))}
+	p := place{hash: d.fixed(), last: uint32(d.bounded(1<<32 - 1)), third: uint32(d.bounded(1<<32 - 1))}
+	for i := range p.arrivals {
+		p.arrivals[i] = uint32(d.bounded(1<<32 - 1))
+	}
 	for i := range p.clients {
 		c := &p.clients[i]
 		c.seen = uint32(d.bounded(1<<32 - 1))

@@ -127,17 +127,17 @@ func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
 		j.Entry = t.entries.at(at)
 		return j
 	}
-	at, refused := t.weak(&r, rules)
+	at, weak := t.weak(&r, rules)
 	if at != 0 {
 		t.touch(at, &r)
-		j.Entry, j.Reason = t.entries.at(at), "same address and browser, no other candidate"
+		j.Entry, j.Reason = t.entries.at(at), weak
 		return j
 	}
 	switch {
 	case why != "":
 		j.Reason = why
-	case refused != "":
-		j.Reason = refused
+	case weak != "":
+		j.Reason = weak
 	default:
 		j.Reason = "first request"
 	}
@@ -211,6 +211,9 @@ func (t *Table) touch(at uint32, r *Request) {
 			e.seenAgain(r.Time, agent)
 		}
 		t.enter(at, t.where)
+		if len(t.found) == 0 {
+			t.arrived(e.place, r.Time)
+		}
 	} else if r.Time < e.Start && e.Start-r.Time <= lateness {
 		t.changing(at)
 		t.begun.remove(t, floor(e.Start), at)

@@ -66,8 +66,7 @@ func (t *Table) forgetClients(now int64) {
 		if t.idle == 0 {
 			return
 		}
-		p := t.places.at(t.idle)
-		if lately(p.third, m) || lately(p.clients[0].seen, m) || lately(p.clients[1].seen, m) {
+		if lately(t.places.at(t.idle).last, m) {
 			return
 		}
 		t.forget(t.idle)
