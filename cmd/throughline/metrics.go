@@ -60,6 +60,7 @@ func (a *app) connectMetrics() {
 		return map[string]int64{"oversize": c.Oversize, "slow": c.Slow}
 	})
 	m.Counter("throughline_clients_gone_total", "Visitors who left before their response had ended.", func() int64 { return a.edge.Counters().ClientGone })
+	m.Counter("throughline_first_packets_missing_total", "Connections whose first packet was wanted (fingerprint.syn) and not kept by the system.", func() int64 { return a.edge.Counters().NoSYN })
 	m.Counter("throughline_bad_reroutes_total", "Reroutes to an origin that the site does not have.", func() int64 { return a.edge.Counters().BadReroutes })
 	m.Counter("throughline_matched_total", "Requests that a Spec matched.", func() int64 { return a.engine.Stats().Matched })
 	m.Counter("throughline_deadline_missed_total", "Sync verdicts that came too late.", func() int64 { return a.engine.Stats().Missed })

@@ -278,7 +278,7 @@ func TestVerdictsAreMadeReal(t *testing.T) {
 	x.Answered = true
 	w.e.Decide(x, wire.PhaseResponseHead)
 	w.e.Decide(x, wire.PhaseEnd)
-	if last := w.judge.seen[1]; len(w.judge.seen) != 2 || last.Phase != journey.PhaseResponse || !w.judge.urgent[1] ||
+	if last := w.judge.seen[1]; len(w.judge.seen) != 2 || last.Phase != journey.PhaseResponse || w.judge.urgent[1] ||
 		len(last.Enforced) != 2 || !last.Enforced[1].Enforced || last.Enforced[1].Name != "stop" {
 		t.Fatalf("recorded %s %+v", w.phases(), last)
 	}

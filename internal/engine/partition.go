@@ -34,7 +34,9 @@ type Judge interface {
 	// Submit waits for the Verdict until ctx ends. An observation that was
 	// queued is folded even if its caller has stopped waiting.
 	Submit(ctx context.Context, obs *journey.Observation) (journey.Verdict, error)
-	// Observe queues and returns. urgent takes the sync lane.
+	// Observe queues and returns. urgent takes the sync lane. What is not may
+	// come to be folded before what was queued earlier, so a response whose
+	// request may not have been folded yet is urgent.
 	Observe(obs *journey.Observation, urgent bool) error
 	// Mirror queues the observation of a copy, which may come out of order: it finds
 	// its place by its time, within a bound. It returns at once.
@@ -130,8 +132,9 @@ type Partition struct {
 	shed    *Shed
 	sync    chan request
 	async   chan request
+	rest    chan request // what completes Events whose verdict was given
 	ctl     chan control
-	crowded chan struct{}   // takes a token when the async lane is half full
+	crowded chan struct{}   // takes a token when a lane that gathers is half full
 	running context.Context // ends with Stop
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -158,7 +161,7 @@ type Partition struct {
 	state    *judge.State
 	rec      Recorder
 	alive    bool   // rec accepts
-	resting  bool   // what comes in the async lane gathers
+	resting  bool   // what nobody waits for gathers
 	tainted  bool   // the judge panicked and could not take back: rebuild after recording it
 	idle     int    // ticks to leave out, since the last tainted the state
 	penalty  int    // how many the next such tick costs
@@ -194,6 +197,7 @@ func NewPartition(cfg PartitionConfig, log Log, shed *Shed) *Partition {
 		cfg: cfg, log: log, shed: shed, step: (*judge.State).Try, patience: patience,
 		sync:    make(chan request, cfg.SyncQueue),
 		async:   make(chan request, cfg.AsyncQueue),
+		rest:    make(chan request, cfg.SyncQueue),
 		ctl:     make(chan control),
 		crowded: make(chan struct{}, 1),
 		done:    make(chan struct{}),
@@ -236,8 +240,11 @@ func (p *Partition) Submit(ctx context.Context, obs *journey.Observation) (journ
 
 // Observe implements Judge.
 func (p *Partition) Observe(obs *journey.Observation, urgent bool) error {
-	if urgent {
+	switch {
+	case urgent:
 		return p.enqueue(p.sync, ShedSyncQueue, request{obs: obs})
+	case obs.Phase == journey.PhaseResponse:
+		return p.enqueue(p.rest, ShedAsyncQueue, request{obs: obs})
 	}
 	return p.enqueue(p.async, ShedAsyncQueue, request{obs: obs})
 }
@@ -266,7 +273,7 @@ func (p *Partition) enqueue(lane chan request, full Reason, r request) error {
 		p.shed.add(full, 1)
 		return ErrBusy
 	}
-	if full == ShedAsyncQueue && len(lane) >= cap(lane)/2 {
+	if lane != p.sync && len(lane) >= cap(lane)/2 {
 		select {
 		case p.crowded <- struct{}{}:
 		default:
@@ -346,22 +353,24 @@ func (p *Partition) run() {
 			continue
 		default:
 		}
-		async := p.async
+		async, rest := p.async, p.rest
 		if p.resting {
-			async = nil
+			async, rest = nil, nil
 		}
 		select {
 		case r := <-p.sync:
 			p.gathered(fewGathered)
 			p.judge(r)
 			stirred = true
+		case r := <-rest:
+			p.judge(r)
+			stirred = true
+			p.repose(rested)
 		case r := <-async:
+			p.completed()
 			p.admit(r)
 			stirred = true
-			if len(p.async) == 0 {
-				p.resting = true
-				rested.Reset(p.cfg.Rest)
-			}
+			p.repose(rested)
 		case <-rested.C:
 			p.resting = false
 		case <-p.crowded:
@@ -384,14 +393,24 @@ func (p *Partition) run() {
 	}
 }
 
-// fewGathered is how many observations a verdict waits for at most.
+// repose lets gather what comes, once all that came was folded.
+func (p *Partition) repose(rested *time.Timer) {
+	if len(p.async)+len(p.rest) == 0 {
+		p.resting = true
+		rested.Reset(p.cfg.Rest)
+	}
+}
+
+// fewGathered is how many whole observations a verdict waits for at most.
 const fewGathered = 32
 
 // gathered folds what was let gather before something else that came later, so
 // that resting changes nothing but when. Somebody who waits for a verdict waits
-// for a few of them only: past that the sync lane comes first, as it does when
-// there is no time to rest.
+// for all that completes earlier ones, which a visitor who tries again must not
+// outrun, but for a few of the others only: past that the sync lane comes first,
+// as it does when there is no time to rest.
 func (p *Partition) gathered(most int) {
+	p.completed()
 	if !p.resting {
 		return
 	}
@@ -422,6 +441,18 @@ func (p *Partition) admit(r request) {
 func (p *Partition) place() {
 	if wait := p.copies.due(); wait > 0 {
 		p.copyDue.Reset(wait)
+	}
+}
+
+// completed folds what completes Events, as far as it has come.
+func (p *Partition) completed() {
+	for range len(p.rest) {
+		select {
+		case r := <-p.rest:
+			p.judge(r)
+		default: // rebuilding has emptied the lanes
+			return
+		}
 	}
 }
 

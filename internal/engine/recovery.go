@@ -256,6 +256,11 @@ func (p *Partition) take() (r request, ok bool) {
 	default:
 	}
 	select {
+	case r = <-p.rest:
+		return r, true
+	default:
+	}
+	select {
 	case r = <-p.async:
 		return r, true
 	default:

@@ -23,7 +23,7 @@ type PartitionStats struct {
 func (p *Partition) Stats() PartitionStats {
 	s := PartitionStats{
 		Number: p.cfg.Number, Up: p.up.Load(), Acked: p.acked.Load(), InFlight: p.inFlight.Load(),
-		SyncQueue: len(p.sync), AsyncQueue: len(p.async), SyncMax: cap(p.sync), AsyncMax: cap(p.async),
+		SyncQueue: len(p.sync), AsyncQueue: len(p.async) + len(p.rest), SyncMax: cap(p.sync), AsyncMax: cap(p.async) + cap(p.rest),
 		Panics: p.panics.Load(), Rebuilds: p.resets.Load(),
 		Reordered: p.copies.reordered.Load(), Late: p.copies.lateAll.Load(), Waiting: p.copies.length.Load(),
 	}

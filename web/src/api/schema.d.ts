@@ -552,6 +552,11 @@ export interface components {
              * @description visitors' connections open now
              */
             connections: number;
+            /**
+             * Format: int64
+             * @description connections whose first packet was wanted and not kept by the system
+             */
+            first_packets_missing: number;
             /** @description failed requests to origins, by kind */
             origin_errors: {
                 [key: string]: number;
