@@ -111,6 +111,9 @@ func (x *Index) share(r ref, taints bool, now int64, reason string) {
 	}
 	x.set(split, x.nums[split]+1)
 	x.rebuild(rest, r, old, now, reason)
+	if heir := x.leaves.find(uint64(old)); heir != 0 {
+		x.inheritSessions(heir, x.sessions(r))
+	}
 }
 
 // rebuild makes components of entries that were one, by the evidence among them,
