@@ -332,6 +332,7 @@ var stories = []struct {
 	}},
 }
 
+// TestStories tells them. Each request is undone once before it stands.
 func TestStories(t *testing.T) {
 	for _, s := range stories {
 		t.Run(s.name, func(t *testing.T) { tell(t, s.steps, func(*visitor) {}) })
@@ -339,7 +340,7 @@ func TestStories(t *testing.T) {
 }
 
 // TestStoriesGoOnAfterARestart tells them with a table that is loaded from its dump
-// before each request, and undoes each request once.
+// before each request.
 func TestStoriesGoOnAfterARestart(t *testing.T) {
 	for _, s := range stories {
 		t.Run(s.name, func(t *testing.T) { tell(t, s.steps, func(v *visitor) { v.t = reload(t, v.t) }) })
