@@ -89,7 +89,7 @@ func (x *Index) share(r ref, taints bool, now int64, reason string) {
 	if x.at(r).shared() {
 		return
 	}
-	old := x.idOf(r)
+	old, lost := x.idOf(r), x.size(r).sessions
 	var rest []ref
 	x.members(x.root(r), func(m ref) bool {
 		if m != r {
@@ -111,6 +111,12 @@ func (x *Index) share(r ref, taints bool, now int64, reason string) {
 	}
 	x.set(split, x.nums[split]+1)
 	x.rebuild(rest, r, old, now, reason)
+	for _, m := range rest {
+		lost -= x.sessions(m)
+	}
+	if heir := x.leaves.find(uint64(old)); heir != 0 && lost > 0 {
+		x.inheritSessions(heir, lost)
+	}
 }
 
 // rebuild makes components of entries that were one, by the evidence among them,
@@ -228,6 +234,11 @@ func (x *Index) mate(r ref) (mate ref) {
 // drop forgets an entry. What it held together stays together: it was no evidence
 // against anyone.
 func (x *Index) drop(r ref) (work int) {
+	many, short := x.sessions(r), x.at(r).kind() == token || x.at(r).kind() == visit
+	mate := x.mate(r)
+	if mate != 0 {
+		many += x.sessions(mate)
+	}
 	x.remove(&x.keys, r)
 	if x.over[r] != 0 {
 		x.setOver(r, 0)
@@ -253,6 +264,12 @@ func (x *Index) drop(r ref) (work int) {
 		x.crown(heir, was.leaf)
 	}
 	x.release(r)
+	if mate != 0 { // detach has counted its leaf anew, maybe
+		many -= x.sessions(mate)
+	}
+	if short && many > 0 { // its Sessions are not forgotten as soon
+		x.inheritSessions(heir, many)
+	}
 	return work
 }
 

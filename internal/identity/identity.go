@@ -162,7 +162,7 @@ func (x *Index) Current(spec journey.ID) journey.ID {
 // was known as may have been split.
 func (x *Index) Of(spec journey.ID, keys []uint64) journey.ID {
 	spec = x.Current(spec)
-	best, youngest, known := spec, journey.ID(-1), false
+	best, youngest, known := ref(0), journey.ID(-1), false
 	for _, k := range keys {
 		r := x.keys.find(k)
 		if k == 0 || r == 0 || x.at(r).kind() >= account {
@@ -174,16 +174,15 @@ func (x *Index) Of(spec journey.ID, keys []uint64) journey.ID {
 		if x.at(r).shared() {
 			continue
 		}
-		id := x.idOf(r)
-		known = known || id == spec
+		known = known || x.idOf(r) == spec
 		if leaf := x.at(r).leaf; leaf > youngest {
-			best, youngest = id, leaf
+			best, youngest = r, leaf
 		}
 	}
-	if known {
+	if known || best == 0 || x.size(best).sessions >= x.rules.SessionsPerID {
 		return spec
 	}
-	return best
+	return x.idOf(best)
 }
 
 // Start says who the visitor of a new Session is: the Spec ID its keys are known

@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"slices"
-
 	"github.com/throughline/throughline/internal/identity"
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/session"
@@ -17,30 +15,30 @@ type driver struct {
 	tally *tally
 	links bool // relate actors
 
-	open    map[uint64]opened // exchanges whose response is awaited
+	open    map[uint64]*opened // exchanges whose response is awaited
 	visits  map[journey.ID]*known
 	swept   int64
 	millis  int64
 	numbers int // IDs given in that millisecond
 }
 
-// known is what is remembered of a live Session.
+// known is what is remembered of a Session.
 type known struct {
 	spec   journey.ID
-	keys   []journey.Key // all it was known by, connections left out
-	hashes []uint64      // theirs
 	record *record
 }
 
-// opened is an exchange between its request and its response.
+// opened is an exchange, from its request to its response.
 type opened struct {
-	session, event journey.ID
-	request        *Request
+	event   journey.ID
+	visit   *known
+	who     identity.Visitor
+	request *Request
 }
 
 func newDriver(t *tally, links bool) *driver {
 	return &driver{table: session.New(), index: identity.New(identity.DefaultRules()), tally: t, links: links,
-		rules: session.Rules{Timeout: 30 * minute, MaxAge: day}, open: map[uint64]opened{}, visits: map[journey.ID]*known{}}
+		rules: session.Rules{Timeout: 30 * minute, MaxAge: day}, open: map[uint64]*opened{}, visits: map[journey.ID]*known{}}
 }
 
 func (d *driver) fold(r *Request) {
@@ -49,134 +47,115 @@ func (d *driver) fold(r *Request) {
 	}
 	d.table.Begin()
 	d.index.Begin()
-	if r.Phase == journey.PhaseResponse {
-		d.response(r)
-	} else {
-		d.request(r)
+	switch r.Phase {
+	case journey.PhaseRequest:
+		d.open[r.Exchange] = d.request(r)
+	case journey.PhaseComplete:
+		d.complete(d.request(r), r)
+	case journey.PhaseResponse:
+		o := d.open[r.Exchange]
+		delete(d.open, r.Exchange)
+		d.learn(o, r)
+		d.complete(o, r)
 	}
 	d.tally.changed(d.index.Changes())
 	d.index.End()
 	d.table.End()
 }
 
-// request finds the Session of a request, and who its visitor is when it began.
-func (d *driver) request(r *Request) {
-	keys := d.marked(r.Keys)
-	j := d.table.Stitch(session.Request{Time: r.Time, IP: r.IP, Agent: r.Agent, Device: r.Device, Keys: keys},
+// request finds the Session of a request, and who its visitor is when it begins.
+func (d *driver) request(r *Request) *opened {
+	who := identity.Visitor{Time: r.Time, Keys: d.strong(r.Keys), IP: hash(r.IP, 0), Network: r.Network, Device: r.Device, Agent: r.Agent}
+	j := d.table.Stitch(session.Request{Time: r.Time, IP: r.IP, Agent: r.Agent, Device: r.Device, Multiplexed: r.Multiplexed, Keys: who.Keys},
 		d.rules, func() journey.ID { return d.id(r.Time) })
-	id := j.Entry.ID
 	d.forget(j.Ended)
-	v := d.visits[id]
-	switch {
-	case v == nil:
-		a := d.index.Start(d.visitor(id, r, strong(keys)))
-		v = &known{spec: a.SpecID, record: d.tally.begin(id, r)}
-		d.visits[id] = v
+	who.Session = j.Entry.ID
+	v := d.visits[who.Session]
+	if v == nil {
+		a := d.index.Start(who)
+		v = &known{spec: a.SpecID, record: d.tally.begin(who.Session, r)}
+		d.visits[who.Session] = v
 		d.tally.answered(v.record, &a)
-	default:
-		d.tally.joined(v.record, r, &j)
+	} else {
+		d.tally.joined(r, &j)
+		carried := who.Keys
+		who.Keys = d.table.Keys(j.Entry, nil)
+		for _, k := range carried {
+			d.teach(v, &who, k)
+		}
 	}
-	for _, k := range strong(keys) {
-		d.learn(v, k, r)
+	for _, id := range j.Merged {
+		if m := d.visits[id]; m != nil {
+			d.tally.merged(m.record, v.record)
+			delete(d.visits, id)
+		}
 	}
-	for _, m := range j.Merged {
-		d.absorb(v, m, r)
+	d.known(v, who.Keys)
+	o := &opened{d.id(r.Time), v, who, r}
+	d.learn(o, r)
+	if d.links && j.New {
+		pair := int64(hash("device and network", r.Device^r.Network) >> 1)
+		d.tally.linked(d.index.Relate(v.spec, "device_network", pair, o.event, r.Time))
 	}
-	event := d.id(r.Time)
-	d.taught(id, v, r, event)
-	v.spec = d.index.Of(v.spec, v.hashes)
 	d.tally.event(v.record, v.spec, r)
-	if r.Phase == journey.PhaseComplete {
-		d.complete(id, v, r, r, event)
-		return
-	}
-	d.open[r.Exchange] = opened{id, event, r}
+	return o
 }
 
-// response completes the Event that its request opened.
-func (d *driver) response(r *Request) {
-	o := d.open[r.Exchange]
-	delete(d.open, r.Exchange)
-	id := d.tally.current(o.session)
-	v := d.visits[id]
-	if v == nil {
-		return // its Session ended meanwhile
+// learn binds the keys that a response set, or that a fresh connection was given.
+func (d *driver) learn(o *opened, r *Request) {
+	for _, k := range r.Learned {
+		if e := d.table.Get(o.who.Session); e != nil {
+			d.table.Learn(e, k, o.event)
+		}
+		d.teach(o.visit, &o.who, k)
 	}
-	d.taught(id, v, r, o.event)
-	v.spec = d.index.Of(v.spec, v.hashes)
-	d.complete(id, v, o.request, r, o.event)
+	o.who.Keys = append(o.who.Keys, r.Learned...)
+}
+
+// teach notes that a key is of a Session's user. A connection's is the Session's
+// matter only.
+func (d *driver) teach(v *known, who *identity.Visitor, k journey.Key) {
+	if k.Kind != journey.KeyConnection {
+		v.spec = d.index.LearnIn(v.spec, *who, k)
+	}
+}
+
+// known follows what has become known of a Session's visitor since.
+func (d *driver) known(v *known, keys []journey.Key) {
+	var hashes []uint64
+	for _, k := range keys {
+		if k.Kind != journey.KeyConnection && len(hashes) < 16 {
+			hashes = append(hashes, k.Hash)
+		}
+	}
+	v.spec = d.index.Of(v.spec, hashes)
 }
 
 // complete takes a successful sign-in or sign-up as proof of an account, and what
 // was paid with, called and sent to as strong entities.
-func (d *driver) complete(id journey.ID, v *known, request, response *Request, event journey.ID) {
-	if response.Outcome == journey.Success && (request.Type == journey.AuthenticationAttempt || request.Type == journey.AccountCreate) {
-		for _, el := range request.Elements {
-			if el.ID == "username" {
-				if e := d.table.Get(id); e != nil {
-					d.table.Account(e, uint64(el.Hash))
-				}
-				v.spec = d.index.Confirm(v.spec, d.visitor(v.record.session, request, v.keys), uint64(el.Hash))
+func (d *driver) complete(o *opened, response *Request) {
+	v, r := o.visit, o.request
+	d.known(v, o.who.Keys)
+	proves := response.Outcome == journey.Success && (r.Type == journey.AuthenticationAttempt || r.Type == journey.AccountCreate)
+	for _, el := range r.Elements {
+		switch {
+		case el.ID == "username" && proves:
+			if e := d.table.Get(o.who.Session); e != nil {
+				d.table.Account(e, uint64(el.Hash))
 			}
-		}
-	}
-	if d.links {
-		for _, el := range request.Elements {
-			if el.ID != "username" {
-				d.tally.linked(d.index.Relate(v.spec, el.ID, el.Hash, event, request.Time))
-			}
+			v.spec = d.index.Confirm(v.spec, o.who, uint64(el.Hash))
+		case el.ID != "username" && d.links:
+			d.tally.linked(d.index.Relate(v.spec, el.ID, el.Hash, o.event, r.Time))
 		}
 	}
 	d.tally.assign(v.record, v.spec)
 }
 
-// taught binds the keys that a response set, or a fresh connection was given.
-func (d *driver) taught(id journey.ID, v *known, r *Request, event journey.ID) {
-	for _, k := range r.Learned {
-		if e := d.table.Get(id); e != nil {
-			d.table.Learn(e, k, event)
-		}
-		d.learn(v, k, r)
-	}
-}
-
-func (d *driver) learn(v *known, k journey.Key, r *Request) {
-	if !slices.Contains(v.hashes, k.Hash) {
-		v.spec = d.index.LearnIn(v.spec, d.visitor(v.record.session, r, v.keys), k)
-		v.keys, v.hashes = append(v.keys, k), append(v.hashes, k.Hash)
-	}
-}
-
-// absorb adds a Session that turned out to be part of another.
-func (d *driver) absorb(v *known, id journey.ID, r *Request) {
-	m := d.visits[id]
-	if m == nil {
-		return
-	}
-	delete(d.visits, id)
-	d.tally.merged(m.record, v.record)
-	for _, k := range m.keys {
-		d.learn(v, k, r)
-	}
-}
-
-func (d *driver) visitor(id journey.ID, r *Request, keys []journey.Key) identity.Visitor {
-	return identity.Visitor{Session: id, Time: r.Time, Keys: keys, IP: hash(r.IP, 0), Network: r.Network, Device: r.Device, Agent: r.Agent}
-}
-
-// marked names the keys that a response has taught.
-func (d *driver) marked(keys []journey.Key) []journey.Key {
-	out := slices.Clone(keys)
-	for i := range out {
-		out[i].Named = out[i].Named || d.index.Knows(out[i].Hash)
-	}
-	return out
-}
-
-// strong are the keys that say who somebody is, beyond a connection.
-func strong(keys []journey.Key) (out []journey.Key) {
+// strong returns the keys that join: those under a session's name, and those that a
+// response has taught.
+func (d *driver) strong(keys []journey.Key) (out []journey.Key) {
 	for _, k := range keys {
-		if k.Named && k.Kind != journey.KeyConnection {
+		if k.Named = k.Named || d.index.Knows(k.Hash); k.Named {
 			out = append(out, k)
 		}
 	}

@@ -25,7 +25,7 @@ func (v *visit) ask(c *conn, a ask) int64 {
 	answered := at + 25*ms + int64(v.r.ExpFloat64()*float64(60*ms))
 	v.exchange++
 	o := journey.Observation{Exchange: v.exchange, Time: at, Site: "site", Spec: "site/" + string(a.typ), Name: string(a.typ), Type: a.typ,
-		Method: "GET", IP: c.ip, UserAgent: p.build, Agent: v.agent, Device: p.class(), Status: 200, Outcome: journey.Success}
+		Method: "GET", IP: c.ip, UserAgent: p.build, Agent: v.agent, Device: p.class(), Multiplexed: !p.http1, Status: 200, Outcome: journey.Success}
 	c.used = answered
 	o.Keys = append(o.Keys, journey.Key{Kind: journey.KeyConnection, Hash: c.id, Named: true})
 	carry := func(kind string, hash uint64, named bool) {

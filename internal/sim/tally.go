@@ -9,14 +9,13 @@ import (
 // tally keeps what was concluded beside the truth, as it is concluded: who is right
 // is decided by what could be known then.
 type tally struct {
-	records  []*record
-	sessions map[journey.ID]*record
-	events   []event
-	now      map[journey.ID]journey.ID        // what became of Spec IDs
-	owned    map[journey.ID]map[int]*sessions // by Spec ID and person
-	size     map[journey.ID]int               // Sessions of a Spec ID
-	seen     map[int]bool                     // people
-	links    []journey.ActorLink
+	records []*record
+	events  []event
+	now     map[journey.ID]journey.ID        // what became of Spec IDs
+	owned   map[journey.ID]map[int]*sessions // by Spec ID and person
+	size    map[journey.ID]int               // Sessions of a Spec ID
+	seen    map[int]bool                     // people
+	links   []journey.ActorLink
 
 	strong, right       int // first requests answered by a key
 	fresh               int // people never seen before
@@ -51,7 +50,7 @@ type guess struct {
 }
 
 func newTally() *tally {
-	return &tally{sessions: map[journey.ID]*record{}, now: map[journey.ID]journey.ID{},
+	return &tally{now: map[journey.ID]journey.ID{},
 		owned: map[journey.ID]map[int]*sessions{}, size: map[journey.ID]int{}, seen: map[int]bool{}, wrong: map[Kind]int{}}
 }
 
@@ -61,9 +60,6 @@ func (r *record) root() *record {
 	}
 	return r
 }
-
-// current is the Session that one is part of by now.
-func (t *tally) current(id journey.ID) journey.ID { return t.sessions[id].root().session }
 
 // who follows what became of a Spec ID.
 func (t *tally) who(id journey.ID) journey.ID {
@@ -80,7 +76,6 @@ func (t *tally) who(id journey.ID) journey.ID {
 func (t *tally) begin(id journey.ID, r *Request) *record {
 	c := &record{number: len(t.records), session: id, truth: r.Truth}
 	t.records = append(t.records, c)
-	t.sessions[id] = c
 	return c
 }
 
@@ -121,7 +116,7 @@ func (t *tally) answered(c *record, a *identity.Answer) {
 
 // joined notes a request that found a Session. A person whose very first one finds
 // another's is taken for that one.
-func (t *tally) joined(c *record, r *Request, j *session.Join) {
+func (t *tally) joined(r *Request, j *session.Join) {
 	if !t.seen[r.Truth.Person] {
 		t.seen[r.Truth.Person] = true
 		t.fresh++
@@ -151,6 +146,9 @@ func (t *tally) event(c *record, spec journey.ID, r *Request) {
 
 // assign moves a Session to the Spec ID that it belongs to by now.
 func (t *tally) assign(c *record, spec journey.ID) {
+	if c.into != nil {
+		return // what was still to be completed of it says no more
+	}
 	if t.who(c.spec) != t.who(spec) {
 		t.unplace(c)
 		t.place(c, spec)
