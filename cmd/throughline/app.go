@@ -321,11 +321,11 @@ func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
 		return err
 	}
 	questions, err := insight.New(insight.Config{Reader: a.answers(), Linker: a.answers(), Charter: a.answers(),
-		Hasher: hasher, Region: a.set.Region, Elements: a.elements})
+		Registry: a.answers(), Visitors: a.answers(), Hasher: hasher, Region: a.set.Region, Elements: a.elements})
 	if err != nil {
 		return err
 	}
-	h, err := hub.New(hub.Config{Insight: questions, Auth: a.auth, Settings: a.control, Live: &a.live, Commands: a,
+	h, err := hub.New(hub.Config{Insight: questions, Auth: a.auth, Settings: a.control, Live: &a.live, Commands: a, Discovery: a,
 		Status: a.status, Policy: a.policyText, Elements: a.elements, SessionTimeout: a.sessionTimeout, Assets: web.Assets(),
 		Secure: secure, Hosts: a.set.Hub.Hosts, Logger: a.log, Version: version})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/throughline/throughline/internal/edge"
+	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/origin"
 	"github.com/throughline/throughline/internal/telemetry"
 )
@@ -80,10 +81,22 @@ func (a *app) connectMetrics() {
 		n := 0
 		for _, p := range a.partitions() {
 			s := p.Stats()
-			n += s.SyncQueue + s.AsyncQueue
+			n += s.SyncQueue + s.AsyncQueue + int(s.Waiting)
 		}
 		return float64(n)
 	})
+	copies := func(of func(engine.PartitionStats) int64) func() int64 {
+		return func() (n int64) {
+			for _, p := range a.partitions() {
+				n += of(p.Stats())
+			}
+			return n
+		}
+	}
+	m.Counter("throughline_copies_reordered_total", "Mirrored requests that came after newer ones and found their place.",
+		copies(func(s engine.PartitionStats) int64 { return s.Reordered }))
+	m.Counter("throughline_copies_late_total", "Mirrored requests that came when their place had passed.",
+		copies(func(s engine.PartitionStats) int64 { return s.Late }))
 	m.Counter("throughline_events_total", "Events searchable since the start.", func() int64 {
 		var n int64
 		for _, in := range a.following() {

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"sort"
 	"strings"
 
 	"github.com/throughline/throughline/internal/element"
@@ -10,9 +11,17 @@ import (
 // builder collects normalised Elements without repeating any.
 type builder struct {
 	c     *Capturer
+	opt   element.Options // how values are read now
 	known *element.Set
 	out   []journey.Element
-	lent  []bool // by element: its value is still the exchange's memory
+	marks []mark // by element
+	slot  int    // of the mapping being read
+}
+
+// mark is what is to be known of a collected element until the end.
+type mark struct {
+	slot int
+	lent bool // its value is still the exchange's memory
 }
 
 // add adds a value under an element. What can't be read or does not fit is told of
@@ -25,7 +34,7 @@ func (b *builder) add(d *element.Def, transform string, f found) {
 		b.invalid(d.ID, f.err.Error())
 		return
 	}
-	r, err := element.Normalise(*d, transformed(f.text, transform), b.c.opt)
+	r, err := element.Normalise(*d, transformed(f.text, transform), b.opt)
 	if err != nil {
 		b.invalid(d.ID, err.Error())
 		return
@@ -73,11 +82,11 @@ func (b *builder) put(d *element.Def, value string, own, unverified bool) {
 	}
 	for i := range b.out {
 		if b.out[i].ID == d.ID && b.out[i].Invalid != "" {
-			b.out[i], b.lent[i] = e, !own
+			b.out[i], b.marks[i] = e, mark{b.slot, !own}
 			return
 		}
 	}
-	b.out, b.lent = append(b.out, e), append(b.lent, !own)
+	b.out, b.marks = append(b.out, e), append(b.marks, mark{b.slot, !own})
 }
 
 // alias notes beside a keyed hash the one that the key being retired would make of
@@ -87,7 +96,7 @@ func (b *builder) alias(d *element.Def, value, raw string) {
 	if former == nil {
 		return
 	}
-	opt := b.c.opt
+	opt := b.opt
 	opt.Hasher = former
 	r, err := element.Normalise(*d, raw, opt)
 	if err != nil {
@@ -108,7 +117,7 @@ func (b *builder) invalid(id, why string) {
 			return
 		}
 	}
-	b.out, b.lent = append(b.out, journey.Element{ID: id, Invalid: why}), append(b.lent, false)
+	b.out, b.marks = append(b.out, journey.Element{ID: id, Invalid: why}), append(b.marks, mark{slot: b.slot})
 }
 
 func (b *builder) value(group, part string) string {
@@ -135,6 +144,18 @@ func (b *builder) compose(group string) {
 	}
 }
 
+// inOrder brings what was collected to the order of the mappings, whenever it was read.
+func (b *builder) inOrder() { sort.Stable((*bySlot)(b)) }
+
+type bySlot builder
+
+func (b *bySlot) Len() int           { return len(b.out) }
+func (b *bySlot) Less(i, k int) bool { return b.marks[i].slot < b.marks[k].slot }
+func (b *bySlot) Swap(i, k int) {
+	b.out[i], b.out[k] = b.out[k], b.out[i]
+	b.marks[i], b.marks[k] = b.marks[k], b.marks[i]
+}
+
 // elements returns what was collected, on its own memory: all values that were lent
 // are copied together.
 func (b *builder) elements() []journey.Element {
@@ -143,8 +164,8 @@ func (b *builder) elements() []journey.Element {
 	}
 	out := append(make([]journey.Element, 0, len(b.out)), b.out...)
 	size := 0
-	for i, lent := range b.lent {
-		if lent {
+	for i := range b.marks {
+		if b.marks[i].lent {
 			size += len(out[i].Value)
 		}
 	}
@@ -153,14 +174,14 @@ func (b *builder) elements() []journey.Element {
 	}
 	var text strings.Builder
 	text.Grow(size)
-	for i, lent := range b.lent {
-		if lent {
+	for i := range b.marks {
+		if b.marks[i].lent {
 			text.WriteString(out[i].Value)
 		}
 	}
 	all := text.String()
-	for i, lent := range b.lent {
-		if lent {
+	for i := range b.marks {
+		if b.marks[i].lent {
 			n := len(out[i].Value)
 			out[i].Value, all = all[:n], all[n:]
 		}

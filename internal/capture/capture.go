@@ -15,7 +15,10 @@ import (
 // Capturer extracts with one hash key. Safe for concurrent use.
 type Capturer struct {
 	opt      element.Options
-	names    cookieNames
+	names    cookieNames // of session cookies
+	lasting  cookieNames // of cookies that last
+	shared   sharedNames // of cookies that are strangers' alike
+	agents   *element.Agents
 	codecs   codecs
 	readings sync.Pool // of *reading
 }
@@ -23,16 +26,28 @@ type Capturer struct {
 // New returns a Capturer. region is the country of phone numbers without a
 // country code.
 func New(h *element.Hasher, region string) *Capturer {
-	return &Capturer{opt: element.Options{Region: region, Hasher: h}}
+	return &Capturer{opt: element.Options{Region: region, Hasher: h}, agents: element.NewAgents(agentsKept)}
 }
+
+// Share has user agents remembered where others remember them too, in place of a
+// small memory of the Capturer's own. It is called before anything else.
+func (c *Capturer) Share(agents *element.Agents) { c.agents = agents }
 
 // Request returns the Elements a Plan maps from a request, the client's address
 // always among them. Nothing of them is the exchange's memory.
 func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 	r := c.begin(p, &p.request)
 	defer c.end(r)
-	ip := found{text: x.Conn.Client.String(), ok: true, own: true}
-	r.add(p.ip, "", ip)
+	r.slot = -1
+	r.add(p.ip, "", address(x))
+	c.fillRequest(r, x)
+	return r.finish()
+}
+
+func address(x *wire.Exchange) found { return found{text: x.Conn.Client.String(), ok: true, own: true} }
+
+// fillRequest fills the slots of what is read of a request.
+func (c *Capturer) fillRequest(r *reading, x *wire.Exchange) {
 	path, query := resource(&x.Request)
 	body := c.body(r.side, &x.Request, &x.ReqBody)
 	pairs(query, false, r.side.query, r.slots, maxNested)
@@ -48,7 +63,7 @@ func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 		m, slot := &r.side.maps[i], &r.slots[i]
 		switch m.Source {
 		case policy.SourcePath:
-			slot.next(pathValue(p.Spec.Match.Path, path, m.Name, r.limit(i)))
+			slot.next(pathValue(r.path, path, m.Name, r.limit(i)))
 		case policy.SourceHost:
 			slot.next(within(x.Request.Host, maxValue))
 		case policy.SourceMethod:
@@ -58,7 +73,7 @@ func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 		case policy.SourceCookie:
 			*slot = cookies(&x.Request, m.Name, r.limit(i))
 		case policy.SourceConn, policy.SourceTLS, policy.SourceH2, policy.SourceClient:
-			slot.next(fact(m, x, ip))
+			slot.next(c.fact(m, x))
 		case policy.SourceGRPC:
 			service, method := call(canonical(path))
 			if m.Name == "service" {
@@ -68,24 +83,32 @@ func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 		default:
 			slot.orElse(body.err)
 		}
-		r.deliver(i)
 	}
-	for _, group := range element.AddressGroups() {
-		r.compose(group)
-	}
-	return r.elements()
 }
 
 // Response returns the Elements a Plan maps from a response, with the same promise.
-func (c *Capturer) Response(p *Plan, x *wire.Exchange) []journey.Element {
+// Given is what Plan.Context said of the request.
+func (c *Capturer) Response(p *Plan, x *wire.Exchange, given []journey.Element) []journey.Element {
 	r := c.begin(p, &p.response)
 	defer c.end(r)
+	r.given = given
+	c.fillResponse(r, x)
+	return r.finish()
+}
+
+// fillResponse fills the slots of what is read of a response.
+func (c *Capturer) fillResponse(r *reading, x *wire.Exchange) {
 	body := c.body(r.side, &x.Response, &x.RespBody)
 	r.documents(&x.Response, body)
 	readHTML(body.text, &r.side.html, r.slots)
+	end := ended{head: &x.Response, trailers: x.RespTrailers}
+	if r.side.grpc {
+		end.body = frames(&x.Response, body.raw)
+	}
 	for i := range r.side.maps {
 		m, slot := &r.side.maps[i], &r.slots[i]
 		if len(m.Statuses) > 0 && !oneOf(m.Statuses, x.Response.Status) {
+			*slot = repeated{all: slot.all[:0]}
 			continue
 		}
 		switch m.Source {
@@ -96,11 +119,30 @@ func (c *Capturer) Response(p *Plan, x *wire.Exchange) []journey.Element {
 		case policy.SourceSetCookie:
 			*slot = setCookies(&x.Response, m.Name, r.limit(i))
 		case policy.SourceGRPC:
-			slot.next(grpcField(&x.Response, frames(&x.Response, body.raw), "grpc-"+m.Name))
+			slot.next(end.field("grpc-" + m.Name))
+		case policy.SourceTrailer:
+			*slot = end.behind(m.Name, r.limit(i))
 		default:
 			slot.orElse(body.err)
 		}
-		r.deliver(i)
+	}
+}
+
+// finish delivers what was read, at last what waited for other values, and makes
+// addresses of their parts.
+func (r *reading) finish() []journey.Element {
+	for i := range r.side.maps {
+		if !r.side.waits[i] {
+			r.deliver(i)
+		}
+	}
+	if len(r.side.late) > 0 {
+		r.deliverLate()
+		r.inOrder()
+	}
+	r.slot = len(r.side.maps)
+	for _, group := range r.side.addresses {
+		r.compose(group)
 	}
 	return r.elements()
 }
@@ -121,6 +163,8 @@ func pathValue(pattern []policy.Segment, path, name string, limit int) found {
 type reading struct {
 	builder
 	side  *side
+	given []journey.Element // of the request, to a response
+	path  []policy.Segment
 	slots []repeated // by mapping
 	json  jsonReader
 }
@@ -128,9 +172,9 @@ type reading struct {
 func (c *Capturer) begin(p *Plan, s *side) *reading {
 	r, ok := c.readings.Get().(*reading)
 	if !ok {
-		r = &reading{builder: builder{c: c}}
+		r = &reading{builder: builder{c: c, opt: c.opt}}
 	}
-	r.side, r.known = s, p.Spec.Elements
+	r.side, r.path, r.known = s, p.Spec.Match.Path, p.Spec.Elements
 	for len(r.slots) < len(s.maps) {
 		r.slots = append(r.slots, repeated{})
 	}
@@ -146,7 +190,7 @@ func (c *Capturer) end(r *reading) {
 		r.slots[i] = repeated{all: all[:0]}
 	}
 	clear(r.out)
-	r.out, r.lent, r.side, r.known = r.out[:0], r.lent[:0], nil, nil
+	r.out, r.marks, r.side, r.path, r.known, r.given = r.out[:0], r.marks[:0], nil, nil, nil, nil
 	clear(r.json.key)
 	r.json.body, r.json.slots = nil, nil
 	if cap(r.slots) <= 256 && cap(r.out) <= 1024 && cap(r.json.key) <= maxNested {
@@ -223,6 +267,7 @@ func (r *reading) item(slot int, doc []byte) {
 
 // deliver takes the steps on what a slot has and keeps what comes of it.
 func (r *reading) deliver(slot int) {
+	r.slot = slot
 	s, m, steps := &r.slots[slot], &r.side.maps[slot], r.side.steps[slot]
 	if len(steps) == 0 && len(s.all) == 0 { // as nearly all
 		r.kept(slot, m, s.first)

@@ -68,21 +68,39 @@ func eachFrame(body []byte, use func(flags byte, message []byte) bool) {
 	}
 }
 
-// grpcField is grpc-status or grpc-message: of the head where a call ended at once,
-// else of gRPC-web's last frame.
-func grpcField(head *wire.Head, body []byte, name string) found {
-	if v := head.Get(name); v != "" {
+// ended are the places where a call of gRPC says how it ended: the head, where it
+// ended at once, the trailers, or the last frame of gRPC-web.
+type ended struct {
+	head     *wire.Head
+	trailers []wire.Field
+	body     []byte // its frames
+}
+
+func (e *ended) field(name string) found {
+	if v := e.head.Get(name); v != "" {
 		return grpcText(v)
 	}
-	out := found{}
-	eachFrame(body, func(flags byte, message []byte) bool {
+	out := e.behind(name, maxValue)
+	if out.last.ok {
+		return grpcText(out.last.text)
+	}
+	return out.last
+}
+
+// behind are the values of a field behind the body.
+func (e *ended) behind(name string, limit int) (out repeated) {
+	for i := range e.trailers {
+		if strings.EqualFold(e.trailers[i].Name, name) {
+			out.next(within(e.trailers[i].Value, limit))
+		}
+	}
+	eachFrame(e.body, func(flags byte, message []byte) bool {
 		if flags&flagTrailer == 0 {
 			return true
 		}
 		for line := range strings.SplitSeq(view(message), "\n") {
 			if k, v, ok := strings.Cut(line, ":"); ok && strings.EqualFold(strings.TrimSpace(k), name) {
-				out = grpcText(strings.TrimSpace(v))
-				return false
+				out.next(within(strings.TrimSpace(v), limit))
 			}
 		}
 		return false

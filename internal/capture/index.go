@@ -208,6 +208,7 @@ func (o *operations) add(r ranked) {
 type Wants struct {
 	Sync     bool // one of them is
 	Response bool // one of them reads the response body
+	Trailers bool // one of them looks at what is behind it
 	Refuse   bool // one refuses bodies that are too long
 	MaxBody  int
 }
@@ -215,11 +216,11 @@ type Wants struct {
 // Add takes what another Spec in question asks for.
 func (w *Wants) Add(p *Plan) {
 	_, response := p.Needs()
-	w.with(Wants{p.Spec.Sync, response, p.Spec.Sync && p.Spec.Oversize == "refuse", p.Spec.MaxBody})
+	w.with(Wants{p.Spec.Sync, response, p.trailers, p.Spec.Sync && p.Spec.Oversize == "refuse", p.Spec.MaxBody})
 }
 
 func (w *Wants) with(o Wants) {
-	w.Sync, w.Response, w.Refuse = w.Sync || o.Sync, w.Response || o.Response, w.Refuse || o.Refuse
+	w.Sync, w.Response, w.Trailers, w.Refuse = w.Sync || o.Sync, w.Response || o.Response, w.Trailers || o.Trailers, w.Refuse || o.Refuse
 	w.MaxBody = max(w.MaxBody, o.MaxBody)
 }
 

@@ -19,7 +19,7 @@ func (c *Capturer) Outcome(p *Plan, x *wire.Exchange) journey.Outcome {
 	if status == 0 {
 		return journey.OriginError
 	}
-	a := answer{head: &x.Response}
+	a := answer{head: &x.Response, trailers: x.RespTrailers}
 	if slices.ContainsFunc(p.outcome, func(v verdict) bool { return v.readsBody() }) && len(x.RespBody.Bytes) > 0 {
 		a.body, _, _ = c.codecs.plain(x.RespBody.Bytes, encodings(&x.Response)) // empty when it can't be read
 		a.raw = a.body
@@ -41,7 +41,8 @@ func (c *Capturer) Outcome(p *Plan, x *wire.Exchange) journey.Outcome {
 	case status >= 400:
 		return journey.Failure
 	case p.Spec.Match.GRPC != "":
-		if code := x.Response.Get("grpc-status"); code != "" && code != "0" {
+		end := ended{head: &x.Response, trailers: x.RespTrailers}
+		if code := end.field("grpc-status").text; code != "" && code != "0" {
 			return journey.Failure
 		}
 	}
@@ -50,12 +51,13 @@ func (c *Capturer) Outcome(p *Plan, x *wire.Exchange) journey.Outcome {
 
 // proves tells whether a rule looks at more than the status.
 func (v *verdict) proves() bool {
-	return v.readsBody() || len(v.headers) > 0 || v.Location != "" || len(v.SetCookies) > 0
+	return v.readsBody() || len(v.headers) > 0 || len(v.trailers) > 0 || v.Location != "" || len(v.SetCookies) > 0
 }
 
 // answer is a response as outcome rules see it.
 type answer struct {
 	head      *wire.Head
+	trailers  []wire.Field
 	body, raw []byte
 }
 
@@ -67,7 +69,7 @@ func (a *answer) fits(v *verdict) bool {
 		return false
 	}
 	for _, c := range v.headers {
-		if !anyGlob(a.head, c.name, c.want) {
+		if !anyGlob(a.head.Fields, c.name, c.want) {
 			return false
 		}
 	}
@@ -76,11 +78,8 @@ func (a *answer) fits(v *verdict) bool {
 			return false
 		}
 	}
-	if len(v.GRPC) > 0 {
-		code, err := strconv.Atoi(grpcField(a.head, frames(a.head, a.raw), "grpc-status").text)
-		if err != nil || !slices.Contains(v.GRPC, code) {
-			return false
-		}
+	if len(v.GRPC)+len(v.trailers) > 0 && !a.endsAs(v) {
+		return false
 	}
 	if v.BodyHas != "" && !bytes.Contains(a.body, []byte(v.BodyHas)) {
 		return false
@@ -103,6 +102,26 @@ func (a *answer) fits(v *verdict) bool {
 	return true
 }
 
+// endsAs tells whether the end of a response is as a rule wants it.
+func (a *answer) endsAs(v *verdict) bool {
+	end := ended{head: a.head, trailers: a.trailers, body: frames(a.head, a.raw)}
+	if len(v.GRPC) > 0 {
+		code, err := strconv.Atoi(end.field("grpc-status").text)
+		if err != nil || !slices.Contains(v.GRPC, code) {
+			return false
+		}
+	}
+	for _, c := range v.trailers {
+		fits := false
+		behind := end.behind(c.name, maxValue)
+		behind.each(func(f found) { fits = fits || f.ok && glob(c.want, f.text) })
+		if !fits {
+			return false
+		}
+	}
+	return true
+}
+
 // equals tells whether any of the values is the one wanted; "*" wants any at all.
 func (r *repeated) equals(want string) (is bool) {
 	r.each(func(f found) { is = is || f.ok && (want == "*" || f.text == want) })
@@ -118,9 +137,9 @@ func oneOf(ranges [][2]int, status int) bool {
 	return false
 }
 
-func anyGlob(h *wire.Head, name, pattern string) bool {
-	for i := range h.Fields {
-		if strings.EqualFold(h.Fields[i].Name, name) && glob(pattern, h.Fields[i].Value) {
+func anyGlob(fields []wire.Field, name, pattern string) bool {
+	for i := range fields {
+		if strings.EqualFold(fields[i].Name, name) && glob(pattern, fields[i].Value) {
 			return true
 		}
 	}
@@ -135,7 +154,7 @@ func setsCookie(h *wire.Head, name string) bool {
 		}
 		first, attrs, _ := strings.Cut(h.Fields[i].Value, ";")
 		k, v, ok := strings.Cut(first, "=")
-		if _, deleted := attributes(attrs); ok && strings.TrimSpace(k) == name && strings.Trim(strings.TrimSpace(v), `"`) != "" && !deleted {
+		if ok && strings.TrimSpace(k) == name && strings.Trim(strings.TrimSpace(v), `"`) != "" && !attributes(attrs, 0).deleted {
 			return true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/policy"
+	"github.com/throughline/throughline/internal/wire"
 )
 
 // Plan is a Spec made ready: what it looks for is sorted by where it stands, so
@@ -20,6 +21,10 @@ type Plan struct {
 	request  side
 	response side
 	outcome  []verdict
+	trailers bool     // of the response are looked at
+	lends    []string // elements of the request by which values of the response are read
+	// Where tokens stand that tell visitors apart.
+	requestTokens, responseTokens side
 }
 
 // condition is a name with the exact value it must have, or "*".
@@ -27,39 +32,51 @@ type condition struct{ name, want string }
 
 // side is what is read of one direction. A slot is the place of a mapping in maps.
 type side struct {
-	maps    []policy.Mapping
-	defs    []*element.Def // by slot
-	steps   [][]step       // by slot
-	trees   []*jsonNode    // by slot: of GraphQL variables and arguments
-	json    *jsonNode
-	ndjson  *jsonNode
-	form    map[string][]int // slots by name
-	query   map[string][]int
-	parts   map[string][]int // of a multipart body, fields and files
-	xml     []xmlTarget
-	html    htmlTargets
-	proto   *protoNode
-	graphql bool
-	grpc    bool // its status is asked for
-	body    bool // any of them reads the body
+	maps      []policy.Mapping
+	defs      []*element.Def // by slot
+	steps     [][]step       // by slot
+	context   [][]string     // by slot: the elements by which its value is read, of those that the Spec maps
+	waits     []bool         // by slot: it is read last, by its context
+	late      []int          // the slots that wait
+	addresses []string       // groups of which a part is mapped
+	trees     []*jsonNode    // by slot: of GraphQL variables and arguments
+	json      *jsonNode
+	ndjson    *jsonNode
+	form      map[string][]int // slots by name
+	query     map[string][]int
+	parts     map[string][]int // of a multipart body, fields and files
+	xml       []xmlTarget
+	html      htmlTargets
+	proto     *protoNode
+	graphql   bool
+	grpc      bool // how its call ended is asked for
+	trailers  bool // fields behind the body are
+	body      bool // any of them reads the body
 }
 
 // verdict is an outcome rule made ready.
 type verdict struct {
 	*policy.OutcomeRule
-	headers []condition
-	json    *jsonNode
-	xml     []xmlTarget
+	headers  []condition
+	trailers []condition
+	web      bool // they may stand in the body, as those of gRPC-web
+	json     *jsonNode
+	xml      []xmlTarget
 }
 
 // NewPlan makes a Spec ready.
 func NewPlan(s *policy.Spec) *Plan {
 	p := &Plan{Spec: s, path: compilePath(s.Match.Path), headers: conditions(s.Match.Headers), query: conditions(s.Match.Query)}
 	p.ip = definition(s.Elements, "ip")
-	p.request, p.response = newSide(s.Elements, s.Request), newSide(s.Elements, s.Response)
+	p.request, p.response = newSide(s, s.Request), newSide(s, s.Response)
+	p.requestTokens, p.responseTokens = newSide(s, s.RequestTokens), newSide(s, s.ResponseTokens)
+	given := p.request.gives(nil)
+	p.request.readBy(given)
+	p.response.readBy(p.response.gives(given))
+	p.lends = p.response.contexts(given)
 	for i := range s.Outcome {
 		r := &s.Outcome[i]
-		v := verdict{OutcomeRule: r, headers: conditions(r.Headers)}
+		v := verdict{OutcomeRule: r, headers: conditions(r.Headers), trailers: conditions(r.Trailers), web: s.Match.GRPC != ""}
 		for k, j := range r.JSON {
 			v.json = v.json.add(j.Path, k)
 		}
@@ -67,8 +84,10 @@ func NewPlan(s *policy.Spec) *Plan {
 		for k, j := range r.XML {
 			v.xml = append(v.xml, xmlTarget{j.Path, k})
 		}
+		p.trailers = p.trailers || v.trailers != nil || len(r.GRPC) > 0
 		p.outcome = append(p.outcome, v)
 	}
+	p.trailers = p.trailers || p.response.trailers || s.Match.GRPC != "" // whose outcome they tell
 	return p
 }
 
@@ -89,7 +108,8 @@ func definition(set *element.Set, id string) *element.Def {
 	return &d
 }
 
-func newSide(set *element.Set, all []policy.Mapping) side {
+func newSide(spec *policy.Spec, all []policy.Mapping) side {
+	set, web := spec.Elements, spec.Match.GRPC != ""
 	s := side{maps: all, defs: make([]*element.Def, len(all)), steps: make([][]step, len(all)), trees: make([]*jsonNode, len(all))}
 	name := func(in *map[string][]int, name string, slot int) {
 		if *in == nil {
@@ -125,6 +145,14 @@ func newSide(set *element.Set, all []policy.Mapping) side {
 			}
 		case policy.SourceGRPC:
 			s.grpc = s.grpc || m.Name == "status" || m.Name == "message"
+			s.trailers = s.trailers || s.grpc
+		case policy.SourceTrailer:
+			s.grpc, s.trailers = s.grpc || web, true // those of gRPC-web stand in its body
+		}
+	}
+	for _, group := range element.AddressGroups() {
+		if slices.ContainsFunc(all, func(m policy.Mapping) bool { return strings.HasPrefix(m.Element, group+"_") }) {
+			s.addresses = append(s.addresses, group)
 		}
 	}
 	s.json.finish()
@@ -135,15 +163,24 @@ func newSide(set *element.Set, all []policy.Mapping) side {
 
 // Needs tells which bodies a Plan reads.
 func (p *Plan) Needs() (request, response bool) {
-	response = p.response.body
+	response = p.response.body || p.responseTokens.body
 	for i := range p.outcome {
 		response = response || p.outcome[i].readsBody()
 	}
-	return p.request.body, response
+	return p.request.body || p.requestTokens.body, response
+}
+
+// Trailers tells whether a Plan looks at the fields behind a response's body.
+func (p *Plan) Trailers() bool { return p.trailers }
+
+// Told tells whether a response's head says all that trailers would: a call of gRPC
+// that ends with it.
+func (p *Plan) Told(response *wire.Head) bool {
+	return !p.trailers || p.Spec.Match.GRPC != "" && response.Get("grpc-status") != ""
 }
 
 func (v *verdict) readsBody() bool {
-	return v.BodyHas != "" || v.json != nil || v.xml != nil || len(v.GRPC) > 0
+	return v.BodyHas != "" || v.json != nil || v.xml != nil || len(v.GRPC) > 0 || v.web && v.trailers != nil
 }
 
 // host returns a host name as it is compared: the root's dot names the same.

@@ -43,7 +43,7 @@ func readBack(t *testing.T, source, kind, body string) string {
 	t.Helper()
 	s := compile(t, "kind: spec\nname: S\ntype: other\nmatch: {path: /x}\nresponse:\n  '"+source+"': message\n").Specs[0]
 	x := &wire.Exchange{Response: wire.Head{Status: 200, Fields: []wire.Field{{Name: "Content-Type", Value: kind}}}, RespBody: wire.Body{Bytes: []byte(body), Seen: true}}
-	return texts(capturer(t).Response(NewPlan(s), x), "message")
+	return texts(capturer(t).Response(NewPlan(s), x, nil), "message")
 }
 
 func TestLists(t *testing.T) {
@@ -258,7 +258,7 @@ func TestOtherFacts(t *testing.T) {
 	}
 	r := compile(t, "kind: spec\nname: S\ntype: other\nmatch: {path: /x}\nresponse: {status: {element: message, status: [200, 300-399]}}\n").Specs[0]
 	for status, want := range map[int]string{200: "200", 201: "", 304: "304", 404: ""} {
-		if got := texts(capturer(t).Response(NewPlan(r), &wire.Exchange{Response: wire.Head{Status: status}}), "message"); got != want {
+		if got := texts(capturer(t).Response(NewPlan(r), &wire.Exchange{Response: wire.Head{Status: status}}, nil), "message"); got != want {
 			t.Errorf("%d: %q", status, got)
 		}
 	}
@@ -362,7 +362,7 @@ response:
 		x.ReqBody.Bytes = kept
 		x.Response = wire.Head{Status: 200, Fields: []wire.Field{{Name: "Content-Type", Value: kind}}}
 		x.RespBody.Bytes = kept
-		all := append(c.Request(p, x), c.Response(p, x)...)
+		all := append(c.Request(p, x), c.Response(p, x, nil)...)
 		before := make([]string, len(all))
 		for i, e := range all {
 			before[i] = strings.Clone(e.Value)
@@ -406,5 +406,79 @@ func TestHostileBodiesCostInProportion(t *testing.T) {
 		if large > 6*small+64<<10 || large > 128*(128<<10) {
 			t.Errorf("%s: %d bytes of 32 KiB, %d of 128 KiB", name, small, large)
 		}
+	}
+}
+
+// TestTrailers reads what stands behind a body: fields of it, the status of gRPC
+// over HTTP/2, and the rules that go by them.
+func TestTrailers(t *testing.T) {
+	answer := func(head, body string, trailers ...string) *wire.Exchange {
+		x := &wire.Exchange{Response: wire.Head{Status: 200, Fields: []wire.Field{{Name: "Content-Type", Value: "application/grpc"}}}, RespBody: wire.Body{Bytes: []byte(body), Seen: true}}
+		if head != "" {
+			x.Response.Fields = append(x.Response.Fields, wire.Field{Name: "grpc-status", Value: head})
+		}
+		for i := 0; i < len(trailers); i += 2 {
+			x.RespTrailers = append(x.RespTrailers, wire.Field{Name: trailers[i], Value: trailers[i+1]})
+		}
+		return x
+	}
+	p := NewPlan(compile(t, `
+kind: spec
+name: Call
+type: other
+match: {grpc: a.B/C}
+response:
+  grpc.status: rpc_status
+  grpc.message: failure_reason
+  trailer.x-order: order_id
+  trailer.x-bin | base64 | json $.sku: sku
+outcome:
+  - {is: failure, trailer: {x-result: "held*"}}
+  - {is: failure, grpc_status: [3, 16]}
+`).Specs[0])
+	if _, body := p.Needs(); !body || !p.Trailers() {
+		t.Error("neither the trailers nor the body, where gRPC-web has them, are asked for")
+	}
+	for name, c := range map[string]struct {
+		x       *wire.Exchange
+		want    string
+		outcome journey.Outcome
+	}{
+		"well":           {answer("", "", "Grpc-Status", "0", "X-Order", "O-1"), "rpc_status=0 order_id=O-1", journey.Success},
+		"refused":        {answer("", "", "grpc-status", "16", "grpc-message", "not%20you"), "rpc_status=16 failure_reason=not you", journey.Failure},
+		"by its head":    {answer("3", "", "grpc-status", "0"), "rpc_status=3", journey.Failure},
+		"by no rule":     {answer("", "", "grpc-status", "7"), "rpc_status=7", journey.Failure},
+		"held":           {answer("", "", "grpc-status", "0", "x-result", "fine", "X-Result", "held for review"), "rpc_status=0", journey.Failure},
+		"several":        {answer("", "", "x-order", "O-1", "x-order", "O-2", "x-order", "O-3"), "order_id=O-1 order_id=O-3", journey.Success},
+		"binary":         {answer("", "", "x-bin", base64.RawStdEncoding.EncodeToString([]byte(`{"sku": "P-1"}`))), "sku=P-1", journey.Success},
+		"of gRPC-web":    {answer("", grpcFrame(0, "x")+grpcFrame(0x80, "grpc-status: 16\r\nx-order: O-9\r\n")), "rpc_status=16 order_id=O-9", journey.Failure},
+		"held, gRPC-web": {answer("", grpcFrame(0x80, "grpc-status:0\r\nx-result:held\r\n")), "rpc_status=0", journey.Failure},
+	} {
+		var got []string
+		for _, e := range capturer(t).Response(p, c.x, nil) {
+			got = append(got, e.ID+"="+e.Value+e.Invalid)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %v, want %s", name, got, c.want)
+		}
+		if got := capturer(t).Outcome(p, c.x); got != c.outcome {
+			t.Errorf("%s: %s, want %s", name, got, c.outcome)
+		}
+	}
+	plain := NewPlan(compile(t, "kind: spec\nname: S\ntype: other\nmatch: {path: /x}\nresponse: {trailer.x-order: order_id}\n").Specs[0])
+	if _, body := plain.Needs(); body || !plain.Trailers() {
+		t.Error("a body is asked for to read what stands behind it")
+	}
+	if none := NewPlan(spec(t, "/x", "response: {status: response_status}")); none.Trailers() {
+		t.Error("trailers are asked for without need")
+	}
+	bare := NewPlan(compile(t, "kind: spec\nname: S\ntype: other\nmatch: {grpc: a.B/C}\n").Specs[0])
+	for code, want := range map[string]journey.Outcome{"0": journey.Success, "5": journey.Failure} {
+		if got := capturer(t).Outcome(bare, answer("", "", "grpc-status", code)); got != want {
+			t.Errorf("status %s in the trailers of a Spec without rules: %s", code, got)
+		}
+	}
+	if head := (&wire.Head{Fields: []wire.Field{{Name: "grpc-status", Value: "5"}}}); !bare.Told(head) || bare.Told(&wire.Head{}) {
+		t.Error("whether a head says all")
 	}
 }

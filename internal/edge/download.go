@@ -104,6 +104,7 @@ func (d *download) publish(to *wire.Body) {
 // head is looked into up to the exchange's end.
 func (e *exchange) respond(head int) error {
 	e.down.begin(e.req.Method, &e.resp, wanted(e.want.Response, e.want.Limit))
+	e.down.chunks.Keep = e.wantsTrailers()
 	first := e.conn.In.Bytes()[head:]
 	if e.ask && e.want.Response == wire.BodyHold {
 		held, answered, err := e.holdResponse(first)
@@ -119,9 +120,13 @@ func (e *exchange) respond(head int) error {
 	e.last = e.last || e.down.framing == byClose || e.up.open() || e.s.draining.Load()
 	e.begun = true
 	e.down.framed = e.f.begin(&e.resp, &e.rw, e.last)
-	e.down.chunks.Keep = !e.down.framed
+	e.down.chunks.Keep = !e.down.framed || e.wantsTrailers()
 	e.finish(e.pour(first))
 	return nil
+}
+
+func (e *exchange) wantsTrailers() bool {
+	return e.ask && (e.want.Trailers || e.want.Response != wire.BodyNone)
 }
 
 // pour passes on what has come of the body and then reads on to its end. It
@@ -193,6 +198,9 @@ func (e *exchange) finish(failed error) {
 	if failed == nil && d.broken == nil {
 		d.broken = e.f.finish(d.chunks.Trailers)
 	}
+	if d.ended && e.wantsTrailers() {
+		e.x.RespTrailers = wire.TrailerFields(d.chunks.Trailers)
+	}
 	if e.ask && e.want.Response == wire.BodyCopy {
 		d.publish(&e.x.RespBody)
 		e.decide(wire.PhaseResponseBody) // nothing can be changed any more
@@ -235,6 +243,9 @@ func (e *exchange) holdResponse(first []byte) (held []byte, answered bool, err e
 		}
 	}
 	d.publish(&e.x.RespBody)
+	if d.ended {
+		e.x.RespTrailers = wire.TrailerFields(d.chunks.Trailers)
+	}
 	e.x.RespBody.Seen = true
 	e.x.RespBody.Truncated = e.x.RespBody.Truncated || slow
 	switch {

@@ -44,7 +44,7 @@ func TestConnectionsShowTheirPrints(t *testing.T) {
 			fields(t, "https://"+s.addr+"/", transport)
 			x, _ := rec.one(t)
 			got := x.Conn.Shown
-			if got == nil || !fingerprint.IsJA3(got.JA3) || !fingerprint.IsJA4(got.JA4) || got.JA4[8:10] != "h"+proto[1:2] && proto == "h2" || got.TLS == "" || got.SYN != "" || got.Ticket != "" {
+			if got == nil || !fingerprint.IsJA3(got.JA3) || !fingerprint.IsJA4(got.JA4) || got.JA4[8:10] != "h"+proto[1:2] && proto == "h2" || got.TLS == "" || got.SYN != "" || x.Conn.Ticket != "" {
 				t.Fatalf("%s: %+v", proto, got)
 			}
 			if first == nil {
@@ -138,16 +138,16 @@ func TestTicketIDsOverResumption(t *testing.T) {
 	ids := map[string]bool{}
 	for range 2 {
 		transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "shop.example", ClientSessionCache: tls.NewLRUClientSessionCache(4)}}
-		var first *wire.Shown
-		for range 3 {
+		var first *wire.Conn
+		for i := range 3 {
 			fields(t, "https://"+s.addr+"/", transport)
 			transport.CloseIdleConnections()
 			x, _ := rec.one(t)
-			got := x.Conn.Shown
+			got := &x.Conn
 			if first == nil {
 				first = got
 			}
-			if len(got.Ticket) != 32 || got.Ticket != first.Ticket || got.TLS != first.TLS {
+			if len(got.Ticket) != 32 || got.Ticket != first.Ticket || got.Shown.TLS != first.Shown.TLS || got.Resumed != (i > 0) {
 				t.Errorf("%+v, and was %+v", got, first)
 			}
 		}

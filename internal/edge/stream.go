@@ -247,10 +247,8 @@ func (t *stream) within(send func() error) error {
 
 func (t *stream) finish(trailers []byte) error {
 	h := t.w.Header()
-	for line := range strings.SplitSeq(string(trailers), "\r\n") {
-		if name, value, ok := strings.Cut(line, ":"); ok {
-			h.Add(http.TrailerPrefix+name, strings.Trim(value, " \t"))
-		}
+	for _, f := range wire.TrailerFields(trailers) {
+		h.Add(http.TrailerPrefix+f.Name, f.Value)
 	}
 	t.stop()
 	return nil

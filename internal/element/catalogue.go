@@ -40,7 +40,8 @@ type Def struct {
 	Example     string
 	About       string
 
-	parts []namedPart // which elements the parts of a value fill
+	parts   []namedPart // which elements the parts of a value fill
+	context []string    // which elements say how a value is read
 }
 
 // Hashed tells whether only a keyed hash of the value is kept.
@@ -142,7 +143,7 @@ func tabulate(groups []group) []Def {
 	}
 	known := indexed(out)
 	for i := range out {
-		out[i].parts = partsOf(out[i], known)
+		out[i].parts, out[i].context = partsOf(out[i], known), contextOf(out[i], out, known)
 	}
 	return out
 }

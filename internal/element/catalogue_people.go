@@ -56,10 +56,12 @@ func contactRows() []row {
 	return []row{
 		{"phone", "Phone", entity, Phone, Personal, primary, "+14155550101", "The visitor's phone number, E.164."},
 		{"phone_country", "Phone Country", attribute, Country, Public, detail, "US", "Country of the number."},
+		{"phone_calling_code", "Phone Calling Code", attribute, CallingCode, Public, detail, "+1", "The code of a country, where a form asks for it beside the number."},
 		{"phone_type", "Phone Type", attribute, Identifier, Public, detail, "mobile", "What the numbering plan says: mobile, fixed_line, voip, toll_free, premium_rate and so on."},
 		{"phone_digits", "Phone Digits", attribute, Identifier, Personal, detail, "4155550101", "The digits as they came, without formatting."},
 		{"alt_phone", "Alt Phone", entity, Phone, Personal, detail, "+14155550102", "A second number."},
 		{"alt_phone_country", "Alt Phone Country", attribute, Country, Public, detail, "US", "Country of the second number."},
+		{"alt_phone_calling_code", "Alt Phone Calling Code", attribute, CallingCode, Public, detail, "+1", "The code of a country, where a form asks for it beside the second number."},
 		{"alt_email", "Alt Email", entity, Email, Personal, detail, "ann@example.net", "A second e-mail address, for recovery for instance."},
 		{"alt_email_domain", "Alt Email Domain", attribute, Host, Public, detail, "example.net", "What stands behind the @ of Alt Email."},
 		{"contact_channel", "Contact Channel", attribute, Identifier, Public, detail, "sms", "How somebody wishes to be reached."},

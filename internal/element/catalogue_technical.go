@@ -46,6 +46,7 @@ func deviceRows() []row {
 		{"bot_name", "Bot Name", attribute, Identifier, Public, primary, "googlebot", "Name of a crawler."},
 		{"bot_verified", "Bot Verified", attribute, Identifier, Public, primary, "impostor", "Verified, impostor or unknown: whether a crawler is who it says it is."},
 		{"bot_proof", "Bot Proof", attribute, Identifier, Public, detail, "dns", "By what that was told: dns, ranges or signature."},
+		{"bot_reason", "Bot Reason", attribute, Identifier, Public, detail, "replayed", "Why a signature does not prove it: unreadable, unknown_key, forged, coverage, early, expired or replayed."},
 		{"signature_agent", "Signature Agent", attribute, Host, Public, detail, "bot.example.com", "Who runs a program that signs its requests (Web Bot Auth)."},
 		{"language", "Language", attribute, Language, Public, detail, "en-US", "The language preferred, of a setting or of Accept-Language."},
 		{"timezone", "Time Zone", attribute, Identifier, Public, detail, "Europe/Berlin", "Time zone of the device."},

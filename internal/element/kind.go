@@ -7,6 +7,7 @@ type Kind string
 const (
 	Email         Kind = "email"
 	Phone         Kind = "phone"
+	CallingCode   Kind = "calling_code"
 	Address       Kind = "address" // composed from its parts, never mapped raw
 	PersonName    Kind = "person_name"
 	Country       Kind = "country"
@@ -58,7 +59,8 @@ type KindInfo struct {
 func Kinds() []KindInfo {
 	return []KindInfo{
 		{Email, "e-mail address", "RFC 5322 addr-spec with a full domain, lower case, domain in ASCII"},
-		{Phone, "phone number", "E.164, the country taken from the number, or else from the site"},
+		{Phone, "phone number", "E.164, the country taken from the number, or else from the form, or else from the site"},
+		{CallingCode, "calling code", "+ and the one to three digits of a code in use"},
 		{Address, "postal address", "street, unit, city, region, postal code, country of one address, lower case, words abbreviated"},
 		{PersonName, "name of a person", "one line, Unicode NFC; all capitals or none become Title Case; up to 128 characters"},
 		{Country, "country", "ISO 3166-1 alpha-2, from any code or name of it"},

@@ -37,11 +37,18 @@ func money(d *Def, s string, opt *Options) (Result, error) {
 			return Result{}, errors.New("not an amount: unknown currency")
 		}
 	}
+	known := cur // the amount's own goes before what is said beside it
+	if unit == "" && opt.Currency != "" {
+		var ok bool
+		if known, ok = currencyOf(opt.Currency); !ok {
+			return Result{}, errors.New("not an amount: unknown currency")
+		}
+	}
 	var v string
 	if opt.Minor {
-		v, err = minorUnits(number, cur, opt.Currency)
+		v, err = minorUnits(number, known)
 	} else {
-		v, err = exactDecimal(number, cur.places)
+		v, err = exactDecimal(number, known.places)
 	}
 	if err != nil {
 		return Result{}, err
@@ -163,15 +170,9 @@ func ungroup(s string) (string, bool) {
 }
 
 // minorUnits reads a whole number of cents, of whatever they are for the currency.
-func minorUnits(s string, cur currencyInfo, known string) (string, error) {
+func minorUnits(s string, cur currencyInfo) (string, error) {
 	if cur.code == "" {
-		if known == "" {
-			known = "USD"
-		}
-		var ok bool
-		if cur, ok = currencyOf(known); !ok {
-			return "", errors.New("not an amount: unknown currency")
-		}
+		cur.places = 2 // as nearly all have
 	}
 	if !digits(s) {
 		return "", errors.New("not an amount: not a whole number of minor units")

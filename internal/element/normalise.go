@@ -12,7 +12,8 @@ type Options struct {
 	// Region is the ISO 3166 alpha-2 code of the site: the country of phone
 	// numbers without a country code, and the order of dates such as 3/4/2026.
 	Region string
-	// Country, where the same form or document tells it, goes before Region.
+	// Country, where the same form or document tells it, goes before Region. Of a
+	// phone number it may be a calling code such as +49.
 	Country string
 	// Currency of amounts, where the same form or document tells it.
 	Currency string
@@ -117,6 +118,8 @@ func simple(d *Def, s string, opt *Options) (string, error) {
 		return region(s, opt.Country)
 	case Postal:
 		return postalCode(s, opt.Country)
+	case CallingCode:
+		return callingCode(s)
 	case Currency:
 		return currencyCode(s)
 	case PaymentType:

@@ -2,6 +2,7 @@ package element
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -14,8 +15,8 @@ func phone(d *Def, s string, opt *Options) (Result, error) {
 		return Result{}, errors.New("longer than a phone number")
 	}
 	s = plainDigits(strings.TrimPrefix(strings.TrimPrefix(s, "tel:"), "Tel:"))
-	n, err := phonenumbers.Parse(s, strings.ToUpper(opt.country()))
-	if err != nil || !phonenumbers.IsPossibleNumber(n) {
+	n := numberOf(s, opt)
+	if n == nil {
 		return Result{}, errors.New("not a phone number")
 	}
 	r := Result{Value: phonenumbers.Format(n, phonenumbers.E164)}
@@ -35,6 +36,40 @@ func phone(d *Def, s string, opt *Options) (Result, error) {
 		r.Parts = d.give(r.Parts, partDigits, onlyDigits(s))
 	}
 	return r, nil
+}
+
+// numberOf reads a number by the calling code beside it, or by the country that is
+// told, or by the site's. A country is where somebody lives or has goods sent, so
+// the site's goes before it when the number is in use only there.
+func numberOf(s string, opt *Options) *phonenumbers.PhoneNumber {
+	if code, ok := strings.CutPrefix(opt.Country, "+"); ok {
+		c, err := strconv.Atoi(code)
+		if err != nil {
+			return nil
+		}
+		of := regionOfCode(c)
+		if of == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY && !strings.HasPrefix(s, "+") {
+			s = opt.Country + s
+		}
+		return possible(s, of)
+	}
+	first, site := strings.ToUpper(opt.country()), strings.ToUpper(opt.Region)
+	n := possible(s, first)
+	if first == site || n != nil && phonenumbers.IsValidNumber(n) {
+		return n
+	}
+	if other := possible(s, site); other != nil && (n == nil || phonenumbers.IsValidNumber(other)) {
+		return other
+	}
+	return n
+}
+
+func possible(s, country string) *phonenumbers.PhoneNumber {
+	n, err := phonenumbers.Parse(s, country)
+	if err != nil || !phonenumbers.IsPossibleNumber(n) {
+		return nil
+	}
+	return n
 }
 
 // phoneCountry is the country that a number belongs to; for one that its plan does

@@ -1,6 +1,8 @@
 package element
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -60,4 +62,52 @@ func TestPhoneForms(t *testing.T) {
 
 func FuzzPhone(f *testing.F) {
 	fuzz(f, Phone, "(415) 555-0132", "+49 30 901820", "tel:+1-415-555-0132;ext=3", "1800FLOWERS", "+", "0", "٤١٥٥٥٥٠١٣٢")
+}
+
+// TestCallingCodesAsFormsHaveThem reads what stands in the field beside a number.
+func TestCallingCodesAsFormsHaveThem(t *testing.T) {
+	forms(t, CallingCode, Options{}, map[string]string{
+		"+49": "+49", "49": "+49", "0049": "+49", "+ 49": "+49", "DE +49": "+49", "Germany (+49)": "+49", "+٤٩": "+49",
+		"1": "+1", "+1-684": "+1", "1684": "+1", "+44 1481": "+44", "+7": "+7", "+800": "+800", "380": "+380",
+		"+": "!", "0": "!", "+210": "!", "DE": "!", "+49 30 23125 000": "!", "+49+1": "!", "+999": "!", strings.Repeat("4", 65): "!",
+	})
+}
+
+// TestCallingCodesOfAllRegions holds that every code in use is read back whole, and
+// is no other's beginning.
+func TestCallingCodesOfAllRegions(t *testing.T) {
+	for region := range phonenumbers.GetSupportedRegions() {
+		code := phonenumbers.GetCountryCodeForRegion(region)
+		got, err := callingCode(strconv.Itoa(code))
+		if err != nil || got != "+"+strconv.Itoa(code) {
+			t.Errorf("%s: %d is %q %v", region, code, got, err)
+		}
+	}
+}
+
+// TestContextsAreOfTheCatalogue holds that what a value is read by exists, and tells
+// a country or currency.
+func TestContextsAreOfTheCatalogue(t *testing.T) {
+	n := 0
+	for _, d := range Catalogue() {
+		for _, id := range d.Context() {
+			n++
+			c, ok := Lookup(id)
+			if !ok || c.ID == d.ID || (d.Kind == Money) != (c.Kind == Currency) {
+				t.Errorf("%s is read by %s", d.ID, id)
+			}
+		}
+		if (d.Kind == Phone || d.Kind == Money || d.Kind == Region) && d.Mapped() && len(d.Context()) == 0 {
+			t.Errorf("%s is read by nothing", d.ID)
+		}
+	}
+	if d, _ := Lookup("billing_phone"); !slices.Equal(d.Context(), []string{"billing_phone_calling_code", "billing_phone_country", "billing_country", "country", "account_country"}) {
+		t.Error(d.Context())
+	}
+	s := NewSet([]Def{{ID: "custom_desk_phone", Kind: Phone}, {ID: "custom_desk_country", Kind: Identifier}, {ID: "custom_fax_phone", Kind: Phone}, {ID: "custom_fax_country", Kind: Country, Sensitivity: Public}})
+	desk, _ := s.Lookup("custom_desk_phone")
+	fax, _ := s.Lookup("custom_fax_phone")
+	if slices.Contains(desk.Context(), "custom_desk_country") || fax.Context()[0] != "custom_fax_country" {
+		t.Error(desk.Context(), fax.Context())
+	}
 }

@@ -33,7 +33,7 @@ func NewSet(custom []Def) *Set {
 	}
 	known := indexed(all)
 	for i := len(table); i < len(all); i++ {
-		all[i].parts = partsOf(all[i], known)
+		all[i].parts, all[i].context = partsOf(all[i], known), contextOf(all[i], all, known)
 	}
 	return &Set{all: all, index: known}
 }

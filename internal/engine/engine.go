@@ -79,6 +79,7 @@ type note struct {
 	judge   Judge
 	reqBody bool
 	resBody bool
+	ends    bool // what comes behind the response's body is looked at
 	sync    bool // a verdict is asked before the origin is
 	active  bool // and enforced
 	hold    bool // and another verdict is asked before the response leaves
@@ -86,10 +87,12 @@ type note struct {
 	folded  bool // and all that was observed so far is folded: there was a verdict
 	done    bool // the Event is complete, or was shed
 	taken   []journey.Action
+	context []journey.Element // of the request, by which values of the response are read
 }
 
 // New returns an Engine without a policy: it relays everything until SetPolicy.
 func New(cfg Config) *Engine {
+	cfg.Capture.Share(cfg.Enrich.Agents())
 	e := &Engine{cfg: cfg}
 	e.sites.Store(newSites(cfg.Sites, cfg.Judges))
 	if e.cfg.Logger == nil {
@@ -192,7 +195,7 @@ func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
 		return n.await(x, found)
 	}
 	e.take(x, n, found.Plan)
-	d := wire.Decision{Limit: n.spec.MaxBody, Refuse: n.active && n.spec.Oversize == "refuse"}
+	d := wire.Decision{Limit: n.spec.MaxBody, Trailers: n.ends, Refuse: n.active && n.spec.Oversize == "refuse"}
 	if n.active {
 		d.Edits = r.tags // what a visitor sends under these names is not our word
 	}
@@ -211,7 +214,7 @@ func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
 		return d
 	case n.sync:
 		v := e.judgeRequest(x, n)
-		v.Response, v.Limit = d.Response, d.Limit
+		v.Response, v.Limit, v.Trailers = d.Response, d.Limit, d.Trailers
 		v.Edits = append(d.Edits, v.Edits...)
 		return v
 	}
@@ -227,6 +230,7 @@ func (e *Engine) take(x *wire.Exchange, n *note, p *capture.Plan) {
 	n.active = n.sync && x.Mode == string(site.Active) && !n.spec.PassThrough
 	n.hold = n.sync && n.spec.HoldResponse
 	n.reqBody, n.resBody = p.Needs()
+	n.ends = p.Trailers()
 }
 
 // await asks for the bodies that the most demanding Spec in question asks for: which
@@ -236,7 +240,7 @@ func (n *note) await(x *wire.Exchange, found capture.Found) wire.Decision {
 	if found.Plan != nil {
 		w.Add(found.Plan)
 	}
-	d := wire.Decision{Limit: w.MaxBody, Request: wire.BodyCopy}
+	d := wire.Decision{Limit: w.MaxBody, Trailers: w.Trailers, Request: wire.BodyCopy}
 	if w.Sync && x.Mode != string(site.Mirror) {
 		d.Request = wire.BodyHold
 	}
@@ -287,7 +291,7 @@ func (e *Engine) judgeRequest(x *wire.Exchange, n *note) wire.Decision {
 func (e *Engine) judgeResponse(x *wire.Exchange, n *note) wire.Decision {
 	obs := e.base(x, n)
 	obs.Phase, obs.Time = journey.PhaseHeld, x.RespTime
-	e.observeResponse(x, n, obs)
+	_ = e.observeResponse(x, n, obs)
 	obs.Learned = nil // who is not given the response has learned nothing from it
 	var d wire.Decision
 	if v, err := e.ask(n, obs); err != nil {
@@ -348,7 +352,7 @@ func (e *Engine) responseHead(x *wire.Exchange, n *note) {
 	if n.done {
 		return
 	}
-	complete := !n.resBody && !n.hold && (n.opened || !n.reqBody || x.ReqBody.Seen)
+	complete := !n.resBody && !n.hold && (!n.ends || n.plan.Told(&x.Response)) && (n.opened || !n.reqBody || x.ReqBody.Seen)
 	if complete {
 		e.complete(x, n)
 		return
@@ -356,12 +360,12 @@ func (e *Engine) responseHead(x *wire.Exchange, n *note) {
 	if n.opened {
 		return
 	}
-	learned := e.cfg.Capture.Learned(n.rules.snap, &x.Response)
+	learned := e.cfg.Capture.Learned(n.rules.snap, x)
 	if len(learned) == 0 {
 		return
 	}
 	obs := e.observeRequest(x, n)
-	obs.Phase, obs.Learned = journey.PhaseRequest, learned
+	obs.Phase, obs.Learned = journey.PhaseRequest, append(obs.Learned, learned...)
 	n.opened = true
 	if n.judge.Observe(obs, true) != nil {
 		n.done = true
@@ -388,9 +392,13 @@ func (e *Engine) complete(x *wire.Exchange, n *note) {
 		obs = e.observeRequest(x, n)
 		obs.Phase = journey.PhaseComplete
 	}
-	e.observeResponse(x, n, obs)
+	taught := e.observeResponse(x, n, obs)
 	obs.Enforced = n.taken
-	_ = n.judge.Observe(obs, n.opened && !n.folded || len(obs.Learned) > 0) // shed is counted there
+	if x.Mode == string(site.Mirror) && !n.opened {
+		_ = n.judge.Mirror(obs)
+		return
+	}
+	_ = n.judge.Observe(obs, n.opened && !n.folded || taught) // shed is counted there
 }
 
 // whyNot is why a verdict is not enforced.

@@ -80,6 +80,7 @@ type scripted struct {
 	seen    []*journey.Observation
 	urgent  []bool
 	actions []string
+	copies  int
 }
 
 func (s *scripted) Submit(ctx context.Context, o *journey.Observation) (journey.Verdict, error) {
@@ -102,6 +103,13 @@ func (s *scripted) Observe(o *journey.Observation, urgent bool) error {
 	defer s.mu.Unlock()
 	s.seen, s.urgent = append(s.seen, o), append(s.urgent, urgent)
 	return s.refuse
+}
+
+func (s *scripted) Mirror(o *journey.Observation) error {
+	s.mu.Lock()
+	s.copies++
+	s.mu.Unlock()
+	return s.Observe(o, false)
 }
 
 type world struct {
@@ -497,5 +505,49 @@ func TestOverlappingExchanges(t *testing.T) {
 	}
 	if len(events) != 4 || events["Page"] != 40 || events["Cart"] != 40 || events["Result"] != 40 || events["Login"] != 40 || total(shed) != 0 {
 		t.Fatalf("events %v, shed %v", events, shed.Counts())
+	}
+}
+
+// TestACallIsCompleteWithItsTrailers holds that an Event waits for the trailers that
+// tell how it ended, and for nothing where its head has told.
+func TestACallIsCompleteWithItsTrailers(t *testing.T) {
+	for _, sync := range []string{"async", "sync"} {
+		w := newWorld(t)
+		snap, faults := policy.Compile(bundle("kind: spec\nname: Call\ntype: other\nmatch: {grpc: a.B/C}\nprocessing: " + sync + "\n"))
+		if len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		if err := w.e.SetPolicy(t.Context(), snap); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			head, trailer string
+			atHead        bool
+			want          journey.Outcome
+		}{{"", "0", false, journey.Success}, {"", "16", false, journey.Failure}, {"16", "", true, journey.Failure}} {
+			w.judge.seen = nil
+			x := w.exchange(site.Active, "POST", "/a.B/C", "Content-Type", "application/grpc")
+			if d := w.e.Decide(x, wire.PhaseRequestHead); !d.Trailers || d.Response != wire.BodyNone {
+				t.Errorf("%s: wants %+v", sync, d)
+			}
+			before := len(w.judge.seen)
+			fields := []string{"Content-Type", "application/grpc"}
+			if c.head != "" {
+				fields = append(fields, "grpc-status", c.head)
+			}
+			respond(x, 200, fields...)
+			w.e.Decide(x, wire.PhaseResponseHead)
+			if got := len(w.judge.seen) > before; got != c.atHead {
+				t.Errorf("%s, head %q: complete at the head: %t", sync, c.head, got)
+			}
+			if c.trailer != "" {
+				x.RespTrailers = []wire.Field{{Name: "grpc-status", Value: c.trailer}}
+			}
+			w.e.Decide(x, wire.PhaseEnd)
+			last := w.judge.seen[len(w.judge.seen)-1]
+			if len(w.judge.seen) != before+1 || last.Outcome != c.want {
+				t.Errorf("%s, head %q trailer %q: %s in %d observations", sync, c.head, c.trailer, last.Outcome, len(w.judge.seen))
+			}
+		}
 	}
 }

@@ -131,6 +131,8 @@ func (idle) Submit(context.Context, *journey.Observation) (journey.Verdict, erro
 }
 func (idle) Observe(*journey.Observation, bool) error { return nil }
 
+func (idle) Mirror(*journey.Observation) error { return nil }
+
 // BenchmarkCaptured is a whole Event on the request path: matched, both bodies read,
 // keys and user agent included, up to what the judge is given.
 func BenchmarkCaptured(b *testing.B) {

@@ -38,6 +38,9 @@ type Judge interface {
 	// come to be folded before what was queued earlier, so a response whose
 	// request may not have been folded yet is urgent.
 	Observe(obs *journey.Observation, urgent bool) error
+	// Mirror queues the observation of a copy, which may come out of order: it finds
+	// its place by its time, within a bound. It returns at once.
+	Mirror(obs *journey.Observation) error
 }
 
 // Recorder appends judged inputs to a partition's log, in order and pipelined.
@@ -73,10 +76,13 @@ type PartitionConfig struct {
 	// Rest is how long observations nobody waits for are then let gather, once
 	// all that came were folded: they share the price of a wake-up and of a write
 	// to the log. What comes after a longer pause is folded at once. 50 ms.
-	Rest   time.Duration
-	Retry  time.Duration // 500 ms between attempts to reopen the log
-	Clock  func() int64  // Unix micros
-	Logger *slog.Logger
+	Rest time.Duration
+	// Reorder is how long observations of copies wait for older ones: by their own
+	// time, and by the clock on the wall. 2 s.
+	Reorder time.Duration
+	Retry   time.Duration // 500 ms between attempts to reopen the log
+	Clock   func() int64  // Unix micros
+	Logger  *slog.Logger
 }
 
 func (c *PartitionConfig) defaults() {
@@ -96,6 +102,9 @@ func (c *PartitionConfig) defaults() {
 	}
 	if c.Rest == 0 {
 		c.Rest = 50 * time.Millisecond
+	}
+	if c.Reorder == 0 {
+		c.Reorder = defaultReorder
 	}
 	if c.Retry == 0 {
 		c.Retry = 500 * time.Millisecond
@@ -161,10 +170,13 @@ type Partition struct {
 	lastCall context.Context // while stopping: until when entries are still recorded
 	hangUp   context.CancelFunc
 	saving   chan struct{} // holds a token while a snapshot is being made
+	copies   *reorder      // of mirrored sites
+	copyDue  *time.Timer
 }
 
 type request struct {
 	obs   *journey.Observation
+	copy  bool       // it finds its place by its time
 	reply chan reply // nil for observations nobody waits for
 }
 
@@ -194,6 +206,7 @@ func NewPartition(cfg PartitionConfig, log Log, shed *Shed) *Partition {
 		moved:   make(chan struct{}, 1),
 	}
 	p.running, p.cancel = context.WithCancel(context.Background())
+	p.copies = &reorder{wait: cfg.Reorder, now: time.Now, leave: func(o *journey.Observation) { p.judge(request{obs: o}) }}
 	return p
 }
 
@@ -234,6 +247,11 @@ func (p *Partition) Observe(obs *journey.Observation, urgent bool) error {
 		return p.enqueue(p.rest, ShedAsyncQueue, request{obs: obs})
 	}
 	return p.enqueue(p.async, ShedAsyncQueue, request{obs: obs})
+}
+
+// Mirror implements Judge.
+func (p *Partition) Mirror(obs *journey.Observation) error {
+	return p.enqueue(p.async, ShedAsyncQueue, request{obs: obs, copy: true})
 }
 
 // enqueue never waits. A caller announces itself before it looks whether the
@@ -307,6 +325,8 @@ func (p *Partition) run() {
 	defer tick.Stop()
 	rested := time.NewTimer(p.cfg.Rest)
 	defer rested.Stop()
+	p.copyDue = time.NewTimer(p.cfg.Reorder)
+	defer p.copyDue.Stop()
 	stirred := false
 	for {
 		// The sync lane drains before the async one, but starves nothing else.
@@ -321,6 +341,10 @@ func (p *Partition) run() {
 		case c := <-p.ctl:
 			p.gathered(cap(p.async))
 			p.command(c)
+			continue
+		case <-p.copyDue.C:
+			p.place()
+			stirred = true
 			continue
 		case r := <-p.sync:
 			p.gathered(fewGathered)
@@ -344,13 +368,16 @@ func (p *Partition) run() {
 			p.repose(rested)
 		case r := <-async:
 			p.completed()
-			p.judge(r)
+			p.admit(r)
 			stirred = true
 			p.repose(rested)
 		case <-rested.C:
 			p.resting = false
 		case <-p.crowded:
 			p.resting = false
+		case <-p.copyDue.C:
+			p.place()
+			stirred = true
 		case c := <-p.ctl:
 			p.gathered(cap(p.async))
 			p.command(c)
@@ -390,7 +417,7 @@ func (p *Partition) gathered(most int) {
 	for range most {
 		select {
 		case r := <-p.async:
-			p.judge(r)
+			p.admit(r)
 		default:
 			return
 		}
@@ -409,8 +436,30 @@ func (p *Partition) completed() {
 	}
 }
 
-// command folds an input that its caller wants to know recorded.
+// admit takes what came in the async lane: a copy first finds its place.
+func (p *Partition) admit(r request) {
+	if !r.copy {
+		p.judge(r)
+		return
+	}
+	idle := len(p.copies.came) == 0
+	if p.copies.put(r.obs); idle {
+		p.place()
+	}
+}
+
+// place folds the copies that have waited long enough, and looks again when the next
+// will have.
+func (p *Partition) place() {
+	if wait := p.copies.due(); wait > 0 {
+		p.copyDue.Reset(wait)
+	}
+}
+
+// command folds an input that its caller wants to know recorded. Copies that wait
+// came before it.
 func (p *Partition) command(c control) {
+	p.copies.flush()
 	recorded := make(chan error, 1)
 	out, err := p.fold(c.input, func(err error) { recorded <- err })
 	if err == nil && out.Fault != "" {

@@ -276,8 +276,9 @@ func (p *Partition) finish() {
 	for {
 		last := p.entering.Load() == 0 // then the lanes hold all there will be
 		if r, ok := p.take(); ok {
-			p.judge(r)
+			p.admit(r)
 		} else if last {
+			p.copies.flush()
 			break
 		} else {
 			runtime.Gosched()

@@ -27,16 +27,18 @@ import (
 
 // Config names the data.
 type Config struct {
-	Dir       string        // *.mmdb and *.csv files of places
-	Networks  []NetworkList // lists by the kind of network
-	Domains   string        // file of mail domains with their day of registration; "": none
-	YoungDays int           // up to which a mail domain is new
-	BINs      string        // file of BINs with their country; "": none
-	Crawlers  []Crawler
-	DNS       string    // asked for names of crawlers' addresses: "system" or a resolver's address and port; "": nobody is
-	Resolver  Resolver  // instead of DNS
-	Keys      []KeyFile // of programs that sign
-	Fetch     []string  // hosts whose key directories are fetched; "*": any
+	Dir      string        // *.mmdb and *.csv files of places
+	Networks []NetworkList // lists by the kind of network
+	// NoCarriers leaves out the carriers of phones that come with the program.
+	NoCarriers bool
+	Domains    string // file of mail domains with their day of registration; "": none
+	YoungDays  int    // up to which a mail domain is new
+	BINs       string // file of BINs with their country; "": none
+	Crawlers   []Crawler
+	DNS        string    // asked for names of crawlers' addresses: "system" or a resolver's address and port; "": nobody is
+	Resolver   Resolver  // instead of DNS
+	Keys       []KeyFile // of programs that sign
+	Fetch      []string  // hosts whose key directories are fetched; "*": any
 }
 
 // NetworkList is a file with networks of one kind.
@@ -51,6 +53,7 @@ type Enricher struct {
 	setup  atomic.Pointer[setup]
 	agents *element.Agents
 	fixed  map[netip.Addr]Facts // nil: the data knows
+	used   *nonces              // nil: no signature is verified
 
 	mu    sync.Mutex // one load at a time
 	files files
@@ -90,7 +93,7 @@ func Fixed(facts map[netip.Addr]Facts) *Enricher {
 // Open reads all data. It always returns an Enricher that works as well as its
 // data allows, and that reads changed files again until it is closed.
 func Open(c Config) *Enricher {
-	e := &Enricher{agents: element.NewAgents(agentsKept), files: files{read: map[string]*file{}}, stop: make(chan struct{})}
+	e := &Enricher{agents: element.NewAgents(agentsKept), used: newNonces(), files: files{read: map[string]*file{}}, stop: make(chan struct{})}
 	e.Load(c)
 	e.done.Go(func() {
 		tick := time.NewTicker(interval)
@@ -194,6 +197,9 @@ func (e *Enricher) Status() []Status {
 	if s := e.setup.Load(); s != nil && s.fetcher != nil {
 		out = append(out, s.fetcher.status())
 	}
+	if s := e.setup.Load(); e.used != nil && s != nil && len(s.config.Keys)+len(s.config.Fetch) > 0 {
+		out = append(out, e.used.status())
+	}
 	return out
 }
 
@@ -248,6 +254,9 @@ type Visit struct {
 	Request func() *signature.Request
 }
 
+// Agents is what is remembered of user agents.
+func (e *Enricher) Agents() *element.Agents { return e.agents }
+
 // Describe returns the Elements that are known of a visit, and a short form of
 // the agent for people.
 func (e *Enricher) Describe(v Visit) (short string, out []journey.Element) {
@@ -266,8 +275,19 @@ func (e *Enricher) Describe(v Visit) (short string, out []journey.Element) {
 	add("os_version", k.SystemVersion)
 	add("device_class", k.Device)
 	e.program(&v, &k, add)
-	e.derive(&v, add)
+	e.derive(v.Time, v.Mapped, add)
 	return shortOf(&k), out
+}
+
+// Derive returns the Elements that are known of mapped values alone, as of a
+// response.
+func (e *Enricher) Derive(time int64, mapped []journey.Element) (out []journey.Element) {
+	e.derive(time, mapped, func(id, value string) {
+		if value != "" {
+			out = append(out, journey.Element{ID: id, Value: value})
+		}
+	})
+	return out
 }
 
 // shortOf is a display form: Chrome 130 on Windows.
@@ -292,11 +312,12 @@ func (e *Enricher) program(v *Visit, k *element.KnownAgent, add func(id, value s
 	}
 	state, proof := Verification(""), ""
 	if v.Request != nil {
-		agent := ""
-		if state, agent = e.signed(v); state != "" {
+		var agent, reason string
+		if state, agent, reason = e.signed(v); state != "" {
 			proof = "signature"
 		}
 		add("signature_agent", agent)
+		add("bot_reason", reason)
 	}
 	if state == "" || state == Unverified {
 		if s, by := e.byAddress(v.IP, k); s != "" {
@@ -323,15 +344,27 @@ func (e *Enricher) byAddress(ip netip.Addr, k *element.KnownAgent) (Verification
 	return c.check(ip, e.setup.Load().names)
 }
 
-// signed verifies the signature by which a program says who runs it.
-func (e *Enricher) signed(v *Visit) (state Verification, agent string) {
+// Why a signature does not prove who runs a program.
+const (
+	reasonUnreadable = "unreadable"
+	reasonKey        = "unknown_key"
+	reasonForged     = "forged"
+	reasonCoverage   = "coverage"
+	reasonEarly      = "early"
+	reasonExpired    = "expired"
+	reasonReplayed   = "replayed"
+)
+
+// signed verifies the signature by which a program says who runs it. One that was
+// seen before accuses nobody: whoever stands between may have asked again.
+func (e *Enricher) signed(v *Visit) (state Verification, agent, reason string) {
 	r := v.Request()
 	b, err := signature.ReadBot(r)
 	switch {
 	case errors.Is(err, signature.ErrNone):
-		return "", ""
+		return "", "", ""
 	case err != nil: // not ours to read, so nothing is said of it
-		return Unverified, ""
+		return Unverified, "", reasonUnreadable
 	}
 	agent = strings.Clone(strings.TrimPrefix(b.Agent, "https://"))
 	now := time.UnixMicro(v.Time)
@@ -352,28 +385,52 @@ func (e *Enricher) signed(v *Visit) (state Verification, agent string) {
 		if !ok {
 			continue
 		}
-		if b.Verify(r, key, now) == nil {
-			return Verified, agent
+		if err := b.Verify(r, key, now); err != nil {
+			return Impostor, agent, reasonOf(err)
 		}
-		return Impostor, agent
+		if b.Nonce != "" && e.used != nil && !e.used.first(signerOf(b), b.Key, b.Nonce, b.Expires().UnixMicro(), v.Time) {
+			return Unverified, agent, reasonReplayed
+		}
+		return Verified, agent, ""
 	}
-	return Unverified, agent
+	return Unverified, agent, reasonKey
+}
+
+// signerOf is who must not push out what others have used: an agent, however many
+// keys it has.
+func signerOf(b *signature.Bot) string {
+	if b.Agent != "" {
+		return strings.Clone(b.Agent)
+	}
+	return strings.Clone(b.Key)
+}
+
+func reasonOf(err error) string {
+	switch {
+	case errors.Is(err, signature.ErrForged):
+		return reasonForged
+	case errors.Is(err, signature.ErrExpired):
+		return reasonExpired
+	case errors.Is(err, signature.ErrEarly):
+		return reasonEarly
+	}
+	return reasonCoverage
 }
 
 // derive adds what the lists say of mapped values.
-func (e *Enricher) derive(v *Visit, add func(id, value string)) {
+func (e *Enricher) derive(now int64, mapped []journey.Element, add func(id, value string)) {
 	d := e.data.Load()
 	if len(d.domains) == 0 && len(d.bins) == 0 {
 		return
 	}
-	for i := range v.Mapped {
-		switch m := &v.Mapped[i]; m.ID {
+	for i := range mapped {
+		switch m := &mapped[i]; m.ID {
 		case "email_domain":
 			day, ok := d.domains.find(m.Value)
 			if !ok {
 				continue
 			}
-			days := v.Time/(24*time.Hour.Microseconds()) - int64(day)
+			days := now/(24*time.Hour.Microseconds()) - int64(day)
 			if day != unknownDay && days >= 0 {
 				add("email_domain_age", strconv.FormatInt(days, 10))
 			}

@@ -81,7 +81,7 @@ func attributes() map[string]*cel.Type {
 		"event.method": cel.StringType, "event.status": cel.IntType, "event.time": cel.TimestampType,
 		"session.events": cel.IntType, "session.points": cel.IntType, "session.rating": cel.StringType,
 		"session.account": cel.StringType, "session.new": cel.BoolType, "session.start": cel.TimestampType,
-		"session.age": cel.IntType,
+		"session.age": cel.IntType, "session.accounts": cel.IntType, "session.recognised": cel.StringType,
 	}
 }
 

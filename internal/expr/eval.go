@@ -101,9 +101,9 @@ func (a *activation) attr(name string) (ref.Val, bool) {
 	case "session.age":
 		now, start := a.facts.Attr("event.time").(int64), a.facts.Attr("session.start").(int64)
 		return types.Int((now - start) / 1e6), true
-	case "event.type", "event.name", "event.outcome", "event.method", "session.rating", "session.account":
+	case "event.type", "event.name", "event.outcome", "event.method", "session.rating", "session.account", "session.recognised":
 		return text(a.facts.Attr(name).(string)), true
-	case "event.status", "session.events", "session.points":
+	case "event.status", "session.events", "session.points", "session.accounts":
 		return types.Int(a.facts.Attr(name).(int)), true
 	case "session.new":
 		return types.Bool(a.facts.Attr(name).(bool)), true

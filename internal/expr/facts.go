@@ -15,8 +15,9 @@ type Facts interface {
 	// Attr answers a fixed name: event.type, event.name, event.outcome,
 	// event.method (strings), event.status (int), event.time, session.start
 	// (Unix micros, int64), session.events, session.points (int),
-	// session.rating (string), session.account (string), session.new (bool:
-	// this is its first Event).
+	// session.rating, session.account, session.recognised (strings: the last is
+	// the kind of key, "" for a new visitor), session.accounts (int),
+	// session.new (bool: this is its first Event).
 	Attr(name string) any
 	// Value answers an element's canonical value, "" if absent or invalid.
 	Value(element string) string

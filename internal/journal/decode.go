@@ -390,6 +390,12 @@ func (c *cursor) judgement(j *journey.Judgement) {
 	if member(`"sessions":`) {
 		j.Sessions = listed(c, "", (*cursor).session)
 	}
+	if member(`"spec_changes":`) {
+		j.SpecChanges = listed(c, "", (*cursor).specChange)
+	}
+	if member(`"links":`) {
+		j.Links = listed(c, "", (*cursor).link)
+	}
 	if member(`"fault":`) {
 		j.Fault = c.text()
 	}
@@ -414,6 +420,8 @@ func (c *cursor) observation(o *journey.Observation) {
 	o.IP = c.stringSet(`,"ip":`)
 	o.UserAgent = c.stringSet(`,"ua":`)
 	o.Agent = c.uintSet(`,"ah":`)
+	o.Device = c.uintSet(`,"dv":`)
+	o.Multiplexed = c.boolSet(`,"mx":`)
 	o.Keys = listed(c, `,"keys":`, (*cursor).key)
 	o.Learned = listed(c, `,"learned":`, (*cursor).key)
 	o.Elements = c.elements(`,"el":`)
@@ -518,6 +526,36 @@ func (c *cursor) session(s *journey.Session) {
 	s.City = c.stringSet(`,"city":`)
 	s.UserAgent = c.stringSet(`,"user_agent":`)
 	s.Account = c.stringSet(`,"account":`)
+	s.Accounts = int(c.intSet(`,"accounts":`))
+	s.Recognised = c.stringSet(`,"recognised":`)
+	s.Candidates = listed(c, `,"candidates":`, (*cursor).candidate)
+	s.MergedInto = c.idSet(`,"merged_into":`)
+	c.must(`}`)
+}
+
+func (c *cursor) candidate(o *journey.Candidate) {
+	o.SpecID = c.id(`{"spec_id":`)
+	o.Confidence = int(c.int(`,"confidence":`))
+	o.Reasons = listed(c, `,"reasons":`, (*cursor).textOf)
+	c.must(`}`)
+}
+
+func (c *cursor) specChange(o *journey.SpecChange) {
+	o.Kind = c.string(`{"kind":`)
+	o.From = c.id(`,"from":`)
+	o.Into = c.id(`,"into":`)
+	o.Time = c.int(`,"time":`)
+	o.Reason = c.string(`,"reason":`)
+	c.must(`}`)
+}
+
+func (c *cursor) link(l *journey.ActorLink) {
+	l.A = c.id(`{"a":`)
+	l.B = c.id(`,"b":`)
+	l.Element = c.string(`,"element":`)
+	l.Hash = c.int(`,"hash":`)
+	l.EventID = c.id(`,"event_id":`)
+	l.Time = c.int(`,"time":`)
 	c.must(`}`)
 }
 

@@ -205,6 +205,8 @@ func (w *pen) entry(e *journey.Entry) {
 	}
 	list(w, `,"events":`, j.Events, (*pen).event)
 	list(w, `,"sessions":`, j.Sessions, (*pen).session)
+	list(w, `,"spec_changes":`, j.SpecChanges, (*pen).specChange)
+	list(w, `,"links":`, j.Links, (*pen).link)
 	w.stringSet(`,"fault":`, j.Fault)
 	list(w, `,"dropped":`, j.Dropped, (*pen).uintOf)
 	if len(w.b) > begin { // the first comma is one too many
@@ -226,6 +228,8 @@ func (w *pen) observation(o *journey.Observation) {
 	w.stringSet(`,"ip":`, o.IP)
 	w.stringSet(`,"ua":`, o.UserAgent)
 	w.uintSet(`,"ah":`, o.Agent)
+	w.uintSet(`,"dv":`, o.Device)
+	w.boolSet(`,"mx":`, o.Multiplexed)
 	list(w, `,"keys":`, o.Keys, (*pen).key)
 	list(w, `,"learned":`, o.Learned, (*pen).key)
 	list(w, `,"el":`, o.Elements, (*pen).element)
@@ -332,6 +336,36 @@ func (w *pen) session(s *journey.Session) {
 	w.stringSet(`,"city":`, s.City)
 	w.stringSet(`,"user_agent":`, s.UserAgent)
 	w.stringSet(`,"account":`, s.Account)
+	w.intSet(`,"accounts":`, int64(s.Accounts))
+	w.stringSet(`,"recognised":`, s.Recognised)
+	list(w, `,"candidates":`, s.Candidates, (*pen).candidate)
+	w.idSet(`,"merged_into":`, s.MergedInto)
+	w.raw(`}`)
+}
+
+func (w *pen) candidate(c *journey.Candidate) {
+	w.id(`{"spec_id":`, c.SpecID)
+	w.int(`,"confidence":`, int64(c.Confidence))
+	list(w, `,"reasons":`, c.Reasons, (*pen).textOf)
+	w.raw(`}`)
+}
+
+func (w *pen) specChange(c *journey.SpecChange) {
+	w.string(`{"kind":`, c.Kind)
+	w.id(`,"from":`, c.From)
+	w.id(`,"into":`, c.Into)
+	w.int(`,"time":`, c.Time)
+	w.string(`,"reason":`, c.Reason)
+	w.raw(`}`)
+}
+
+func (w *pen) link(l *journey.ActorLink) {
+	w.id(`{"a":`, l.A)
+	w.id(`,"b":`, l.B)
+	w.string(`,"element":`, l.Element)
+	w.int(`,"hash":`, l.Hash)
+	w.id(`,"event_id":`, l.EventID)
+	w.int(`,"time":`, l.Time)
 	w.raw(`}`)
 }
 

@@ -136,4 +136,14 @@ type Session struct {
 	City       string      `json:"city,omitempty"`
 	UserAgent  string      `json:"user_agent,omitempty"`
 	Account    string      `json:"account,omitempty"` // last confirmed username or e-mail
+	// Accounts is how many different ones it has signed in to, up to 16.
+	Accounts int `json:"accounts,omitempty"`
+	// Recognised is the kind of Key by which the first request was known; "" when
+	// its visitor was new.
+	Recognised string `json:"recognised,omitempty"`
+	// Candidates are who a visitor may be whom no Key made known, the likeliest first.
+	Candidates []Candidate `json:"candidates,omitempty"`
+	// MergedInto is the Session that this one turned out to be part of; it takes no
+	// more Events.
+	MergedInto ID `json:"merged_into,omitempty"`
 }

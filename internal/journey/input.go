@@ -22,7 +22,7 @@ const (
 
 // Key is evidence that two requests are of one visitor, as a keyed hash.
 type Key struct {
-	Kind string `json:"k"` // "cookie", "bearer"
+	Kind string `json:"k"` // one of KeyKinds
 	Hash uint64 `json:"h"`
 	// Named says that the policy or a well-known name calls it a session key;
 	// others join only once a response has taught them.
@@ -46,15 +46,21 @@ type Observation struct {
 	IP       string    `json:"ip,omitempty"`
 	// UserAgent is a short display form ("Chrome 130 on Windows"); Agent a hash
 	// of the whole header, for weak joins.
-	UserAgent string    `json:"ua,omitempty"`
-	Agent     uint64    `json:"ah,omitempty"`
-	Keys      []Key     `json:"keys,omitempty"`    // carried by the request
-	Learned   []Key     `json:"learned,omitempty"` // set by the response
-	Elements  []Element `json:"el,omitempty"`
-	Status    int       `json:"st,omitempty"`
-	Outcome   Outcome   `json:"o,omitempty"`
-	Duration  int64     `json:"d,omitempty"` // micros to the response head
-	Truncated bool      `json:"tr,omitempty"`
+	UserAgent string `json:"ua,omitempty"`
+	Agent     uint64 `json:"ah,omitempty"`
+	// Device is a hash of the class of devices and browsers, their versions left
+	// out; 0 when nothing is known. Many visitors share one.
+	Device uint64 `json:"dv,omitempty"`
+	// Multiplexed says that the client's own connection carries requests side by
+	// side (HTTP/2), so that it needs no other one.
+	Multiplexed bool      `json:"mx,omitempty"`
+	Keys        []Key     `json:"keys,omitempty"`    // carried by the request
+	Learned     []Key     `json:"learned,omitempty"` // set by the response
+	Elements    []Element `json:"el,omitempty"`
+	Status      int       `json:"st,omitempty"`
+	Outcome     Outcome   `json:"o,omitempty"`
+	Duration    int64     `json:"d,omitempty"` // micros to the response head
+	Truncated   bool      `json:"tr,omitempty"`
 	// Enforced is what really happened to the exchange (PhaseResponse and
 	// PhaseComplete): the Verdict's actions as applied, or why not.
 	Enforced []Action `json:"enf,omitempty"`
@@ -86,6 +92,9 @@ type Judgement struct {
 	Verdict  *Verdict  `json:"verdict,omitempty"`
 	Events   []Event   `json:"events,omitempty"`   // completed by this input
 	Sessions []Session `json:"sessions,omitempty"` // as they are after it, when changed
+	// Who became known as whom, and who is related to whom, by this input.
+	SpecChanges []SpecChange `json:"spec_changes,omitempty"`
+	Links       []ActorLink  `json:"links,omitempty"`
 	// Fault is set when the judge panicked on the input, or refused it, or it was
 	// too large for the journal; replay skips it.
 	Fault string `json:"fault,omitempty"`

@@ -38,6 +38,10 @@ func (f *facts) Attr(name string) any {
 		return f.v.Rating.String()
 	case "session.account":
 		return f.v.Account
+	case "session.accounts":
+		return f.v.Accounts
+	case "session.recognised":
+		return f.v.Recognised
 	case "session.new":
 		return f.v.Events == 0
 	}

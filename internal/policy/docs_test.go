@@ -75,7 +75,7 @@ func TestDocsAreComplete(t *testing.T) {
 func TestDocumentedLanguage(t *testing.T) {
 	for _, rule := range []string{
 		`event.type == "search" && event.name != "" && event.outcome == "blocked"`, `event.method in ["GET", "POST"] || event.status >= 400`,
-		`session.events > 1 && session.points % 2 == 0 && session.rating == "suspicious"`, `session.account == "" ? session.new : session.age - 1 > 2 * 30 / 4`,
+		`session.events > 1 && session.points % 2 == 0 && session.rating == "suspicious"`, `session.accounts > 1 && session.recognised != "ticket"`, `session.account == "" ? session.new : session.age - 1 > 2 * 30 / 4`,
 		`event.time - session.start < duration("2h")`, `event.time > timestamp("2026-01-31T00:00:00Z")`,
 		`event.time.getHours("+02:00") < 5 || event.time.getMinutes() == 0 || event.time.getDayOfWeek() == 0`,
 		`event.time.getDate() == 1 && event.time.getMonth() == 0 && event.time.getFullYear() == 2026`,

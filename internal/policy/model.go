@@ -60,6 +60,9 @@ type Spec struct {
 	Elements    *element.Set // the catalogue with the policy's own
 	// HoldResponse of a sync Spec: the response is kept back until it was judged too.
 	HoldResponse bool
+	// RequestTokens and ResponseTokens are the session's tokens, of every Spec the
+	// same; their Element is "".
+	RequestTokens, ResponseTokens []Mapping
 }
 
 // Match is the condition of a Spec. Empty parts match everything. Match order
@@ -107,6 +110,7 @@ const (
 	SourceQuery     SourceKind = "query"
 	SourceHeader    SourceKind = "header" // request or response, by its map
 	SourceCookie    SourceKind = "cookie"
+	SourceTrailer   SourceKind = "trailer" // of a response
 	SourceSetCookie SourceKind = "set-cookie"
 	SourceStatus    SourceKind = "status"
 	SourceForm      SourceKind = "form"
@@ -135,6 +139,8 @@ type Mapping struct {
 	Steps     []Step   // what is done to the text found, in order
 	Element   string   // element ID in the catalogue
 	Transform string   // "", trim, lower, upper, digits
+	Minor     bool     // an amount is a whole number of the currency's smallest unit
+	Currency  string   // of an amount that no other element tells it of
 	Statuses  [][2]int // of a response: only read under these
 	Pos       Pos
 }
@@ -169,8 +175,9 @@ type OutcomeRule struct {
 	SetCookies []string          // names; each is set, and not to be deleted
 	JSON       []JSONRule
 	XML        []XMLRule
-	GRPC       []int  // gRPC statuses
-	BodyHas    string // substring of the bounded body copy
+	GRPC       []int             // gRPC statuses
+	Trailers   map[string]string // name to glob
+	BodyHas    string            // substring of the bounded body copy
 }
 
 // JSONRule is a value that a JSON response must have.
@@ -222,6 +229,11 @@ type SessionRules struct {
 	Timeout time.Duration // inactivity; default 30m
 	MaxAge  time.Duration // default 24h
 	Cookies []string      // names of the origin's session cookies; empty: learned
+	// DeviceCookies are names of cookies that outlive sessions; empty: learned.
+	DeviceCookies                 []string
+	Headers                       []string // that carry a session token
+	Tokens                        []string // sources of others, as written; and as they are read
+	RequestTokens, ResponseTokens []Mapping
 }
 
 // Workflow takes Actions when its trigger holds on an Event of its types.

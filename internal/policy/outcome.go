@@ -46,18 +46,8 @@ func (c *compiler) outcome(v value, last bool) (OutcomeRule, bool) {
 			}
 		})
 	}
-	if s, ok := m.get("header"); ok {
-		r.Headers = map[string]string{}
-		eachPair(s, "e.g. {X-Result: declined*}", func(at value, name, want string) {
-			switch {
-			case !isToken(name):
-				at.bad(quote(name)+" is no header name", "e.g. X-Result")
-			case strings.EqualFold(name, "Set-Cookie"):
-				at.bad("a cookie's value is a secret", "set_cookie: NAME, which asks whether it is set")
-			}
-			r.Headers[name] = want
-		})
-	}
+	r.Headers = globs(&m, "header", "X-Result")
+	r.Trailers = globs(&m, "trailer", "x-result")
 	if s, ok := m.get("set_cookie"); ok {
 		for _, item := range s.items("cookie names, e.g. session") {
 			name, ok := item.text()
@@ -79,6 +69,25 @@ func (c *compiler) outcome(v value, last bool) (OutcomeRule, bool) {
 	}
 	m.done()
 	return r, true
+}
+
+// globs reads names of fields with what they must be.
+func globs(m *mapping, field, example string) map[string]string {
+	s, ok := m.get(field)
+	if !ok {
+		return nil
+	}
+	out := map[string]string{}
+	eachPair(s, "e.g. {"+example+": declined*}", func(at value, name, want string) {
+		switch {
+		case !isToken(name):
+			at.bad(quote(name)+" is no "+field+" name", "e.g. "+example)
+		case strings.EqualFold(name, "Set-Cookie"):
+			at.bad("a cookie's value is a secret", "set_cookie: NAME, which asks whether it is set")
+		}
+		out[name] = want
+	})
+	return out
 }
 
 // eachPair reads a mapping that must hold something.

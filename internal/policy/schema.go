@@ -35,7 +35,10 @@ func Schema() []byte {
 		document("session", "How sessions are told apart. At most one in a policy.",
 			property{"timeout", false, "A session ends after this long without a request: 1m to 24h, default 30m.", timeSchema()},
 			property{"max_age", false, "A session lasts no longer than this: 1m to 30d, default 24h.", timeSchema()},
-			property{"cookies", false, "The origin's own session cookies; left out, they are learned.", oneOrMore(schema{"type": "string", "minLength": 1})}))
+			property{"cookies", false, "The origin's own session cookies; left out, they are learned.", oneOrMore(schema{"type": "string", "minLength": 1})},
+			property{"device_cookies", false, "The origin's cookies that outlive sessions; left out, they are learned.", oneOrMore(schema{"type": "string", "minLength": 1})},
+			property{"headers", false, "Headers that carry a session token, in requests and responses, e.g. x-csrf-token.", oneOrMore(schema{"type": "string", "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"})},
+			property{"tokens", false, "Where other tokens stand in the requests and responses of matched Specs, e.g. json $.access_token or html.hidden.csrf.", oneOrMore(schema{"type": "string", "pattern": tokenPattern()})}))
 	kinds = append(kinds, elementSchema())
 	out, err := json.MarshalIndent(schema{
 		"$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -71,6 +74,7 @@ func specSchema() schema {
 		property{"json", false, "JSON paths with the values they must have, * for any.", pairsOf(jsonPathPattern)},
 		property{"xml", false, "XML paths with the texts they must have, * for any.", pairsOf(`^//?[^|]+$`)},
 		property{"header", false, "Response headers with what they must be; * stands for any text.", pairsOf("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")},
+		property{"trailer", false, "Fields behind the response's body with what they must be; * stands for any text.", pairsOf("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")},
 		property{"set_cookie", false, "Cookies that must be set, and not deleted.", oneOrMore(schema{"type": "string", "minLength": 1})},
 		property{"grpc_status", false, "gRPC statuses, e.g. 16.", oneOrMore(whole(0, 16))},
 		property{"body", false, "Text that the response body holds.", schema{"type": []string{"string", "number", "boolean"}, "minLength": 1}})
@@ -122,6 +126,8 @@ func sources(response bool) schema {
 	fields := []property{
 		{"element", true, "An element of the catalogue, or one of your own.", one},
 		{"transform", false, "Done before the value is normalised.", enum("trim", "lower", "upper", "digits")},
+		{"minor_units", false, "Of an amount: a whole number of the currency's smallest unit, such as cents.", schema{"type": "boolean"}},
+		{"currency", false, "Of an amount: its currency where neither the value nor another element tells it, e.g. EUR.", schema{"type": "string", "pattern": "^[A-Z]{3}$"}},
 	}
 	if response {
 		fields = append(fields, property{"status", false, "Only read under these statuses.", statusSchema()})

@@ -130,11 +130,12 @@ func TestEveryField(t *testing.T) {
 			{Text: "json $.items[0].sku", Source: policy.SourceJSON, Name: "$.items[0].sku", Path: []string{"items", "[0]", "sku"}, Element: "product_id", Pos: pos(22, 3)},
 			{Text: "form.email", Source: policy.SourceForm, Name: "email", Element: "email", Transform: "lower", Pos: pos(23, 16)},
 			{Text: "form.email", Source: policy.SourceForm, Name: "email", Element: "billing_email", Pos: pos(23, 52)},
-			{Text: "conn.ip", Source: policy.SourceConn, Name: "ip", Element: "ip", Pos: pos(24, 3)},
+			{Text: "query.price", Source: policy.SourceQuery, Name: "price", Element: "product_price", Minor: true, Currency: "JPY", Pos: pos(24, 3)},
+			{Text: "conn.ip", Source: policy.SourceConn, Name: "ip", Element: "ip", Pos: pos(25, 3)},
 		},
 		Response: []policy.Mapping{
-			{Text: "status", Source: policy.SourceStatus, Element: "response_status", Pos: pos(26, 3)},
-			{Text: "set-cookie.sid", Source: policy.SourceSetCookie, Name: "sid", Element: "customer_id", Transform: "trim", Pos: pos(27, 3)},
+			{Text: "status", Source: policy.SourceStatus, Element: "response_status", Pos: pos(27, 3)},
+			{Text: "set-cookie.sid", Source: policy.SourceSetCookie, Name: "sid", Element: "customer_id", Transform: "trim", Pos: pos(28, 3)},
 		},
 		Outcome: []policy.OutcomeRule{
 			{Outcome: journey.Success, Statuses: [][2]int{{200, 299}, {303, 303}}, Location: "*/thanks*"},
@@ -142,6 +143,7 @@ func TestEveryField(t *testing.T) {
 			{Outcome: journey.Failure},
 		},
 		Pos: pos(2, 1), Elements: s.Elements,
+		RequestTokens: s.Session.RequestTokens, ResponseTokens: s.Session.ResponseTokens, // the same of every Spec
 	}); s.Elements == nil || !reflect.DeepEqual(spec, want) {
 		t.Errorf("spec\n got %+v\nwant %+v", spec, want)
 	}
@@ -174,7 +176,7 @@ func TestEveryField(t *testing.T) {
 		t.Errorf("response source %+v", r)
 	}
 	if want := ([]policy.OutcomeRule{
-		{Outcome: journey.Failure, Headers: map[string]string{"X-Result": "declined*"}, SetCookies: []string{"sid", "auth"}, GRPC: []int{7, 16}},
+		{Outcome: journey.Failure, Headers: map[string]string{"X-Result": "declined*"}, SetCookies: []string{"sid", "auth"}, GRPC: []int{7, 16}, Trailers: map[string]string{"x-result": "held*"}},
 		{Outcome: journey.Failure, XML: []policy.XMLRule{{Path: []string{"**", "faultcode"}, Equals: "*"}},
 			JSON: []policy.JSONRule{{Path: []string{"ok"}, Equals: "false"}, {Path: []string{"errors", "[*]", "code"}, Equals: "7"}}},
 	}); !reflect.DeepEqual(q.Outcome, want) {
@@ -215,7 +217,10 @@ func TestEveryField(t *testing.T) {
 		t.Errorf("list %v", s.Lists["partners"].Values)
 	}
 	if s.Rating != (policy.RatingRules{Suspicious: 20, Malicious: 50}) ||
-		!reflect.DeepEqual(s.Session, policy.SessionRules{Timeout: 10 * time.Minute, MaxAge: 48 * time.Hour, Cookies: []string{"sid"}}) {
+		s.Session.Timeout != 10*time.Minute || s.Session.MaxAge != 48*time.Hour || !slices.Equal(s.Session.Cookies, []string{"sid"}) ||
+		!slices.Equal(s.Session.DeviceCookies, []string{"visitor", "__Host-device"}) || !slices.Equal(s.Session.Headers, []string{"X-CSRF-Token"}) ||
+		!slices.Equal(sourcesOf(s.Session.RequestTokens), []string{"json $.token", "form.csrf"}) ||
+		!slices.Equal(sourcesOf(s.Session.ResponseTokens), []string{"json $.token", "html.meta.csrf-token"}) {
 		t.Errorf("%+v %+v", s.Rating, s.Session)
 	}
 	if len(s.Windows) != 2 { // the label's two; the workflow's is one of them
@@ -368,4 +373,27 @@ func FuzzCompile(f *testing.F) {
 			}
 		}
 	})
+}
+
+func sourcesOf(all []policy.Mapping) (out []string) {
+	for _, m := range all {
+		out = append(out, m.Text)
+	}
+	return out
+}
+
+// TestTokensAreEverySpecs reads them with each Spec, whichever document stands first,
+// and nothing without the session naming them.
+func TestTokensAreEverySpecs(t *testing.T) {
+	const spec = "kind: spec\nname: S\ntype: other\nmatch: {path: /x}\n"
+	s, faults := policy.Compile(map[string]string{"a.yaml": spec, "b.yaml": "kind: session\ntokens: json $.token\n"})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	if got := s.Specs[0]; len(got.RequestTokens) != 1 || len(got.ResponseTokens) != 1 || got.ResponseTokens[0].Source != policy.SourceJSON {
+		t.Errorf("%+v", got)
+	}
+	if s, _ = policy.Compile(map[string]string{"a.yaml": spec}); len(s.Specs[0].RequestTokens)+len(s.Specs[0].ResponseTokens) != 0 {
+		t.Errorf("%+v", s.Specs[0])
+	}
 }

@@ -46,7 +46,8 @@ func Sources() []Source {
 		{"graphql.arguments.PATH", true, false, false, "an argument of a field at the top, whether it is written out or a variable", `graphql\.arguments` + name},
 		{"grpc.service", true, false, false, "the service called by gRPC or gRPC-web", `grpc\.service`},
 		{"grpc.method", true, false, false, "the method called", `grpc\.method`},
-		{"grpc.status", false, true, false, "the gRPC status: of the head, or of gRPC-web's last frame", `grpc\.status`},
+		{"trailer.NAME", false, true, false, "a field behind the body: of a chunked body, of HTTP/2, so of gRPC, and of gRPC-web's last frame", `trailer` + name},
+		{"grpc.status", false, true, false, "the gRPC status: of the head, the trailers, or gRPC-web's last frame", `grpc\.status`},
 		{"grpc.message", false, true, false, "the message beside it", `grpc\.message`},
 		{"protobuf.NUMBERS", both, both, false, "a field of the first gRPC message by the field numbers on the way to it, e.g. `protobuf.2.1`: text or a whole number", `protobuf(\.[0-9]+)+`},
 		{"conn.ip", true, false, false, "the visitor's address (`ip` is always known; map it only to another element)", `conn\.ip`},
@@ -59,6 +60,7 @@ func Sources() []Source {
 		{"h2.print", true, false, false, "how the visitor opens HTTP/2: SETTINGS, window, priorities, order of pseudo-header fields", `h2\.print`},
 		{"client.order", true, false, false, "the order and case of header names, by kind of request (HTTP/1.1)", `client\.order`},
 		{"client.profile", true, false, false, "a hash of what the visitor accepts (types, encodings, languages) and of client hints", `client\.profile`},
+		{"client.device", true, false, false, "a hash of the class of devices: TLS, HTTP/2, browser and system without their versions, language; to `device_fingerprint`. Many visitors share one, and it is no device's own", `client\.device`},
 		{"client.doubt", true, false, false, "why the visitor may not be what the user agent says, such as `user agent says Chromium, TLS is that of Go`; absent without a reason", `client\.doubt`},
 		{"base64", false, false, true, "the text behind base64 or base64url", `base64`},
 		{"jwt $.CLAIM", false, false, true, "a claim of a token, `Bearer` before it or not. Its signature is not checked: the element is marked unverified", `jwt` + keys},
@@ -68,9 +70,18 @@ func Sources() []Source {
 
 // sourcePattern is the schema's pattern for the sources of one side.
 func sourcePattern(response bool) string {
+	return patternOf(func(f Source) bool { return response && f.Response || !response && f.Request })
+}
+
+// tokenPattern is the one for the sources of tokens.
+func tokenPattern() string {
+	return patternOf(func(f Source) bool { return (f.Request || f.Response) && holdsTokens(f.Form) })
+}
+
+func patternOf(begins func(Source) bool) string {
 	var first, steps []string
 	for _, f := range Sources() {
-		if response && f.Response || !response && f.Request {
+		if begins(f) {
 			first = append(first, f.pattern)
 		}
 		if f.Step {
@@ -199,7 +210,7 @@ func (m *Mapping) named(v value, s string, dotted, response bool, right string) 
 	case SourceH2:
 		return oneOf("print")
 	case SourceClient:
-		return oneOf("order", "profile", "doubt")
+		return oneOf("order", "profile", "device", "doubt")
 	case SourceGRPC:
 		if response {
 			return oneOf("status", "message")
@@ -242,17 +253,17 @@ func (m *Mapping) named(v value, s string, dotted, response bool, right string) 
 		}
 		return len(m.Path) <= maxKeys
 	}
-	if m.Name == "" || m.Source == SourceHeader && !isToken(m.Name) {
+	if m.Name == "" || (m.Source == SourceHeader || m.Source == SourceTrailer) && !isToken(m.Name) {
 		v.bad(quote(s)+" names nothing", right)
 		return false
 	}
 	return true
 }
 
-// credentials tells whether a source is a header that is nothing but secrets, and
+// credentials tells whether a source is a header or trailer that is nothing but secrets, and
 // what to read instead, if there is anything.
 func credentials(m Mapping, response bool) (instead string, whole bool) {
-	if m.Source != SourceHeader {
+	if m.Source != SourceHeader && m.Source != SourceTrailer {
 		return "", false
 	}
 	switch strings.ToLower(m.Name) {

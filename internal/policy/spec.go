@@ -150,6 +150,7 @@ func (c *compiler) mappings(v value, path []Segment, pathKnown, response bool) [
 			one := src
 			one.Pos = item.pos
 			target := item
+			var ofAmount []value
 			if isMapping(item) {
 				sub, _ := item.mapping("")
 				if t, ok := sub.get("transform"); ok {
@@ -158,6 +159,7 @@ func (c *compiler) mappings(v value, path []Segment, pathKnown, response bool) [
 				if response {
 					one.Statuses = statusList(&sub)
 				}
+				ofAmount = amountFields(&sub, &one)
 				t, ok := sub.need("element", "an element ID")
 				sub.done()
 				if !ok {
@@ -196,11 +198,40 @@ func (c *compiler) mappings(v value, path []Segment, pathKnown, response bool) [
 				at.bad(quote(key)+" holds secrets as a whole", cmp.Or(instead, "leave it out, or an element kept only as a keyed hash, e.g. payment_from"))
 				break
 			}
+			if len(ofAmount) > 0 && def.Kind != element.Money {
+				for _, f := range ofAmount {
+					f.bad(quote(id)+" is of kind "+string(def.Kind)+", not an amount", "an element of kind money, e.g. transaction_amount, or leave it out")
+				}
+				continue
+			}
 			one.Element = id
 			out = append(out, one)
 		}
 	}
 	return out
+}
+
+// amountFields says how an amount is read, where the value itself does not tell. It
+// returns the fields that say so.
+func amountFields(m *mapping, one *Mapping) (said []value) {
+	if v, ok := m.get("minor_units"); ok {
+		one.Minor, said = v.boolean(), append(said, v)
+	}
+	if v, ok := m.get("currency"); ok {
+		said = append(said, v)
+		s, ok := v.text()
+		if !ok {
+			return said
+		}
+		d, _ := element.Lookup("currency")
+		r, err := element.Normalise(d, s, element.Options{})
+		if err != nil || r.Value != s {
+			v.bad(quote(s)+" is no currency", "three letters of ISO 4217, e.g. EUR")
+			return said
+		}
+		one.Currency = s
+	}
+	return said
 }
 
 // elementIDs are the elements that a source may fill.

@@ -41,6 +41,9 @@ func (l *local) Observe(o *journey.Observation, _ bool) error {
 	return nil
 }
 
+// Mirror implements engine.Judge. A script's exchanges come in their order.
+func (l *local) Mirror(o *journey.Observation) error { return l.Observe(o, false) }
+
 func (l *local) fold(in journey.Input) journey.Judgement {
 	j := l.state.Fold(&in)
 	l.events = append(l.events, j.Events...)
@@ -289,7 +292,7 @@ func elements(e *journey.Event) string {
 	for _, el := range e.Elements {
 		switch el.ID {
 		case "ip", "user_agent", "browser", "browser_version", "os", "os_version", "device_class", "country", "region", "city",
-			"asn", "asn_owner", "network_kind", "latitude", "longitude", "bot_verified", "bot_proof":
+			"asn", "asn_owner", "network_kind", "latitude", "longitude", "bot_verified", "bot_proof", "bot_reason":
 			continue
 		}
 		if el.Unverified {

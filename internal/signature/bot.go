@@ -25,6 +25,8 @@ type Bot struct {
 	// Agent is the origin whose directory has the key: https://bot.example. "" when
 	// the request does not say.
 	Agent string
+	// Nonce is what the signer promises to use once; "" when there is none.
+	Nonce string
 
 	in    input
 	given []byte
@@ -56,7 +58,7 @@ func ReadBot(r *Request) (*Bot, error) {
 		if err != nil {
 			return nil, err
 		}
-		b := &Bot{Key: in.key, in: in}
+		b := &Bot{Key: in.key, Nonce: in.nonce, in: in}
 		if b.given, ok = binary(text, ed25519.SignatureSize); !ok || in.algorithm != "" && in.algorithm != botAlgorithm || in.key == "" {
 			return nil, fmt.Errorf("%w: no ed25519 signature with a keyid", ErrMalformed)
 		}
@@ -95,10 +97,14 @@ func (r *Request) signatureAgent(in *input, label string) (string, error) {
 	return "https://" + Authority(u.Host, true), nil
 }
 
+const botSkew = 5 * time.Second
+
+// Expires is when the signature ceases to be good.
+func (b *Bot) Expires() time.Time { return time.Unix(b.in.expires, 0).Add(botSkew) }
+
 // Verify tells whether the holder of a key signed this request, and when. nil says
 // so.
 func (b *Bot) Verify(r *Request, key ed25519.PublicKey, now time.Time) error {
-	const skew = 5 * time.Second
 	base, err := r.base(make([]byte, 0, 512), b.in.covered, b.in.raw)
 	if err != nil {
 		return err
@@ -116,9 +122,9 @@ func (b *Bot) Verify(r *Request, key ed25519.PublicKey, now time.Time) error {
 	switch {
 	case b.in.created < 0, b.in.expires < b.in.created, expires.Sub(created) > MaxBotLifetime:
 		return ErrCoverage
-	case created.After(now.Add(skew)):
+	case created.After(now.Add(botSkew)):
 		return ErrEarly
-	case !now.Before(expires.Add(skew)):
+	case !now.Before(b.Expires()):
 		return ErrExpired
 	}
 	return nil

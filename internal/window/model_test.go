@@ -81,6 +81,25 @@ func (m model) rename(from, to Key) {
 	}
 }
 
+func (m model) join(from, to Key) {
+	x := m[from]
+	switch {
+	case x == nil || from == to:
+		return
+	case m[to] == nil:
+		m.rename(from, to)
+		return
+	case specs[from.Window].shape() == total:
+		m[to].total += x.total
+		m[to].last = max(m[to].last, x.last)
+	default:
+		for _, e := range x.entries {
+			m.add(to, e.T, e.V)
+		}
+	}
+	delete(m, from)
+}
+
 func (m model) revalue(k Key, from, to int64) {
 	x := m[k]
 	if x == nil || from == to {
@@ -170,6 +189,11 @@ func TestAgainstTheModel(t *testing.T) {
 				to := Key{k.Window, r.Int64N(4)}
 				s.Rename(k.Window, k.Subject, to.Subject)
 				m.rename(k, to)
+			case 6:
+				k, _, _ := random()
+				to := Key{k.Window, r.Int64N(4)}
+				s.Join(k.Window, specs[k.Window], k.Subject, to.Subject)
+				m.join(k, to)
 			case 5:
 				k, _, v := random()
 				k.Window = []int32{1, 7}[r.IntN(2)] // Distinct
@@ -190,6 +214,7 @@ func TestAgainstTheModel(t *testing.T) {
 						s.Drop([]int32{k.Window, 0, 1}, k.Subject)
 					}
 					s.Rename(k.Window, k.Subject, 4+r.Int64N(2))
+					s.Join(k.Window, specs[k.Window], k.Subject, r.Int64N(6))
 					s.Revalue(k, v, r.Int64N(30))
 					s.Add(k, specs[k.Window], at, v)
 				}

@@ -1,5 +1,7 @@
 package wire
 
+import "strings"
+
 // Chunks reads the chunked framing of one body (RFC 9112 7.1) as its bytes come,
 // without copying them: the relay passes them on as they are, trailers included.
 // The zero value is at the beginning of a body.
@@ -169,6 +171,20 @@ func (c *Chunks) trailer(ch byte) (done bool, err error) {
 		return false, badTrailer
 	}
 	return false, nil
+}
+
+// TrailerFields takes kept trailers apart.
+func TrailerFields(lines []byte) []Field {
+	if len(lines) == 0 {
+		return nil
+	}
+	var out []Field
+	for line := range strings.SplitSeq(string(lines), "\r\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			out = append(out, Field{name, strings.Trim(value, " \t")})
+		}
+	}
+	return out
 }
 
 // Ended tells whether the body has ended.

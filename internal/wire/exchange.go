@@ -1,6 +1,9 @@
 package wire
 
-import "net/netip"
+import (
+	"net/netip"
+	"sync/atomic"
+)
 
 // Field is one header line in order of appearance, with its case kept.
 type Field struct {
@@ -75,7 +78,27 @@ type Conn struct {
 	// Shown is what the connection shows of the program at its other end, or what a
 	// proxy in front tells of it; nil when nothing is known. It is lent like all else.
 	Shown *Shown
+	// ID is the connection's own, unique over processes and restarts: it belongs to
+	// one visitor. "" where it may belong to several: TLS ends elsewhere, or a proxy
+	// stands between.
+	ID string
+	// Ticket is the ID in the visitor's TLS session ticket, "" without one or where
+	// ID would be "". Resumed says that he came with it; else this connection gave it.
+	Ticket  string
+	Resumed bool
+	// Memory is the Decider's own, for the length of the connection; nil where
+	// several visitors may share that.
+	Memory *Memory
 }
+
+// Memory keeps one value. Exchanges of one connection may run at the same time.
+type Memory struct{ v atomic.Value }
+
+// Load is the value kept, nil before the first.
+func (m *Memory) Load() any { return m.v.Load() }
+
+// Store keeps a value, always of one type, in place of the one before.
+func (m *Memory) Store(v any) { m.v.Store(v) }
 
 // Shown are prints of a client, each "" where it is not known.
 type Shown struct {
@@ -84,7 +107,6 @@ type Shown struct {
 	Grease   bool   // its TLS has values that mean nothing
 	H2       string // how it opens HTTP/2
 	SYN      string // its first TCP packet
-	Ticket   string // the ID in its session ticket
 }
 
 // Body is a bounded copy of a message body.
@@ -108,6 +130,9 @@ type Exchange struct {
 	RespTime int64 // response head complete, micros; 0 before
 	Response Head
 	RespBody Body
+	// RespTrailers are the fields behind the response's body, once it has ended,
+	// where a Decision wanted the body or them.
+	RespTrailers []Field
 	// Answered says that the engine, not the origin, answered.
 	Answered bool
 	// Err says why the exchange ended early: "origin refused", "client gone"...
@@ -168,6 +193,8 @@ type Decision struct {
 	Request  BodyWant
 	Response BodyWant
 	Limit    int // bytes of each body to keep at most; 0: 64 KiB
+	// Trailers of the response are wanted, even where its body is not.
+	Trailers bool
 	// Refuse, with BodyHold: a body over the limit is answered 413 rather than
 	// streamed on after the head was judged alone.
 	Refuse bool

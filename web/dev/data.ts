@@ -1,4 +1,4 @@
-import type { Action, Bubble, ElementDef, Event, Label, LinkedEntity, Rating, Session, SessionDetail, Severity, Signature, Status, Turn } from '../src/api/types.ts';
+import type { Action, Bubble, ElementDef, Event, Label, Learnt, LinkedEntity, Rating, Session, SessionDetail, Severity, Signature, Status, Turn } from '../src/api/types.ts';
 
 // Invented journeys for developing the pages without a Hub. Seeded, so that two
 // runs show the same; nothing of this is in the built app.
@@ -98,6 +98,7 @@ export class Journey implements Story {
       id: id(start), spec_id: spec ?? id(start - between(0, 40) * 86400_000), site: 'shop', start: iso(start), last: iso(start), duration_ms: 0, events: 0, velocity: 0,
       rating: 'normal', points: 0, labels: [], signatures: [], actions: [], ip: `${net}${between(1, 250)}.${between(1, 250)}`, country, city,
       user_agent: kind === 'scrape' ? 'python-requests/2.31.0' : pick(agents), account: '', live: false,
+      known_as: '', recognised: spec ? 'cookie' : 'new', merged_into: '', candidates: [],
     };
   }
 
@@ -149,7 +150,7 @@ export class Journey implements Story {
     s.events++;
     s.velocity = s.events / Math.max(1, s.duration_ms / 60_000);
     const event: Event = {
-      id: eventID, session_id: s.id, spec_id: s.spec_id, site: s.site, time: iso(at), duration_ms: between(40, 2400) / 10, name: step.name, type: step.type, type_name: typeNames[step.type] ?? step.type,
+      id: eventID, session_id: s.id, spec_id: s.spec_id, known_as: '', site: s.site, time: iso(at), duration_ms: between(40, 2400) / 10, name: step.name, type: step.type, type_name: typeNames[step.type] ?? step.type,
       spec: step.name.toLowerCase().replaceAll(' ', '_'), method: step.method, status: blocked ? 403 : (step.status ?? 200), outcome, rating, points: s.points, ...(change ? { rating_change: change } : {}),
       elements: named.map(([e, value], i) => {
         const def = linkable(e);
@@ -217,7 +218,7 @@ export class Journey implements Story {
     }
     return {
       ...s, chart: [...buckets.values()], turns: this.turns, entities: [...seen.values()].sort((a, b) => b.shared_sessions - a.shared_sessions),
-      related: all.filter((j) => j !== this && j.session.spec_id === s.spec_id).map((j) => j.session).slice(0, 20),
+      related: all.filter((j) => j !== this && j.session.spec_id === s.spec_id).map((j) => j.session).slice(0, 20), absorbed: [],
     };
   }
 }
@@ -260,5 +261,33 @@ export function status(all: Journey[], mode: Status['sites'][number]['mode'], st
     visible: { count: 1841, p50_ms: 148, p95_ms: 367, p99_ms: 512 }, decision: { count: 611, p50_ms: 0.21, p95_ms: 0.64, p99_ms: 1.9 },
     shed: { 'async queue full': 0, 'judge deadline': 2 }, problems: mode === 'bypass' ? ['site shop is bypassed: traffic is relayed, nothing is judged'] : [],
     data: [{ name: 'country by IP', state: 'ok', detail: 'dbip-country, 2026-11-01, CC BY', licence: 'CC-BY-4.0' }, { name: 'network by IP', state: 'missing', detail: 'not installed: networks stay unnamed', licence: '' }],
+  };
+}
+
+const yaml = (name: string, type: string, path: string, maps: string[], out: string[]) =>
+  `kind: spec\nname: "${name}"\ntype: ${type}\nmatch: {method: POST, path: "${path}", content_type: application/json}\nprocessing: async\nrequest:\n${maps.map((m) => `  ${m}\n`).join('')}${out.length > 0 ? `# Left out on purpose, since they hold secrets: ${out.join(', ')}\n` : ''}response: {status: response_status}\n`;
+
+export function learnt(): Learnt {
+  const field = (source: string, kinds: Record<string, number>, element = '', name = '', secret = false) => ({ source, kinds, element, name, secret });
+  return {
+    sites: [{ name: 'shop', learning: true }, { name: 'docs', learning: false }], shapes: 31, waiting: 12, visitors: 5, missed: 204,
+    proposals: [
+      {
+        id: '5f0c1d2e3a4b5c6d', site: 'shop', name: 'Login api/session', type: 'authentication_attempt', type_name: 'Authentication attempt', says: 'this looks like a login: POST /api/session with email, password, remember, client.version',
+        method: 'POST', path: '/api/session', content_type: 'application/json', count: 18_204, statuses: { '2xx': 14_011, '4xx': 4193 }, named_by: '',
+        fields: [field('json $.client.version', { identifier: 18_204 }), field('json $.email', { email: 18_190, text: 14 }, 'email', 'Email'), field('json $.password', { text: 9000, identifier: 9100, 'long text': 104 }, '', '', true), field('json $.remember', { boolean: 18_204 })],
+        yaml: yaml('Login api/session', 'authentication_attempt', '/api/session', ['"json $.email": email'], ['json $.password']),
+      },
+      {
+        id: '6a1c1d2e3a4b5c6d', site: 'shop', name: 'Payment api/v2/customers/{id}/instruments/{id2}/charges', type: 'transaction', type_name: 'Transaction', says: 'this looks like a payment: POST /api/v2/customers/{id}/instruments/{id2}/charges with amount, currency, card_number, cvc',
+        method: 'POST', path: '/api/v2/customers/{id}/instruments/{id2}/charges', content_type: 'application/json', count: 912, statuses: { '2xx': 880, '4xx': 32 }, named_by: '',
+        fields: [field('json $.amount', { decimal: 700, integer: 212 }, 'transaction_amount', 'Transaction Amount'), field('json $.currency', { text: 912 }, 'currency', 'Currency'), field('json $.payment.instrument.card_number', { 'card number': 912 }, 'card_number', 'Card Number'), field('json $.payment.instrument.cvc', { integer: 912 }, '', '', true)],
+        yaml: yaml('Payment api/v2/customers/{id}/instruments/{id2}/charges', 'transaction', '/api/v2/customers/{id}/instruments/{id2}/charges', ['"json $.amount": transaction_amount', '"json $.currency": currency', '"json $.payment.instrument.card_number": card_number'], ['json $.payment.instrument.cvc']),
+      },
+      {
+        id: '7b2c1d2e3a4b5c6d', site: 'shop', name: 'Support contact', type: 'support_contact', type_name: 'Support contact', says: 'this looks like a message to support: POST /contact', method: 'POST', path: '/contact', content_type: '', count: 44,
+        statuses: { '3xx': 44 }, named_by: 'Contact form', fields: [], yaml: yaml('Support contact', 'support_contact', '/contact', ['"path": url_path'], []),
+      },
+    ],
   };
 }

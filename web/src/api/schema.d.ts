@@ -21,6 +21,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/discovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Specs proposed for requests that no Spec names */
+        get: operations["get-discovery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/discovery/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The policy file of some proposals, checked with the policy in force
+         * @description Nothing is changed: the file is put into the policy folder by who keeps that. The audit log says who asked for it.
+         */
+        post: operations["accept-proposals"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/discovery/forget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Forget everything that was learnt */
+        post: operations["forget-discovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/elements": {
         parameters: {
             query?: never;
@@ -283,6 +337,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/spec-ids/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One user as recognised: sessions, devices, history, related actors */
+        get: operations["get-spec-id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -374,6 +445,9 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptProposals: {
+            ids: string[];
+        };
         Action: {
             /** Format: int64 */
             count?: number;
@@ -387,6 +461,21 @@ export interface components {
             /** @enum {string} */
             type: "block" | "redirect" | "tag";
             workflow?: string;
+        };
+        Actor: {
+            /** Format: date-time */
+            last_seen: string;
+            /**
+             * @description of its worst session
+             * @enum {string}
+             */
+            rating: "normal" | "suspicious" | "malicious";
+            /** Format: int64 */
+            sessions: number;
+            shared: components["schemas"]["SharedEntity"][];
+            spec_id: string;
+            /** @description the newest session so rated; empty when none is stored */
+            worst_session: string;
         };
         AuditEntry: {
             /** @example session.create */
@@ -412,6 +501,17 @@ export interface components {
             types: {
                 [key: string]: number;
             };
+        };
+        Candidate: {
+            /**
+             * Format: int64
+             * @description per cent
+             */
+            confidence: number;
+            /** @description as of a session */
+            known_as: string;
+            reasons: string[];
+            spec_id: string;
         };
         CreatedToken: {
             /** Format: date-time */
@@ -608,6 +708,8 @@ export interface components {
             elements: components["schemas"]["Element"][];
             id: string;
             join_reason: string;
+            /** @description as of a session */
+            known_as: string;
             labels: components["schemas"]["Label"][];
             method: string;
             name: string;
@@ -621,6 +723,7 @@ export interface components {
             signatures: components["schemas"]["Signature"][];
             site: string;
             spec: string;
+            /** @description as recorded then */
             spec_id: string;
             /** Format: int64 */
             status: number;
@@ -681,6 +784,35 @@ export interface components {
             /** Format: double */
             p99_ms: number;
         };
+        LearningSite: {
+            learning: boolean;
+            name: string;
+        };
+        Learnt: {
+            /**
+             * Format: int64
+             * @description requests passed over, since there were too many
+             */
+            missed: number;
+            /** @description those no Spec names first, then the most frequent */
+            proposals: components["schemas"]["Proposal"][];
+            /**
+             * Format: int64
+             * @description kinds of requests learnt, those without a proposal included
+             */
+            shapes: number;
+            sites: components["schemas"]["LearningSite"][];
+            /**
+             * Format: int64
+             * @description how many must have sent a word before it is kept
+             */
+            visitors: number;
+            /**
+             * Format: int64
+             * @description words that too few visitors have sent to be kept
+             */
+            waiting: number;
+        };
         LinkedEntity: {
             element: string;
             hashed: boolean;
@@ -725,6 +857,15 @@ export interface components {
             element: string;
             /** @example ann@example.com */
             value: string;
+        };
+        Mark: {
+            browser: string;
+            /** @enum {string} */
+            rating: "normal" | "suspicious" | "malicious";
+            /** Format: int64 */
+            sessions: number;
+            /** Format: date-time */
+            start: string;
         };
         Me: {
             /** @description send as X-CSRF-Token with every change */
@@ -775,9 +916,59 @@ export interface components {
             /** Format: int64 */
             workflows: number;
         };
+        Proposal: {
+            content_type: string;
+            /**
+             * Format: int64
+             * @description requests seen
+             */
+            count: number;
+            fields: components["schemas"]["ProposedField"][];
+            id: string;
+            method: string;
+            /** @description of the Spec proposed */
+            name: string;
+            /** @description name of a Spec in force that names such requests by now; empty: none */
+            named_by: string;
+            path: string;
+            /** @description why it is proposed */
+            says: string;
+            site: string;
+            /** @description how they were answered, by class: 2xx */
+            statuses: {
+                [key: string]: number;
+            };
+            /** @description event type */
+            type: string;
+            type_name: string;
+            yaml: string;
+        };
+        ProposedField: {
+            /** @description which it is proposed to be copied to; empty: it is not */
+            element: string;
+            /** @description what its values looked like, by how often */
+            kinds: {
+                [key: string]: number;
+            };
+            /** @description of that element */
+            name: string;
+            /** @description left out since it holds secrets */
+            secret: boolean;
+            /** @description as a Spec reads it */
+            source: string;
+        };
+        ProposedFile: {
+            /** @description what is wrong with the policy once it is there; empty: it compiles */
+            faults: string[];
+            /** @description a name that the policy folder does not have */
+            file: string;
+            yaml: string;
+        };
         Session: {
             account: string;
             actions: components["schemas"]["Action"][];
+            /** @description who a visitor may be whom no key made known, likeliest first */
+            candidates: components["schemas"]["Candidate"][];
             city: string;
             country: string;
             /** Format: int64 */
@@ -786,15 +977,24 @@ export interface components {
             events: number;
             id: string;
             ip: string;
+            /** @description the Spec ID that its Spec ID is known as by now; empty when that is itself, and in the live stream */
+            known_as: string;
             labels: components["schemas"]["Label"][];
             /** Format: date-time */
             last: string;
             /** @description seen within its inactivity timeout */
             live: boolean;
+            /** @description the session that this one turned out to be part of; empty for none */
+            merged_into: string;
             /** Format: int64 */
             points: number;
             /** @enum {string} */
             rating: "normal" | "suspicious" | "malicious";
+            /**
+             * @description by which kind of key the visitor was known on the first request
+             * @enum {string}
+             */
+            recognised: "new" | "connection" | "cookie" | "bearer" | "token" | "ticket" | "device" | "unrecorded";
             signatures: components["schemas"]["Signature"][];
             site: string;
             spec_id: string;
@@ -808,8 +1008,12 @@ export interface components {
             velocity: number;
         };
         SessionDetail: {
+            /** @description sessions that turned out to be part of this one, newest first, at most 20 */
+            absorbed: components["schemas"]["Session"][];
             account: string;
             actions: components["schemas"]["Action"][];
+            /** @description who a visitor may be whom no key made known, likeliest first */
+            candidates: components["schemas"]["Candidate"][];
             chart: components["schemas"]["Bubble"][];
             city: string;
             country: string;
@@ -820,16 +1024,25 @@ export interface components {
             events: number;
             id: string;
             ip: string;
+            /** @description the Spec ID that its Spec ID is known as by now; empty when that is itself, and in the live stream */
+            known_as: string;
             labels: components["schemas"]["Label"][];
             /** Format: date-time */
             last: string;
             /** @description seen within its inactivity timeout */
             live: boolean;
+            /** @description the session that this one turned out to be part of; empty for none */
+            merged_into: string;
             /** Format: int64 */
             points: number;
             /** @enum {string} */
             rating: "normal" | "suspicious" | "malicious";
-            /** @description other sessions of the same Spec ID, newest first, at most 20 */
+            /**
+             * @description by which kind of key the visitor was known on the first request
+             * @enum {string}
+             */
+            recognised: "new" | "connection" | "cookie" | "bearer" | "token" | "ticket" | "device" | "unrecorded";
+            /** @description other sessions of the same user, whichever Spec ID they were recorded under, newest first, at most 20 */
             related: components["schemas"]["Session"][];
             signatures: components["schemas"]["Signature"][];
             site: string;
@@ -856,6 +1069,18 @@ export interface components {
             /** @description no user yet: open the one-time link from the log */
             needs_setup: boolean;
             version: string;
+        };
+        SharedEntity: {
+            element: string;
+            /** @description empty when it has no page */
+            entity_id: string;
+            /** @description the event that showed it */
+            event_id: string;
+            hashed: boolean;
+            name: string;
+            /** Format: date-time */
+            time: string;
+            value: string;
         };
         Signature: {
             event_id?: string;
@@ -894,6 +1119,89 @@ export interface components {
             origin_errors: number;
             /** Format: int64 */
             requests: number;
+        };
+        SpecChange: {
+            from: string;
+            /** @description the same as from: it stands alone again */
+            into: string;
+            /** @description of into, by now; empty when that is itself */
+            into_known_as: string;
+            /** @enum {string} */
+            kind: "merge" | "split";
+            reason: string;
+            /** Format: date-time */
+            time: string;
+        };
+        SpecID: {
+            /** @description confirmed accounts, most sessions first, at most 100 */
+            accounts: components["schemas"]["SpecValue"][];
+            /** @description others who share entities with it, worst first, at most 50: related, not the same */
+            actors: components["schemas"]["Actor"][];
+            /** Format: int64 */
+            actors_total: number;
+            /** @description last addresses of sessions, most sessions first, at most 100 */
+            addresses: components["schemas"]["SpecValue"][];
+            /** @description most sessions first, at most 100 */
+            browsers: components["schemas"]["SpecValue"][];
+            /** @description sessions by time, browser and rating, oldest first */
+            chart: components["schemas"]["Mark"][];
+            /** @description seen in most of its sessions first, at most 200; shared_sessions are sessions of this user, sessions those of everybody */
+            entities: components["schemas"]["LinkedEntity"][];
+            /** Format: int64 */
+            entities_total: number;
+            /** Format: int64 */
+            events: number;
+            /**
+             * Format: date-time
+             * @description empty without sessions
+             */
+            first_seen: string;
+            /** @description merges and splits, newest first, at most 200 */
+            history: components["schemas"]["SpecChange"][];
+            /** Format: int64 */
+            history_total: number;
+            /** @description as asked */
+            id: string;
+            /** @description all Spec IDs known as one, oldest first */
+            ids: string[];
+            /** @description the Spec ID that it is known as by now; empty when that is itself */
+            known_as: string;
+            /** Format: date-time */
+            last_seen: string;
+            /**
+             * Format: int64
+             * @description of these, turned out to be part of another
+             */
+            merged_sessions: number;
+            /** @description there are more than listed, and not all is counted */
+            more_ids: boolean;
+            /** @description sessions by rating */
+            ratings: {
+                [key: string]: number;
+            };
+            /** @description its newest sessions, at most 50 */
+            recent: components["schemas"]["Session"][];
+            /** @description sessions by how their first request was recognised */
+            recognised: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description stored under any of the IDs
+             */
+            sessions: number;
+        };
+        SpecValue: {
+            city: string;
+            /** @description of an address */
+            country: string;
+            /** Format: date-time */
+            first_seen: string;
+            /** Format: date-time */
+            last_seen: string;
+            /** Format: int64 */
+            sessions: number;
+            value: string;
         };
         Status: {
             /** @description enrichment data files */
@@ -1008,6 +1316,95 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AuditList"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-discovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Learnt"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "accept-proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptProposals"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposedFile"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "forget-discovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -1548,6 +1945,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SiteMode"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-spec-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description decimal */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpecID"];
                 };
             };
             /** @description Error */

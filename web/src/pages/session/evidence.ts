@@ -8,6 +8,7 @@ type Names = ReadonlyMap<string, string>;
 const known: Record<string, string> = {
   'event.type': 'Type', 'event.name': 'Name', 'event.outcome': 'Outcome', 'event.method': 'Method', 'event.status': 'Response status', 'event.time': 'Time',
   'session.events': 'Events of the session so far', 'session.points': 'Points of the session', 'session.rating': 'Rating of the session', 'session.account': 'Account signed in',
+  'session.accounts': 'Accounts signed in to', 'session.recognised': 'How the visitor was recognised',
   'session.new': 'First event of the session', 'session.start': 'Start of the session', 'session.age': 'Seconds since the session began',
 };
 
