@@ -424,18 +424,6 @@ func (p *Partition) gathered(most int) {
 	}
 }
 
-// completed folds what completes Events, as far as it has come.
-func (p *Partition) completed() {
-	for range len(p.rest) {
-		select {
-		case r := <-p.rest:
-			p.judge(r)
-		default: // rebuilding has emptied the lanes
-			return
-		}
-	}
-}
-
 // admit takes what came in the async lane: a copy first finds its place.
 func (p *Partition) admit(r request) {
 	if !r.copy {
@@ -453,6 +441,18 @@ func (p *Partition) admit(r request) {
 func (p *Partition) place() {
 	if wait := p.copies.due(); wait > 0 {
 		p.copyDue.Reset(wait)
+	}
+}
+
+// completed folds what completes Events, as far as it has come.
+func (p *Partition) completed() {
+	for range len(p.rest) {
+		select {
+		case r := <-p.rest:
+			p.judge(r)
+		default: // rebuilding has emptied the lanes
+			return
+		}
 	}
 }
 

@@ -63,7 +63,7 @@ type Index struct {
 	keys    table // by hash
 	leaves  table // by leaf: one entry of each that need be found by it
 	over    map[ref]uint32
-	extra   map[ref][]ref // bonds that no entry has room for
+	extra   bonds
 	buckets []bucket
 	nums    [numbers]int64
 
@@ -85,7 +85,7 @@ func New(r Rules) *Index {
 	r.SessionsPerID = max(r.SessionsPerID, 1)
 	r.MaxKeys = min(max(r.MaxKeys, 1), maxRefs-maxRefs/16)
 	days := int(min(max(r.Remember/micros, 1), 3650))
-	x := &Index{rules: r, days: days, over: map[ref]uint32{}, extra: map[ref][]ref{},
+	x := &Index{rules: r, days: days, over: map[ref]uint32{}, extra: bonds{map[ref]ref{}, map[ref][]ref{}},
 		buckets: make([]bucket, days+3)}
 	x.keys.key = func(r ref) uint64 { return x.at(r).hash }
 	x.leaves.key = func(r ref) uint64 { return uint64(x.at(r).leaf) }
