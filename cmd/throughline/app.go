@@ -321,7 +321,7 @@ func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
 		return err
 	}
 	questions, err := insight.New(insight.Config{Reader: a.answers(), Linker: a.answers(), Charter: a.answers(),
-		Hasher: hasher, Region: a.set.Region, Elements: a.elements})
+		Registry: a.answers(), Visitors: a.answers(), Hasher: hasher, Region: a.set.Region, Elements: a.elements})
 	if err != nil {
 		return err
 	}

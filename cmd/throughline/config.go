@@ -103,8 +103,10 @@ func defaultConfig() Config {
 		Journal:   JournalConfig{MaxBytes: "8GiB", Sync: "1s"},
 		Retention: "90d",
 		Log:       LogConfig{Level: "info"},
-		Drain:     "20s",
-		Linger:    "1h",
+
+		Fingerprint: FingerprintConfig{Connections: true},
+		Drain:       "20s",
+		Linger:      "1h",
 	}
 }
 

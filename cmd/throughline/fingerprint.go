@@ -11,10 +11,25 @@ import (
 // FingerprintConfig says what is taken of visitors' connections beside what each
 // shows by itself.
 type FingerprintConfig struct {
-	SYN        bool               `yaml:"syn"`
-	TicketID   bool               `yaml:"ticket_id"`
-	TicketKeys string             `yaml:"ticket_keys"`
-	Headers    FingerprintHeaders `yaml:"headers"`
+	SYN         bool               `yaml:"syn"`
+	Connections bool               `yaml:"connections"`
+	TicketID    bool               `yaml:"ticket_id"`
+	TicketKeys  string             `yaml:"ticket_keys"`
+	Headers     FingerprintHeaders `yaml:"headers"`
+}
+
+// SiteFingerprintConfig says what tells the visitors of a site apart.
+type SiteFingerprintConfig struct {
+	Connections *bool `yaml:"connections"`
+	Tickets     *bool `yaml:"tickets"`
+}
+
+// check says which of them are shared by several visitors.
+func (c *SiteFingerprintConfig) check(connections, tickets *bool) {
+	if c != nil {
+		*connections = c.Connections != nil && !*c.Connections
+		*tickets = c.Tickets != nil && !*c.Tickets
+	}
 }
 
 // FingerprintHeaders name the headers by which trusted proxies tell.
@@ -58,7 +73,7 @@ func headerName(s string) bool {
 
 // apply sets what the edge is to take.
 func (c FingerprintConfig) apply(to *edge.Config, log *slog.Logger) error {
-	to.Fingerprint = edge.Fingerprint{SYN: c.SYN, JA3: c.Headers.JA3, JA4: c.Headers.JA4}
+	to.Fingerprint = edge.Fingerprint{SYN: c.SYN, NoConnections: !c.Connections, JA3: c.Headers.JA3, JA4: c.Headers.JA4}
 	if !c.TicketID {
 		return nil
 	}

@@ -157,6 +157,7 @@ limits:                    # what visitors and origins may take
 
 # fingerprint:             # see docs/fingerprints.md
 #   syn: true              # keep each connection's first packet (Linux)
+#   connections: false     # a TLS connection does not tell visitors apart
 #   ticket_id: true        # a random ID in TLS session tickets
 #   ticket_keys: ticket.keys   # shared by replicas; without it the ID ends with the process
 #   headers: {ja4: CloudFront-Viewer-JA4-Fingerprint}   # of trusted proxies

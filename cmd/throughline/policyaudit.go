@@ -90,6 +90,11 @@ func takeStock(config, dir string, now time.Time) (inventory.Inventory, error) {
 			learning = append(learning, s.Name)
 		}
 	}
-	return inventory.New(inventory.Config{Policy: snap, Sites: set.sites, Learning: learning, Enriched: enrich.Adds(), Data: data,
+	return inventory.New(inventory.Config{Policy: snap, Sites: set.sites, Learning: learning, Keys: keyNames(set), Enriched: enrich.Adds(), Data: data,
 		Journal: journal.KeptFor, Bound: set.Journal.MaxBytes, Events: set.retention, Made: now}), nil
+}
+
+// keyNames says which keys of connections are read at all.
+func keyNames(set settings) inventory.Connections {
+	return inventory.Connections{TLS: set.TLS != nil && set.Fingerprint.Connections, Tickets: set.Fingerprint.TicketID}
 }

@@ -43,6 +43,8 @@ type SiteConfig struct {
 
 	// Discovery learns the shapes of requests that no Spec names.
 	Discovery bool `yaml:"discovery"`
+
+	Fingerprint *SiteFingerprintConfig `yaml:"fingerprint"`
 }
 
 // FailoverConfig says when an address of the origin is left out.
@@ -178,6 +180,7 @@ func checkSites(list []SiteConfig, bad func(field, wrong, right string)) []*site
 			}
 		}
 		st.Addresses, st.OriginHost, st.Discovery = sc.Addresses, sc.OriginHost, sc.Discovery
+		sc.Fingerprint.check(&st.SharedConnections, &st.SharedTickets)
 		for j, a := range sc.Addresses {
 			if why := site.BadAddress(a); why != "" {
 				bad(fmt.Sprintf("sites[%d].addresses[%d]", i, j), fmt.Sprintf("%q is no address", a), strings.TrimPrefix(why, "want "))

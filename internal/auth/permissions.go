@@ -36,6 +36,7 @@ var routes = map[string]Permission{
 	"GET /api/v1/sessions/{id}/events": ReadJourneys,
 	"GET /api/v1/events/{id}":          ReadJourneys,
 	"GET /api/v1/entities/{id}":        ReadJourneys,
+	"GET /api/v1/spec-ids/{id}":        ReadJourneys,
 	"POST /api/v1/entities/lookup":     ReadJourneys,
 	"GET /api/v1/elements":             ReadJourneys,
 	"GET /api/v1/live":                 ReadJourneys,

@@ -15,7 +15,10 @@ import (
 // Capturer extracts with one hash key. Safe for concurrent use.
 type Capturer struct {
 	opt      element.Options
-	names    cookieNames
+	names    cookieNames // of session cookies
+	lasting  cookieNames // of cookies that last
+	shared   sharedNames // of cookies that are strangers' alike
+	agents   *element.Agents
 	codecs   codecs
 	readings sync.Pool // of *reading
 }
@@ -23,17 +26,28 @@ type Capturer struct {
 // New returns a Capturer. region is the country of phone numbers without a
 // country code.
 func New(h *element.Hasher, region string) *Capturer {
-	return &Capturer{opt: element.Options{Region: region, Hasher: h}}
+	return &Capturer{opt: element.Options{Region: region, Hasher: h}, agents: element.NewAgents(agentsKept)}
 }
+
+// Share has user agents remembered where others remember them too, in place of a
+// small memory of the Capturer's own. It is called before anything else.
+func (c *Capturer) Share(agents *element.Agents) { c.agents = agents }
 
 // Request returns the Elements a Plan maps from a request, the client's address
 // always among them. Nothing of them is the exchange's memory.
 func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 	r := c.begin(p, &p.request)
 	defer c.end(r)
-	ip := found{text: x.Conn.Client.String(), ok: true, own: true}
 	r.slot = -1
-	r.add(p.ip, "", ip)
+	r.add(p.ip, "", address(x))
+	c.fillRequest(r, x)
+	return r.finish()
+}
+
+func address(x *wire.Exchange) found { return found{text: x.Conn.Client.String(), ok: true, own: true} }
+
+// fillRequest fills the slots of what is read of a request.
+func (c *Capturer) fillRequest(r *reading, x *wire.Exchange) {
 	path, query := resource(&x.Request)
 	body := c.body(r.side, &x.Request, &x.ReqBody)
 	pairs(query, false, r.side.query, r.slots, maxNested)
@@ -49,7 +63,7 @@ func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 		m, slot := &r.side.maps[i], &r.slots[i]
 		switch m.Source {
 		case policy.SourcePath:
-			slot.next(pathValue(p.Spec.Match.Path, path, m.Name, r.limit(i)))
+			slot.next(pathValue(r.path, path, m.Name, r.limit(i)))
 		case policy.SourceHost:
 			slot.next(within(x.Request.Host, maxValue))
 		case policy.SourceMethod:
@@ -59,7 +73,7 @@ func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 		case policy.SourceCookie:
 			*slot = cookies(&x.Request, m.Name, r.limit(i))
 		case policy.SourceConn, policy.SourceTLS, policy.SourceH2, policy.SourceClient:
-			slot.next(fact(m, x, ip))
+			slot.next(c.fact(m, x))
 		case policy.SourceGRPC:
 			service, method := call(canonical(path))
 			if m.Name == "service" {
@@ -69,11 +83,7 @@ func (c *Capturer) Request(p *Plan, x *wire.Exchange) []journey.Element {
 		default:
 			slot.orElse(body.err)
 		}
-		if !r.side.waits[i] {
-			r.deliver(i)
-		}
 	}
-	return r.finish()
 }
 
 // Response returns the Elements a Plan maps from a response, with the same promise.
@@ -82,6 +92,12 @@ func (c *Capturer) Response(p *Plan, x *wire.Exchange, given []journey.Element) 
 	r := c.begin(p, &p.response)
 	defer c.end(r)
 	r.given = given
+	c.fillResponse(r, x)
+	return r.finish()
+}
+
+// fillResponse fills the slots of what is read of a response.
+func (c *Capturer) fillResponse(r *reading, x *wire.Exchange) {
 	body := c.body(r.side, &x.Response, &x.RespBody)
 	r.documents(&x.Response, body)
 	readHTML(body.text, &r.side.html, r.slots)
@@ -109,15 +125,17 @@ func (c *Capturer) Response(p *Plan, x *wire.Exchange, given []journey.Element) 
 		default:
 			slot.orElse(body.err)
 		}
+	}
+}
+
+// finish delivers what was read, at last what waited for other values, and makes
+// addresses of their parts.
+func (r *reading) finish() []journey.Element {
+	for i := range r.side.maps {
 		if !r.side.waits[i] {
 			r.deliver(i)
 		}
 	}
-	return r.finish()
-}
-
-// finish reads what waited for other values, and makes addresses of their parts.
-func (r *reading) finish() []journey.Element {
 	if len(r.side.late) > 0 {
 		r.deliverLate()
 		r.inOrder()
@@ -146,7 +164,8 @@ type reading struct {
 	builder
 	side  *side
 	given []journey.Element // of the request, to a response
-	slots []repeated        // by mapping
+	path  []policy.Segment
+	slots []repeated // by mapping
 	json  jsonReader
 }
 
@@ -155,7 +174,7 @@ func (c *Capturer) begin(p *Plan, s *side) *reading {
 	if !ok {
 		r = &reading{builder: builder{c: c, opt: c.opt}}
 	}
-	r.side, r.known = s, p.Spec.Elements
+	r.side, r.path, r.known = s, p.Spec.Match.Path, p.Spec.Elements
 	for len(r.slots) < len(s.maps) {
 		r.slots = append(r.slots, repeated{})
 	}
@@ -171,7 +190,7 @@ func (c *Capturer) end(r *reading) {
 		r.slots[i] = repeated{all: all[:0]}
 	}
 	clear(r.out)
-	r.out, r.marks, r.side, r.known, r.given = r.out[:0], r.marks[:0], nil, nil, nil
+	r.out, r.marks, r.side, r.path, r.known, r.given = r.out[:0], r.marks[:0], nil, nil, nil, nil
 	clear(r.json.key)
 	r.json.body, r.json.slots = nil, nil
 	if cap(r.slots) <= 256 && cap(r.out) <= 1024 && cap(r.json.key) <= maxNested {

@@ -181,7 +181,7 @@ outcome: [{is: success, json: {$.state: done}}, {is: failure, body: wrong}]
 			x.Response = wire.Head{Status: 200, Reason: canary, Fields: []wire.Field{{Name: "Set-Cookie", Value: "sid=" + canary + canary + "; HttpOnly"},
 				{Name: "Location", Value: "/" + canary}, {Name: canary, Value: canary}}}
 			x.RespBody.Bytes = []byte(`{"id": "K1", "state": "` + canary + `", "` + canary + `": 2}`)
-			o := journey.Observation{Keys: c.Keys(snap, &x.Request), Elements: c.Request(NewPlan(s), x), Learned: c.Learned(snap, &x.Response), Outcome: c.Outcome(NewPlan(s), x)}
+			o := journey.Observation{Keys: c.Keys(snap, &x.Request), Elements: c.Request(NewPlan(s), x), Learned: c.Learned(snap, x), Outcome: c.Outcome(NewPlan(s), x)}
 			o.Elements = append(o.Elements, c.Response(NewPlan(s), x, nil)...)
 			out, err := json.Marshal(o)
 			if err != nil {
@@ -256,13 +256,13 @@ func TestKeys(t *testing.T) {
 		{named, "sid=" + long + "; HttpOnly", ""},
 		{named, "basket=" + long, "cookie!"},
 	} {
-		h := &wire.Head{Fields: []wire.Field{{Name: "set-cookie", Value: r.value}}}
-		if got := kinds(c.Learned(r.snap, h)); got != r.want {
+		x := &wire.Exchange{Response: wire.Head{Fields: []wire.Field{{Name: "set-cookie", Value: r.value}}}}
+		if got := kinds(c.Learned(r.snap, x)); got != r.want {
 			t.Errorf("response %q: %q, want %q", r.value, got, r.want)
 		}
 	}
 	// What a response teaches is what the next request carries.
-	set := c.Learned(learned, &wire.Head{Fields: []wire.Field{{Name: "Set-Cookie", Value: `sid="` + long + `"; HttpOnly`}}})
+	set := c.Learned(learned, &wire.Exchange{Response: wire.Head{Fields: []wire.Field{{Name: "Set-Cookie", Value: `sid="` + long + `"; HttpOnly`}}}})
 	sent := c.Keys(learned, head("GET", "/", "Cookie", "a=b; sid="+long))
 	other := c.Keys(learned, head("GET", "/", "Cookie", "sid2="+long+"; session="+long))
 	if len(set) != 1 || len(sent) != 1 || set[0] != sent[0] || other[0].Hash == sent[0].Hash || other[1].Hash == sent[0].Hash {

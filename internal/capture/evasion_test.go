@@ -58,7 +58,7 @@ response:
 			{Name: lent("Set-Cookie"), Value: lent("customer=K1; Path=/")}, {Name: lent("Set-Cookie"), Value: lent("auth=" + randomish + "; HttpOnly")}}},
 		RespBody: wire.Body{Bytes: answer}}
 	got := append(c.Request(NewPlan(snap.Specs[0]), x), c.Response(NewPlan(snap.Specs[0]), x, nil)...)
-	c.Learned(snap, &x.Response)
+	c.Learned(snap, x)
 	for _, b := range buffers {
 		for i := range b {
 			b[i] = '#'

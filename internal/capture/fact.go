@@ -10,14 +10,14 @@ import (
 
 // fact reads what the connection shows of the client. What is not known is not
 // there: behind a proxy, that is all that the proxy does not tell.
-func fact(m *policy.Mapping, x *wire.Exchange, ip found) found {
+func (c *Capturer) fact(m *policy.Mapping, x *wire.Exchange) found {
 	shown := x.Conn.Shown
 	if shown == nil {
 		shown = &wire.Shown{}
 	}
 	switch string(m.Source) + "." + m.Name {
 	case "conn.ip":
-		return ip
+		return address(x)
 	case "tls.sni":
 		return ofTLS(x, x.Conn.SNI)
 	case "tls.alpn":
@@ -40,6 +40,9 @@ func fact(m *policy.Mapping, x *wire.Exchange, ip found) found {
 		return found{text: headersOf(x).Order, ok: true, own: true}
 	case "client.profile":
 		return found{text: headersOf(x).Profile, ok: true, own: true}
+	case "client.device":
+		text := deviceText(c.Device(x))
+		return found{text: text, ok: text != "", own: true}
 	case "client.doubt":
 		reasons := fingerprint.Doubts(fingerprint.Facts{Agent: x.Request.Get("User-Agent"), Hints: x.Request.Get("Sec-CH-UA"), H2: shown.H2,
 			TLS: fingerprint.TLS{Stable: shown.TLS, Grease: shown.Grease}})

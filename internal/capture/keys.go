@@ -2,9 +2,7 @@ package capture
 
 import (
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/policy"
@@ -13,18 +11,51 @@ import (
 
 // Bounds of what can be a session key.
 const (
-	maxKeys   = 16 // guessed keys of one request, and keys one response teaches
-	minKeyLen = 16 // characters of a value that can hold enough randomness
+	maxKeys   = 16      // guessed keys of one request, and keys one response teaches
+	minKeyLen = 16      // characters of a value that can hold enough randomness
+	maxKeyLen = 8 << 10 // of a token: longer ones are none
 )
 
-// Keys returns the session keys a request carries, as keyed hashes: bearer token
-// first, then cookies. Which cookies count is decided by name over the whole head:
-// the policy's names, or without any, the names the origin was seen to set and the
-// ones frameworks use. What is left is guessed at, and only guesses are bounded in
-// number, so that no amount of other cookies pushes the session's own out of sight.
-// The surest come first.
+// Keys returns the session keys the head of a request carries, as keyed hashes:
+// bearer token, cookies, the tokens in headers that the policy names. Which cookies
+// count is decided by name over the whole head: the policy's names, or without any,
+// the names the origin was seen to set and the ones frameworks use. What is left is
+// guessed at, and only guesses are bounded in number, so that no amount of other
+// cookies pushes the session's own out of sight. The surest of a kind come first.
 func (c *Capturer) Keys(snap *policy.Snapshot, h *wire.Head) []journey.Key {
-	var out []journey.Key
+	out := c.bearers(h)
+	out = c.headerTokens(out, snap.Session.Headers, h, false)
+	session, device := snap.Session.Cookies, snap.Session.DeviceCookies
+	var sure, lasting, framework, named, other carried
+	eachCookie(h, func(name, value string) {
+		switch {
+		case slices.Contains(session, name), len(session) == 0 && c.names.holds(name) && (sessionName(nil, name) || !c.shared.holds(name)):
+			sure.add(name, value)
+		case slices.Contains(device, name), len(device) == 0 && c.lasting.holds(name) && !sessionName(session, name) && !c.shared.holds(name):
+			lasting.add(name, value)
+		case len(session) > 0, c.shared.holds(name): // all others are none
+		case frameworkName(name):
+			framework.add(name, value)
+		case sessionName(nil, name):
+			named.guess(name, value)
+		default:
+			other.guess(name, value)
+		}
+	})
+	other.all = other.all[:min(len(other.all), maxKeys-len(named.all))]
+	for _, l := range []*carried{&sure, &framework, &named, &other} {
+		for _, k := range l.all {
+			out = append(out, c.cookieKey(journey.KeyCookie, k.name, k.value, sessionName(session, k.name)))
+		}
+	}
+	for _, k := range lasting.all {
+		out = append(out, c.cookieKey(journey.KeyDevice, k.name, k.value, len(device) > 0))
+	}
+	return out
+}
+
+// bearers are the tokens in Authorization.
+func (c *Capturer) bearers(h *wire.Head) (out []journey.Key) {
 	bearer := carried{}
 	for i := range h.Fields {
 		if !strings.EqualFold(h.Fields[i].Name, "Authorization") {
@@ -37,40 +68,7 @@ func (c *Capturer) Keys(snap *policy.Snapshot, h *wire.Head) []journey.Key {
 		}
 	}
 	for _, k := range bearer.all {
-		out = append(out, c.key("bearer", k.value, true))
-	}
-	configured := snap.Session.Cookies
-	known := carried{}
-	if len(configured) > 0 {
-		eachCookie(h, func(name, value string) {
-			if slices.Contains(configured, name) {
-				known.add(name, value)
-			}
-		})
-		return c.cookieKeys(out, configured, known.all)
-	}
-	framework, named, other := carried{}, carried{}, carried{}
-	eachCookie(h, func(name, value string) {
-		switch {
-		case c.names.holds(name):
-			known.add(name, value)
-		case frameworkName(name):
-			framework.add(name, value)
-		case sessionName(nil, name):
-			named.guess(name, value)
-		default:
-			other.guess(name, value)
-		}
-	})
-	out = c.cookieKeys(out, nil, known.all)
-	out = c.cookieKeys(out, nil, framework.all)
-	out = c.cookieKeys(out, nil, named.all)
-	return c.cookieKeys(out, nil, other.all[:min(len(other.all), maxKeys-len(named.all))])
-}
-
-func (c *Capturer) cookieKeys(out []journey.Key, configured []string, cookies []cookiePair) []journey.Key {
-	for _, k := range cookies {
-		out = append(out, c.cookieKey(k.name, k.value, sessionName(configured, k.name)))
+		out = append(out, c.key(journey.KeyBearer, k.value, true))
 	}
 	return out
 }
@@ -123,70 +121,17 @@ func (l *carried) guess(name, value string) {
 	}
 }
 
-// Learned returns the session keys a response sets: cookies that the policy or a
-// well-known name calls a session, and those no script may read whose value is
-// long enough to be random. A cookie that is being deleted teaches nothing.
-func (c *Capturer) Learned(snap *policy.Snapshot, h *wire.Head) []journey.Key {
-	var out []journey.Key
-	for i := range h.Fields {
-		if !strings.EqualFold(h.Fields[i].Name, "Set-Cookie") || len(out) >= maxKeys {
-			continue
-		}
-		first, attrs, _ := strings.Cut(h.Fields[i].Value, ";")
-		name, value, ok := strings.Cut(first, "=")
-		name, value = strings.TrimSpace(name), strings.Trim(strings.TrimSpace(value), `"`)
-		if !ok || len(value) < minKeyLen {
-			continue
-		}
-		httpOnly, deleted := attributes(attrs)
-		named := sessionName(snap.Session.Cookies, name)
-		if deleted || !named && (len(snap.Session.Cookies) > 0 || !httpOnly) {
-			continue
-		}
-		if len(snap.Session.Cookies) == 0 {
-			c.names.saw(name)
-		}
-		out = append(out, c.cookieKey(name, value, named))
-	}
-	return out
-}
-
-func (c *Capturer) cookieKey(name, value string, named bool) journey.Key {
-	return c.key("cookie", name+"="+value, named)
+// cookieKey is a cookie's. One that lasts hashes like any other, so that it is the
+// same key to those who don't know yet that it lasts.
+func (c *Capturer) cookieKey(kind, name, value string, named bool) journey.Key {
+	k := c.key(journey.KeyCookie, name+"="+value, named)
+	k.Kind = kind
+	return k
 }
 
 func (c *Capturer) key(kind, value string, named bool) journey.Key {
 	h := c.opt.Hasher
 	return journey.Key{Kind: kind, Hash: h.Key(kind, value), Former: h.Former(kind, value), Named: named}
-}
-
-func attributes(s string) (httpOnly, deleted bool) {
-	for s != "" {
-		var a string
-		a, s, _ = strings.Cut(s, ";")
-		k, v, _ := strings.Cut(strings.TrimSpace(a), "=")
-		switch {
-		case strings.EqualFold(k, "HttpOnly"):
-			httpOnly = true
-		case strings.EqualFold(k, "Max-Age"):
-			n, err := strconv.Atoi(strings.TrimSpace(v))
-			deleted = deleted || err == nil && n <= 0
-		case strings.EqualFold(k, "Expires"):
-			deleted = deleted || longPast(v)
-		}
-	}
-	return httpOnly, deleted
-}
-
-// longPast tells of the dates that frameworks write to delete a cookie: 1970, 1980,
-// 1999. It needs no clock.
-func longPast(date string) bool {
-	for _, layout := range [...]string{time.RFC1123, "Mon, 02-Jan-2006 15:04:05 MST", "Mon, 02-Jan-06 15:04:05 MST", time.ANSIC} {
-		if t, err := time.Parse(layout, strings.TrimSpace(date)); err == nil {
-			return t.Year() < 2010
-		}
-	}
-	return false
 }
 
 // frameworkName tells of the names that frameworks give their session cookie,

@@ -29,7 +29,7 @@ func TestJunkHidesNoSession(t *testing.T) {
 	learned := compile(t, "kind: spec\nname: S\ntype: other\nmatch: {path: /x}\n")
 	named := compile(t, "kind: session\ncookies: [basket, auth]\n---\nkind: spec\nname: S\ntype: other\nmatch: {path: /x}\n")
 	taught := capturer(t)
-	taught.Learned(learned, &wire.Head{Fields: []wire.Field{{Name: "Set-Cookie", Value: "auth=" + randomish + randomish + "; HttpOnly"}}})
+	taught.Learned(learned, &wire.Exchange{Response: wire.Head{Fields: []wire.Field{{Name: "Set-Cookie", Value: "auth=" + randomish + randomish + "; HttpOnly"}}}})
 	for _, c := range []struct {
 		what     string
 		capturer *Capturer

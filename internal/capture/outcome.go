@@ -154,7 +154,7 @@ func setsCookie(h *wire.Head, name string) bool {
 		}
 		first, attrs, _ := strings.Cut(h.Fields[i].Value, ";")
 		k, v, ok := strings.Cut(first, "=")
-		if _, deleted := attributes(attrs); ok && strings.TrimSpace(k) == name && strings.Trim(strings.TrimSpace(v), `"`) != "" && !deleted {
+		if ok && strings.TrimSpace(k) == name && strings.Trim(strings.TrimSpace(v), `"`) != "" && !attributes(attrs, 0).deleted {
 			return true
 		}
 	}

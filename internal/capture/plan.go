@@ -23,6 +23,8 @@ type Plan struct {
 	outcome  []verdict
 	trailers bool     // of the response are looked at
 	lends    []string // elements of the request by which values of the response are read
+	// Where tokens stand that tell visitors apart.
+	requestTokens, responseTokens side
 }
 
 // condition is a name with the exact value it must have, or "*".
@@ -67,6 +69,7 @@ func NewPlan(s *policy.Spec) *Plan {
 	p := &Plan{Spec: s, path: compilePath(s.Match.Path), headers: conditions(s.Match.Headers), query: conditions(s.Match.Query)}
 	p.ip = definition(s.Elements, "ip")
 	p.request, p.response = newSide(s, s.Request), newSide(s, s.Response)
+	p.requestTokens, p.responseTokens = newSide(s, s.RequestTokens), newSide(s, s.ResponseTokens)
 	given := p.request.gives(nil)
 	p.request.readBy(given)
 	p.response.readBy(p.response.gives(given))
@@ -156,11 +159,11 @@ func newSide(spec *policy.Spec, all []policy.Mapping) side {
 
 // Needs tells which bodies a Plan reads.
 func (p *Plan) Needs() (request, response bool) {
-	response = p.response.body
+	response = p.response.body || p.responseTokens.body
 	for i := range p.outcome {
 		response = response || p.outcome[i].readsBody()
 	}
-	return p.request.body, response
+	return p.request.body || p.requestTokens.body, response
 }
 
 // Trailers tells whether a Plan looks at the fields behind a response's body.

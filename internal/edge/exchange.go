@@ -81,6 +81,16 @@ type visitor struct {
 	tls   *handshake // nil in the clear
 	proto string     // "" : the request's own
 	shown *wire.Shown
+	alone alone
+	// relayed says that the TLS here is a balancer's, which ended the visitor's.
+	relayed bool
+}
+
+// alone is what stands for the visitor, as long as nobody else uses the connection.
+type alone struct {
+	id, ticket string
+	resumed    bool
+	memory     *wire.Memory
 }
 
 // handshake is what TLS told of a connection.
@@ -190,8 +200,18 @@ func (e *exchange) route(t *table, st *site.Site, v *visitor) {
 	if v.tls != nil {
 		e.x.Conn.TLS, e.x.Conn.SNI, e.x.Conn.ALPN = true, v.tls.sni, v.tls.alpn
 	}
-	if e.believed || e.errand.far {
+	switch a := &v.alone; {
+	case e.believed || e.errand.far:
 		e.x.Conn.Proxied, e.x.Conn.Shown = true, e.told()
+	case a.memory == nil, e.mode == site.Mirror, e.passedOn():
+	default:
+		e.x.Conn.Memory = a.memory
+		if !st.SharedConnections {
+			e.x.Conn.ID = a.id
+		}
+		if !st.SharedTickets {
+			e.x.Conn.Ticket, e.x.Conn.Resumed = a.ticket, a.resumed
+		}
 	}
 	e.x.SpecID = e.errand.id
 	e.x.Request = e.req.Head

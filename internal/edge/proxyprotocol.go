@@ -28,6 +28,13 @@ var proxySignature = []byte("\r\n\r\n\x00\r\nQUIT\n")
 // errProxyHeader says that what came is no header of the PROXY protocol.
 var errProxyHeader = errors.New("no header of the PROXY protocol")
 
+// announcement is whom a header speaks for; invalid where the sender speaks for
+// itself or knows none.
+type announcement struct {
+	netip.AddrPort
+	ended bool // his TLS ended at the sender
+}
+
 // announced reads the header of a peer that is to send one, and takes the address
 // in it for the peer's. It tells whether the connection goes on. The header takes
 // no longer than a request's head may.
@@ -46,9 +53,10 @@ func (v *visit) announced(from []netip.Prefix) bool {
 		return false
 	}
 	v.sock.DueRead(0)
+	v.who.relayed = source.ended
 	if source.IsValid() {
-		v.who.peer, v.who.shown = source, nil           // the first packet was the sender's
-		v.sock.Remote = net.TCPAddrFromAddrPort(source) // for net/http, which asks
+		v.who.peer, v.who.shown = source.AddrPort, nil           // the first packet was the sender's
+		v.sock.Remote = net.TCPAddrFromAddrPort(source.AddrPort) // for net/http, which asks
 	}
 	return true
 }
@@ -56,7 +64,7 @@ func (v *visit) announced(from []netip.Prefix) bool {
 // readProxyHeader reads a header, and not a byte more: what follows may be TLS.
 // The source is invalid where the sender speaks for itself or knows none. io.EOF
 // says that nothing came at all.
-func readProxyHeader(r io.Reader) (source netip.AddrPort, err error) {
+func readProxyHeader(r io.Reader) (source announcement, err error) {
 	// Shorter than the shortest of both versions, so never too much.
 	var first [16]byte
 	n, err := io.ReadFull(r, first[:12])
@@ -74,7 +82,7 @@ func readProxyHeader(r io.Reader) (source netip.AddrPort, err error) {
 }
 
 // readProxyLine reads the rest of version 1.
-func readProxyLine(r io.Reader, first []byte) (source netip.AddrPort, err error) {
+func readProxyLine(r io.Reader, first []byte) (source announcement, err error) {
 	var buf [maxProxyLine]byte
 	n := copy(buf[:], first)
 	for !bytes.HasSuffix(buf[:n], []byte("\r\n")) {
@@ -97,21 +105,21 @@ func readProxyLine(r io.Reader, first []byte) (source netip.AddrPort, err error)
 	for i := range 2 { // the destination is checked and not used
 		a, err := netip.ParseAddr(parts[1+i])
 		if err != nil || a.Zone() != "" || a.Is4() != (parts[0] == "TCP4") {
-			return netip.AddrPort{}, fmt.Errorf("%w: address %q", errProxyHeader, parts[1+i])
+			return announcement{}, fmt.Errorf("%w: address %q", errProxyHeader, parts[1+i])
 		}
 		port, err := strconv.ParseUint(parts[3+i], 10, 16)
 		if err != nil || strconv.FormatUint(port, 10) != parts[3+i] {
-			return netip.AddrPort{}, fmt.Errorf("%w: port %q", errProxyHeader, parts[3+i])
+			return announcement{}, fmt.Errorf("%w: port %q", errProxyHeader, parts[3+i])
 		}
 		if i == 0 {
-			source = netip.AddrPortFrom(a.Unmap(), uint16(port))
+			source.AddrPort = netip.AddrPortFrom(a.Unmap(), uint16(port))
 		}
 	}
 	return source, nil
 }
 
 // readProxyBinary reads the rest of version 2.
-func readProxyBinary(r io.Reader, first [16]byte) (source netip.AddrPort, err error) {
+func readProxyBinary(r io.Reader, first [16]byte) (source announcement, err error) {
 	if _, err := io.ReadFull(r, first[12:]); err != nil {
 		return source, fmt.Errorf("%w: %w", errProxyHeader, err)
 	}
@@ -136,7 +144,8 @@ func readProxyBinary(r io.Reader, first [16]byte) (source netip.AddrPort, err er
 	var addr int // of one address
 	switch family := first[13]; family {
 	case 0x00: // it knows none
-		return source, extras(rest)
+		err = source.extras(rest)
+		return source, err
 	case 0x11:
 		addr = 4
 	case 0x21:
@@ -145,7 +154,8 @@ func readProxyBinary(r io.Reader, first [16]byte) (source netip.AddrPort, err er
 		if size < 216 {
 			return source, fmt.Errorf("%w: it is too short", errProxyHeader)
 		}
-		return source, extras(rest[216:])
+		err = source.extras(rest[216:])
+		return source, err
 	default:
 		return source, fmt.Errorf("%w: family and transport %#x", errProxyHeader, family)
 	}
@@ -153,18 +163,22 @@ func readProxyBinary(r io.Reader, first [16]byte) (source netip.AddrPort, err er
 		return source, fmt.Errorf("%w: it is too short", errProxyHeader)
 	}
 	a, _ := netip.AddrFromSlice(rest[:addr])
-	source = netip.AddrPortFrom(a.Unmap(), binary.BigEndian.Uint16(rest[2*addr:]))
-	if err := extras(rest[2*addr+4:]); err != nil {
-		return netip.AddrPort{}, err
+	source.AddrPort = netip.AddrPortFrom(a.Unmap(), binary.BigEndian.Uint16(rest[2*addr:]))
+	if err := source.extras(rest[2*addr+4:]); err != nil {
+		return announcement{}, err
 	}
 	return source, nil
 }
 
-// extras passes over what follows the addresses: type, length, value.
-func extras(b []byte) error {
+// extras passes over what follows the addresses: type, length, value. One says
+// whether the sender ended the visitor's TLS (PP2_TYPE_SSL, PP2_CLIENT_SSL).
+func (a *announcement) extras(b []byte) error {
 	for len(b) > 0 {
 		if len(b) < 3 || len(b)-3 < int(binary.BigEndian.Uint16(b[1:])) {
 			return fmt.Errorf("%w: an extra goes past its end", errProxyHeader)
+		}
+		if b[0] == 0x20 && b[1]|b[2] != 0 {
+			a.ended = a.ended || b[3]&1 != 0
 		}
 		b = b[3+int(binary.BigEndian.Uint16(b[1:])):]
 	}

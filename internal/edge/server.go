@@ -71,20 +71,21 @@ const last = 5 * time.Second
 
 // Server relays visitors to the origins. Safe for concurrent use.
 type Server struct {
-	cfg      Config
-	decider  Decider
-	table    atomic.Pointer[table]
-	sweeper  *wire.Sweeper
-	counters counters
-	bypass   atomic.Bool
-	unwell   atomic.Bool // the health target says so
-	winding  atomic.Bool // a connection's next response is its last
-	goodbyes atomic.Int64
-	draining atomic.Bool // connections end with the exchange they are in
-	cut      context.Context
-	cutOff   context.CancelFunc
-	streams  *handoff
-	h2       *http.Server
+	cfg        Config
+	decider    Decider
+	table      atomic.Pointer[table]
+	sweeper    *wire.Sweeper
+	counters   counters
+	identities *identities
+	bypass     atomic.Bool
+	unwell     atomic.Bool // the health target says so
+	winding    atomic.Bool // a connection's next response is its last
+	goodbyes   atomic.Int64
+	draining   atomic.Bool // connections end with the exchange they are in
+	cut        context.Context
+	cutOff     context.CancelFunc
+	streams    *handoff
+	h2         *http.Server
 
 	changing  sync.Mutex // one Reconfigure at a time
 	accepting sync.WaitGroup
@@ -138,6 +139,9 @@ func New(cfg Config, d Decider) (*Server, error) {
 		return nil, fmt.Errorf("seed exchange numbers: %w", err)
 	}
 	s.counters.lastID.Store(binary.BigEndian.Uint64(seed[:]))
+	if s.identities, err = newIdentities(); err != nil {
+		return nil, fmt.Errorf("seed connection identities: %w", err)
+	}
 	return s, nil
 }
 

@@ -1,10 +1,13 @@
 package edge
 
 import (
+	"crypto/rand"
 	"crypto/tls"
+	"encoding/binary"
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/throughline/throughline/internal/fingerprint"
 	"github.com/throughline/throughline/internal/wire"
@@ -17,6 +20,8 @@ type Fingerprint struct {
 	SYN bool
 	// Tickets put an ID into session tickets; nil: crypto/tls makes them.
 	Tickets *fingerprint.Tickets
+	// NoConnections gives connections no identity of their own.
+	NoConnections bool
 	// JA3 and JA4 name the header fields in which trusted proxies and workers tell of
 	// the visitor's TLS; "": they don't. Whoever is in front must set them, or else
 	// visitors can.
@@ -52,12 +57,50 @@ func (v *visit) shakeHands(conf *tls.Config) error {
 	if v.who.shown == nil {
 		v.who.shown = new(wire.Shown)
 	}
+	if v.who.relayed { // the prints are the balancer's, and so is all else
+		return err
+	}
 	s := v.who.shown
 	s.JA3, s.JA4, s.TLS, s.Grease = prints.JA3, prints.JA4, prints.Stable, prints.Grease
-	if err == nil && tickets != nil {
-		s.Ticket, _ = id.Result(v.tls.ConnectionState())
+	if err != nil {
+		return err
 	}
-	return err
+	a := &v.who.alone
+	a.memory = new(wire.Memory)
+	if !v.s.cfg.Fingerprint.NoConnections {
+		a.id = v.s.identities.next()
+	}
+	if tickets != nil {
+		a.ticket, a.resumed, _ = id.Result(v.tls.ConnectionState())
+	}
+	return nil
+}
+
+// identities numbers connections so that no two ever have the same, whichever
+// process served them.
+type identities struct {
+	process [16]byte // random
+	last    atomic.Uint64
+}
+
+func newIdentities() (*identities, error) {
+	i := &identities{}
+	_, err := rand.Read(i.process[:])
+	return i, err
+}
+
+func (i *identities) next() string {
+	var id [24]byte
+	copy(id[:], i.process[:])
+	binary.BigEndian.PutUint64(id[16:], i.last.Add(1))
+	return string(id[:])
+}
+
+// passedOn tells whether a request says that it came through a proxy which nobody
+// told us of: what the connection shows may then be the proxy's, and its visitors
+// many. Who says so of himself only loses what would have known him again.
+func (e *exchange) passedOn() bool {
+	return e.req.Has(wire.ForwardedFor) || e.req.Has(wire.Forwarded) || e.req.Get("Via") != ""
 }
 
 // showSYN takes the first packet of a connection.
@@ -107,7 +150,7 @@ func (c *front2) Read(p []byte) (int, error) {
 // visitor is for the connection's streams, all of which come after its first head.
 func (c *front2) visitor() *visitor {
 	c.shown.Do(func() {
-		if h2 := c.tap.Result(); h2 != nil {
+		if h2 := c.tap.Result(); h2 != nil && !c.who.relayed {
 			c.who.shown.H2 = h2.Print
 		}
 	})

@@ -44,7 +44,7 @@ func TestConnectionsShowTheirPrints(t *testing.T) {
 			fields(t, "https://"+s.addr+"/", transport)
 			x, _ := rec.one(t)
 			got := x.Conn.Shown
-			if got == nil || !fingerprint.IsJA3(got.JA3) || !fingerprint.IsJA4(got.JA4) || got.JA4[8:10] != "h"+proto[1:2] && proto == "h2" || got.TLS == "" || got.SYN != "" || got.Ticket != "" {
+			if got == nil || !fingerprint.IsJA3(got.JA3) || !fingerprint.IsJA4(got.JA4) || got.JA4[8:10] != "h"+proto[1:2] && proto == "h2" || got.TLS == "" || got.SYN != "" || x.Conn.Ticket != "" {
 				t.Fatalf("%s: %+v", proto, got)
 			}
 			if first == nil {
@@ -138,16 +138,16 @@ func TestTicketIDsOverResumption(t *testing.T) {
 	ids := map[string]bool{}
 	for range 2 {
 		transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "shop.example", ClientSessionCache: tls.NewLRUClientSessionCache(4)}}
-		var first *wire.Shown
-		for range 3 {
+		var first *wire.Conn
+		for i := range 3 {
 			fields(t, "https://"+s.addr+"/", transport)
 			transport.CloseIdleConnections()
 			x, _ := rec.one(t)
-			got := x.Conn.Shown
+			got := &x.Conn
 			if first == nil {
 				first = got
 			}
-			if len(got.Ticket) != 32 || got.Ticket != first.Ticket || got.TLS != first.TLS {
+			if len(got.Ticket) != 32 || got.Ticket != first.Ticket || got.Shown.TLS != first.Shown.TLS || got.Resumed != (i > 0) {
 				t.Errorf("%+v, and was %+v", got, first)
 			}
 		}
@@ -188,6 +188,34 @@ func TestFirstPackets(t *testing.T) {
 		case !announced && (got == nil || !strings.HasPrefix(got.SYN, "4:64:")):
 			t.Errorf("%+v", got)
 		}
+	}
+}
+
+// A first packet that the system has not kept is missed, and counted.
+func TestFirstPacketsThatAreMissing(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp", ln.Addr().String()) // before anybody asked for its packet
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	rec := newRecorder(nil)
+	s := start(t, fixed(t, 10), rec, func(conf *Config) {
+		conf.Fingerprint.SYN = true
+		conf.Listeners[0].Socket = ln
+	})
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n")
+	if got, err := io.ReadAll(c); err != nil || !bytes.HasPrefix(got, []byte("HTTP/1.1 200 ")) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if x, _ := rec.one(t); x.Conn.Shown != nil {
+		t.Errorf("%+v", x.Conn.Shown)
+	}
+	if n := s.Counters().NoSYN; n != 1 {
+		t.Errorf("%d counted", n)
 	}
 }
 

@@ -27,7 +27,9 @@ func (e *Engine) observeRequest(x *wire.Exchange, n *note) *journey.Observation 
 	o.IP = x.Conn.Client.String()
 	agent := x.Request.Get("User-Agent")
 	o.Agent = agentHash(agent)
-	o.Keys = e.cfg.Capture.Keys(n.rules.snap, &x.Request)
+	o.Device = e.cfg.Capture.Device(x)
+	o.Multiplexed = x.Conn.TLS && !x.Conn.Proxied && x.Conn.ALPN == "h2"
+	o.Keys, o.Learned = e.cfg.Capture.Visitor(n.rules.snap, n.plan, x)
 	o.Elements = e.cfg.Capture.Request(n.plan, x)
 	n.context = n.plan.Context(o.Elements)
 	o.Truncated = n.reqBody && x.ReqBody.Truncated
@@ -73,8 +75,8 @@ next:
 	return mapped
 }
 
-// observeResponse adds the response side.
-func (e *Engine) observeResponse(x *wire.Exchange, n *note, o *journey.Observation) {
+// observeResponse adds the response side. It tells whether that taught a session key.
+func (e *Engine) observeResponse(x *wire.Exchange, n *note, o *journey.Observation) (taught bool) {
 	o.Status = x.Response.Status
 	if x.RespTime > 0 {
 		o.Duration = x.RespTime - x.Start
@@ -83,12 +85,15 @@ func (e *Engine) observeResponse(x *wire.Exchange, n *note, o *journey.Observati
 		o.Outcome = e.cfg.Capture.Outcome(n.plan, x)
 	}
 	if !x.Answered {
-		o.Learned = e.cfg.Capture.Learned(n.rules.snap, &x.Response)
+		learned := e.cfg.Capture.Learned(n.rules.snap, x)
+		learned = append(learned, e.cfg.Capture.ResponseTokens(n.plan, x)...)
+		o.Learned, taught = append(o.Learned, learned...), len(learned) > 0
 	}
 	answered := e.cfg.Capture.Response(n.plan, x, n.context)
 	o.Elements = append(o.Elements, answered...)
 	o.Elements = derived(o.Elements, answered, e.cfg.Enrich.Derive(x.Start, answered))
 	o.Truncated = o.Truncated || n.resBody && x.RespBody.Truncated
+	return taught
 }
 
 // derived adds what is known of a response's values, unless the response or the

@@ -254,6 +254,9 @@ type Visit struct {
 	Request func() *signature.Request
 }
 
+// Agents is what is remembered of user agents.
+func (e *Enricher) Agents() *element.Agents { return e.agents }
+
 // Describe returns the Elements that are known of a visit, and a short form of
 // the agent for people.
 func (e *Enricher) Describe(v Visit) (short string, out []journey.Element) {

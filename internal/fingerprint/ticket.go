@@ -32,6 +32,7 @@ type Tickets struct {
 type TicketID struct {
 	id     [16]byte
 	there  bool // it stands in a ticket that was given or accepted
+	came   bool // the client resumed with it
 	seeing [16]byte
 	seen   bool // what the client's ticket says, who has not yet shown to own it
 }
@@ -91,14 +92,14 @@ func (t *Tickets) For(conf *tls.Config, id *TicketID) *tls.Config {
 	return c
 }
 
-// Result is the ID in hex after a handshake. ok is false when the client holds no
-// ticket of ours.
-func (i *TicketID) Result(state tls.ConnectionState) (id string, ok bool) {
+// Result is the ID in hex after a handshake. resumed says that the client came with
+// it: else it was given to him just now. ok is false when he holds no ticket of ours.
+func (i *TicketID) Result(state tls.ConnectionState) (id string, resumed, ok bool) {
 	i.settle(state.DidResume)
 	if !i.there {
-		return "", false
+		return "", false, false
 	}
-	return hex.EncodeToString(i.id[:]), true
+	return hex.EncodeToString(i.id[:]), i.came, true
 }
 
 // see takes the ID out of the client's ticket.
@@ -118,7 +119,7 @@ func (i *TicketID) see(state *tls.SessionState) {
 // nothing.
 func (i *TicketID) settle(resumed bool) {
 	if resumed && i.seen && !i.there {
-		i.id, i.there = i.seeing, true
+		i.id, i.there, i.came = i.seeing, true, true
 	}
 	i.seen = false
 }

@@ -36,6 +36,7 @@ type met struct {
 	id      string
 	there   bool
 	resumed bool
+	came    bool // with this ID
 	tls     TLS
 }
 
@@ -67,7 +68,7 @@ func meeting(t testing.TB, tickets *Tickets, change func(*tls.Config)) (addr str
 				}
 				state := c.ConnectionState()
 				m := met{resumed: state.DidResume}
-				m.id, m.there = id.Result(state)
+				m.id, m.came, m.there = id.Result(state)
 				m.tls, _ = tapped.tap.Result()
 				b := make([]byte, 4096)
 				_, _ = c.Read(b)
@@ -169,12 +170,12 @@ func TestShownTicketIsNotBelieved(t *testing.T) {
 	}
 	var shown TicketID
 	shown.see(state)
-	if id, ok := shown.Result(tls.ConnectionState{DidResume: false}); ok {
+	if id, _, ok := shown.Result(tls.ConnectionState{DidResume: false}); ok {
 		t.Errorf("a ticket that was only shown gave %s", id)
 	}
 	shown = TicketID{}
 	shown.see(state)
-	if id, ok := shown.Result(tls.ConnectionState{DidResume: true}); !ok || id != fmt.Sprintf("%x", own.id) {
+	if id, came, ok := shown.Result(tls.ConnectionState{DidResume: true}); !ok || !came || id != fmt.Sprintf("%x", own.id) {
 		t.Errorf("a ticket that was resumed with gave %q, %v", id, ok)
 	}
 }

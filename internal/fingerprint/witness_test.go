@@ -109,7 +109,7 @@ func (w *witness) meet(raw net.Conn, conf *tls.Config, tickets *Tickets, streams
 	}
 	state := c.ConnectionState()
 	r.Resumed = state.DidResume
-	r.ticket, _ = id.Result(state)
+	r.ticket, _, _ = id.Result(state)
 	w.mu.Lock()
 	w.seen = append(w.seen, r)
 	w.mu.Unlock()

@@ -40,14 +40,28 @@ func each[A, B any](from []A, f func(A) B) []B {
 	return to
 }
 
+// sessionOf leaves out who a Session's user is known as by now; sessionsOf says it.
 func (h *Hub) sessionOf(s journey.Session) Session {
 	return Session{
 		ID: s.ID.String(), SpecID: idText(s.SpecID), Site: s.Site, Start: stamp(s.Start), Last: stamp(s.Last),
 		DurationMS: (s.Last - s.Start) / 1000, Events: s.Events, Velocity: velocity(s), Rating: s.Rating.String(), Points: s.Points,
 		Labels: each(s.Labels, labelOf), Signatures: each(s.Signatures, signatureOf), Actions: list(s.Actions),
 		IP: s.IP, Country: s.Country, City: s.City, UserAgent: s.UserAgent, Account: s.Account,
-		Live: h.Clock().Sub(time.UnixMicro(s.Last)) < h.SessionTimeout(),
+		Live:       s.MergedInto == 0 && h.Clock().Sub(time.UnixMicro(s.Last)) < h.SessionTimeout(),
+		Recognised: recognised(s.Recognised), MergedInto: idText(s.MergedInto),
+		Candidates: each(s.Candidates, func(c journey.Candidate) Candidate { return candidateOf(c, nil) }),
 	}
+}
+
+func (h *Hub) sessionsOf(sessions []journey.Session, known insight.KnownAs) []Session {
+	return each(sessions, func(s journey.Session) Session { return h.knownSession(s, known) })
+}
+
+func (h *Hub) knownSession(s journey.Session, known insight.KnownAs) Session {
+	out := h.sessionOf(s)
+	out.KnownAs = idText(known[s.SpecID])
+	out.Candidates = each(s.Candidates, func(c journey.Candidate) Candidate { return candidateOf(c, known) })
+	return out
 }
 
 // velocity is the pace between events, a minute; one event alone has none.
@@ -61,11 +75,12 @@ func velocity(s journey.Session) float64 {
 
 func (h *Hub) detailOf(story insight.SessionStory) SessionDetail {
 	return SessionDetail{
-		Session:  h.sessionOf(story.Session),
+		Session:  h.knownSession(story.Session, story.KnownAs),
 		Chart:    each(story.Chart, bubbleOf),
 		Turns:    turnsOf(story.Turns),
 		Entities: each(story.Entities, h.linkedOf),
-		Related:  each(story.Related, h.sessionOf),
+		Related:  h.sessionsOf(story.Related, story.KnownAs),
+		Absorbed: h.sessionsOf(story.Absorbed, story.KnownAs),
 	}
 }
 
@@ -105,6 +120,12 @@ func signatureOf(s journey.Signature) journey.Signature {
 	return s
 }
 
+func (h *Hub) knownEvent(e journey.Event, known insight.KnownAs) Event {
+	out := h.eventOf(e)
+	out.KnownAs = idText(known[e.SpecID])
+	return out
+}
+
 func (h *Hub) eventOf(e journey.Event) Event {
 	return Event{
 		ID: e.ID.String(), SessionID: idText(e.SessionID), SpecID: idText(e.SpecID), Site: e.Site,
@@ -138,7 +159,7 @@ func (h *Hub) entityOf(e insight.EntityStory) Entity {
 		ID: insight.EntityID(e.Hash), Element: e.Element, Name: def.Name, Value: e.Value, Hashed: def.Hashed(),
 		FirstSeen: stamp(e.FirstSeen), LastSeen: stamp(e.LastSeen), Sessions: e.Sessions, LinkedEntities: e.LinkedTotal,
 		Ratings: map[string]int64{}, Countries: map[string]int64{},
-		Linked: each(e.Linked, h.linkedOf), Recent: each(e.Recent, h.sessionOf),
+		Linked: each(e.Linked, h.linkedOf), Recent: h.sessionsOf(e.Recent, e.KnownAs),
 	}
 	for r, n := range e.Ratings {
 		out.Ratings[journey.Rating(r).String()] = n

@@ -26,6 +26,18 @@ type Session struct {
 	UserAgent  string              `json:"user_agent"`
 	Account    string              `json:"account"`
 	Live       bool                `json:"live" doc:"seen within its inactivity timeout"`
+	KnownAs    string              `json:"known_as" doc:"the Spec ID that its Spec ID is known as by now; empty when that is itself, and in the live stream"`
+	Recognised string              `json:"recognised" enum:"new,connection,cookie,bearer,token,ticket,device,unrecorded" doc:"by which kind of key the visitor was known on the first request"`
+	MergedInto string              `json:"merged_into" doc:"the session that this one turned out to be part of; empty for none"`
+	Candidates []Candidate         `json:"candidates" doc:"who a visitor may be whom no key made known, likeliest first"`
+}
+
+// Candidate is who a Session's visitor may be: an answer, never an identity.
+type Candidate struct {
+	SpecID     string   `json:"spec_id"`
+	KnownAs    string   `json:"known_as" doc:"as of a session"`
+	Confidence int      `json:"confidence" minimum:"1" maximum:"99" doc:"per cent"`
+	Reasons    []string `json:"reasons"`
 }
 
 // SessionDetail adds what only the Session page needs.
@@ -34,7 +46,8 @@ type SessionDetail struct {
 	Chart    []Bubble       `json:"chart"`
 	Turns    []Turn         `json:"turns" doc:"each change of the rating, oldest first"`
 	Entities []LinkedEntity `json:"entities"`
-	Related  []Session      `json:"related" doc:"other sessions of the same Spec ID, newest first, at most 20"`
+	Related  []Session      `json:"related" doc:"other sessions of the same user, whichever Spec ID they were recorded under, newest first, at most 20"`
+	Absorbed []Session      `json:"absorbed" doc:"sessions that turned out to be part of this one, newest first, at most 20"`
 }
 
 // Turn is one change of the rating and the Event that made it.
@@ -86,7 +99,8 @@ type Element struct {
 type Event struct {
 	ID         string              `json:"id"`
 	SessionID  string              `json:"session_id"`
-	SpecID     string              `json:"spec_id"`
+	SpecID     string              `json:"spec_id" doc:"as recorded then"`
+	KnownAs    string              `json:"known_as" doc:"as of a session"`
 	Site       string              `json:"site"`
 	Time       string              `json:"time" format:"date-time"`
 	DurationMS float64             `json:"duration_ms"`
@@ -199,6 +213,7 @@ type EdgeStatus struct {
 	Connections  int64            `json:"connections" doc:"visitors' connections open now"`
 	Active       int64            `json:"active" doc:"exchanges in flight"`
 	ClientsGone  int64            `json:"clients_gone" doc:"visitors who left before their response had ended"`
+	NoSYN        int64            `json:"first_packets_missing" doc:"connections whose first packet was wanted and not kept by the system"`
 	Refused      map[string]int64 `json:"refused" doc:"connections and requests that were not relayed, by reason"`
 	OriginErrors map[string]int64 `json:"origin_errors" doc:"failed requests to origins, by kind"`
 }

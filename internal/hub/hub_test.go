@@ -150,7 +150,7 @@ func newStand(t testing.TB, change ...func(*Config)) *stand {
 	}
 	m := memory(t)
 	config.Auth = s.auth
-	if config.Insight, err = insight.New(insight.Config{Reader: m, Linker: m, Charter: m, Hasher: hasher(t), Clock: s.clock.Now}); err != nil {
+	if config.Insight, err = insight.New(insight.Config{Reader: m, Linker: m, Charter: m, Registry: m, Visitors: m, Hasher: hasher(t), Clock: s.clock.Now}); err != nil {
 		t.Fatal(err)
 	}
 	if s.hub, err = New(config); err != nil {
@@ -272,6 +272,19 @@ func hasher(t testing.TB) *element.Hasher {
 
 var day = time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
 
+// identify makes it known that a third Spec ID is Ann, and relates Bob to her.
+func identify(m *insighttest.Memory) {
+	ann, bob, third := m.Sessions[0].SpecID, m.Sessions[1].SpecID, journey.NewID(day.UnixMicro(), 0, 950)
+	at := m.Sessions[2].Start
+	m.Sessions[2].Recognised = journey.KeyCookie
+	m.Sessions[1].Candidates = []journey.Candidate{{SpecID: third, Confidence: 61, Reasons: []string{"same address"}}, {SpecID: ann, Confidence: 7}}
+	m.Changes = []journey.SpecChange{{Kind: journey.SpecMerged, From: third, Into: ann, Time: at, Reason: "one account"},
+		{Kind: journey.SpecMerged, From: bob, Into: ann, Time: at + 1, Reason: "one cookie"}, {Kind: journey.SpecSplit, From: bob, Into: bob, Time: at + 2, Reason: "shared cookie"}}
+	ip := m.Events[3].Elements[0]
+	m.Shared = []journey.ActorLink{{A: third, B: bob, Element: "ip", Hash: ip.Hash, EventID: m.Events[3].ID, Time: at},
+		{A: ann, B: bob, Element: "device_network", Hash: 5, EventID: m.Events[4].ID, Time: at}}
+}
+
 func memory(t testing.TB) *insighttest.Memory {
 	m := &insighttest.Memory{}
 	entity := func(id, v string) journey.Element {
@@ -311,5 +324,6 @@ func memory(t testing.TB) *insighttest.Memory {
 		}
 		m.Sessions = append(m.Sessions, s)
 	}
+	identify(m)
 	return m
 }

@@ -12,7 +12,7 @@ func (h *Hub) listSessions(ctx context.Context, in *sessionsInput) (*answer[Sess
 	if err != nil {
 		return nil, h.failed(ctx, "query", err)
 	}
-	return &answer[SessionList]{SessionList{Sessions: each(page.Sessions, h.sessionOf), Total: page.Total, Next: page.Next}}, nil
+	return &answer[SessionList]{SessionList{Sessions: h.sessionsOf(page.Sessions, page.KnownAs), Total: page.Total, Next: page.Next}}, nil
 }
 
 func (h *Hub) getSession(ctx context.Context, in *idInput) (*answer[SessionDetail], error) {
@@ -32,7 +32,8 @@ func (h *Hub) listEvents(ctx context.Context, in *eventsInput) (*answer[EventLis
 	if err != nil {
 		return nil, h.failed(ctx, "query", err)
 	}
-	return &answer[EventList]{EventList{Events: each(page.Events, h.eventOf), Total: page.Total, Next: page.Next}}, nil
+	events := each(page.Events, func(e journey.Event) Event { return h.knownEvent(e, page.KnownAs) })
+	return &answer[EventList]{EventList{Events: events, Total: page.Total, Next: page.Next}}, nil
 }
 
 func (h *Hub) getEvent(ctx context.Context, in *idInput) (*answer[Event], error) {
@@ -40,11 +41,23 @@ func (h *Hub) getEvent(ctx context.Context, in *idInput) (*answer[Event], error)
 	if err != nil {
 		return nil, h.failed(ctx, "path", err)
 	}
-	e, err := h.Insight.Event(ctx, id)
+	e, known, err := h.Insight.Event(ctx, id)
 	if err != nil {
 		return nil, h.failed(ctx, "path", err)
 	}
-	return &answer[Event]{h.eventOf(e)}, nil
+	return &answer[Event]{h.knownEvent(e, known)}, nil
+}
+
+func (h *Hub) getSpecID(ctx context.Context, in *idInput) (*answer[SpecID], error) {
+	id, err := journey.ParseID(in.ID)
+	if err != nil {
+		return nil, h.failed(ctx, "path", err)
+	}
+	story, err := h.Insight.Spec(ctx, id)
+	if err != nil {
+		return nil, h.failed(ctx, "path", err)
+	}
+	return &answer[SpecID]{h.specOf(story)}, nil
 }
 
 func (h *Hub) getEntity(ctx context.Context, in *entityInput) (*answer[Entity], error) {

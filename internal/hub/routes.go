@@ -30,6 +30,7 @@ func (h *Hub) register(api huma.API) {
 	huma.Register(api, journeys("/api/v1/sessions/{id}/events", "list-events", "The events of a session"), h.listEvents)
 	huma.Register(api, journeys("/api/v1/events/{id}", "get-event", "One event, whole"), h.getEvent)
 	huma.Register(api, journeys("/api/v1/entities/{id}", "get-entity", "One entity and what it is linked with"), h.getEntity)
+	huma.Register(api, journeys("/api/v1/spec-ids/{id}", "get-spec-id", "One user as recognised: sessions, devices, history, related actors"), h.getSpecID)
 	lookup := operation(http.MethodPost, "/api/v1/entities/lookup", "lookup-entity", "Find an entity by value", "Journeys")
 	lookup.Description = "A read, sent as POST so that the value stands in no URL."
 	huma.Register(api, lookup, h.lookupEntity)

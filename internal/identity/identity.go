@@ -1,7 +1,17 @@
 // Package identity gives each Session its Spec ID: the one name of a user across
-// Sessions and devices. First version: a union over strong keys (the origin's
-// session keys) and confirmed accounts, with caps past which a key is shared and
-// joins nobody. The judge owns an Index; it reads no clock.
+// Sessions and devices, which the oldest Session that is known to be theirs gives.
+//
+// What makes Sessions one is strong evidence only: keys that a client carries, and
+// accounts that a user has proven to own. Each piece hangs on the piece by which it
+// was attached, and on the Session that brought it, so that what one of them had
+// joined can be joined anew without it once it turns out to be many users': a
+// kiosk's cookie, an account that was sold. What is likely but not proven is an
+// answer with a confidence (candidates), what two users share is a link (related);
+// neither ever joins.
+//
+// An Index has one owner and no locks, reads no clock, and holds a bounded amount:
+// evidence that was not used for long is forgotten, and the oldest of it first
+// when there is too much. What is done between Begin and End can be taken back.
 package identity
 
 import (
@@ -11,308 +21,327 @@ import (
 	"github.com/throughline/throughline/internal/journey"
 )
 
-// Caps past which evidence no longer joins (DESIGN: poison caps).
-const (
-	accountsPerKey = 4
-	keysPerAccount = 8
-	sessionsPerID  = 300
-	maxEvidence    = 2_000_000
-)
+// Rules are an Index's bounds.
+type Rules struct {
+	AccountsPerKey    int   // with more a key is shared: it joins nobody any more
+	DevicesPerAccount int   // with more an account is
+	SessionsPerID     int   // with more the key by which the last was known is
+	Remember          int64 // micros since its latest use that evidence is kept
+	MaxKeys           int   // keys and accounts remembered
+}
 
-// evidence is a strong key or an account and whom it speaks for.
-type evidence struct {
-	Spec   journey.ID `json:"s"`
-	Last   int64      `json:"t"`           // event time of the latest use
-	Links  []uint64   `json:"l,omitempty"` // accounts of a key, keys of an account
-	Shared bool       `json:"x,omitempty"`
-	From   journey.ID `json:"e,omitempty"` // the Event whose response taught a key
+// DefaultRules returns the bounds that the design names.
+func DefaultRules() Rules {
+	return Rules{AccountsPerKey: 4, DevicesPerAccount: 8, SessionsPerID: 300,
+		Remember: 90 * micros, MaxKeys: 5_000_000}
+}
+
+// Visitor is what is known of who makes a request. Hashes are 0 when unknown.
+type Visitor struct {
+	Session journey.ID
+	Time    int64
+	Keys    []journey.Key // connections among them are passed over
+	IP      uint64
+	Network uint64
+	Device  uint64 // of the class of devices
+	Agent   uint64
+}
+
+// Answer says who a new Session's visitor is.
+type Answer struct {
+	SpecID     journey.ID
+	By         string // the kind of Key by which known; "" when new
+	Candidates []journey.Candidate
 }
 
 // Index remembers evidence. Not safe for concurrent use.
 type Index struct {
-	keys     map[uint64]*evidence
-	accounts map[uint64]*evidence
-	parent   map[journey.ID]journey.ID // of merged Spec IDs
-	sessions map[journey.ID]int        // by Spec ID, of those with evidence
-	limit    int                       // of each map, before it forgets
-	dropped  int64
+	rules Rules
+	days  int // that evidence is kept
 
-	noting  bool // changes are remembered
-	changes []change
+	slab    []*[chunkSize]entry
+	keys    table // by hash
+	leaves  table // by leaf: one entry of each that need be found by it
+	over    map[ref]uint32
+	extra   bonds
+	buckets []bucket
+	nums    [numbers]int64
+
+	pairs   generations[struct{}] // a key and an account, an account and a device, that were counted
+	blocks  generations[[]sight]
+	seen    generations[rarity]
+	related generations[[]journey.ID]
+	linked  generations[struct{}]
+
+	changes []journey.SpecChange
+	undo    undo
+	found   []found // for one call
 }
 
 // New returns an empty Index.
-func New() *Index {
-	return &Index{keys: map[uint64]*evidence{}, accounts: map[uint64]*evidence{},
-		parent: map[journey.ID]journey.ID{}, sessions: map[journey.ID]int{}, limit: maxEvidence}
+func New(r Rules) *Index {
+	r.AccountsPerKey = min(max(r.AccountsPerKey, 1), maxCount-1)
+	r.DevicesPerAccount = min(max(r.DevicesPerAccount, 1), maxCount-1)
+	r.SessionsPerID = max(r.SessionsPerID, 1)
+	r.MaxKeys = min(max(r.MaxKeys, 1), maxRefs-maxRefs/16)
+	days := int(min(max(r.Remember/micros, 1), 3650))
+	x := &Index{rules: r, days: days, over: map[ref]uint32{}, extra: bonds{map[ref]ref{}, map[ref][]ref{}},
+		buckets: make([]bucket, days+3)}
+	x.keys.key = func(r ref) uint64 { return x.at(r).hash }
+	x.leaves.key = func(r ref) uint64 { return uint64(x.at(r).leaf) }
+	half := uint16((days + 1) / 2)
+	x.pairs = newGenerations[struct{}](r.MaxKeys/4+1, half)
+	x.blocks = newGenerations[[]sight](maxBlocks, candidateDays)
+	x.seen = newGenerations[rarity](maxValues, candidateDays)
+	x.related = newGenerations[[]journey.ID](maxRelated, half)
+	x.linked = newGenerations[struct{}](maxRelated, half)
+	return x
 }
 
-// Current follows merges to the ID that survived.
-func (x *Index) Current(id journey.ID) journey.ID {
-	for {
-		p, ok := x.parent[id]
-		if !ok || p >= id { // the older survives: anything else would be a damaged snapshot
-			return id
-		}
-		id = p
-	}
+// found is a key of a visitor, and its entry when it is known.
+type found struct {
+	kind    kind
+	named   bool
+	counted bool // an account was, for it
+	hash    uint64
+	ref     ref
 }
 
-// Knows tells whether a key was taught by a response, or seen under a session's
-// name, in whatever Session.
-func (x *Index) Knows(key uint64) bool { return x.keys[key] != nil }
+// maxVisitorKeys bounds how many keys of one visitor are looked at, the surest first.
+const maxVisitorKeys = 32
 
-// Start names a new Session: the Spec ID its strong keys were known under, or a
-// new one, its own ID.
-func (x *Index) Start(session journey.ID, keys []uint64, now int64) journey.ID {
-	spec := session
+// gather finds a visitor's keys. Their order in the input does not matter. The
+// answer is good until the next call.
+func (x *Index) gather(keys []journey.Key) []found {
+	x.found = x.found[:0]
 	for _, k := range keys {
-		if e := x.keys[k]; e != nil && !e.Shared {
-			id := x.Current(e.Spec)
-			if x.sessions[id] < sessionsPerID {
-				spec = id
-				break
-			}
-			x.noteKey(k, e)
-			e.Shared, e.Links = true, nil
+		if kind := kindOf(k.Kind); kind != nothing && k.Hash != 0 {
+			x.found = append(x.found, found{kind: kind, named: k.Named, hash: k.Hash})
 		}
 	}
-	if len(keys) > 0 {
-		x.noteSessions(spec)
-		x.sessions[spec]++
+	slices.SortFunc(x.found, func(a, b found) int {
+		if a.kind != b.kind {
+			return cmp.Compare(a.kind, b.kind)
+		}
+		if a.hash != b.hash {
+			return cmp.Compare(a.hash, b.hash)
+		}
+		if a.named == b.named {
+			return 0
+		} else if a.named {
+			return -1
+		}
+		return 1
+	})
+	list := x.found[:0]
+	for _, f := range x.found {
+		again := slices.ContainsFunc(list, func(g found) bool { return g.hash == f.hash })
+		if again || len(list) == maxVisitorKeys {
+			continue
+		}
+		if f.ref = x.keys.find(f.hash); f.ref != 0 && x.at(f.ref).kind() >= account {
+			continue // a hash that collides
+		}
+		list = append(list, f)
 	}
-	for _, k := range keys {
-		x.Learn(spec, k, now, 0)
+	return list
+}
+
+// Knows tells whether a key is remembered.
+func (x *Index) Knows(key uint64) bool { return key != 0 && x.keys.find(key) != 0 }
+
+// Current follows merges and splits to the ID that an ID stands for by now.
+func (x *Index) Current(spec journey.ID) journey.ID {
+	if r := x.leaves.find(uint64(spec)); r != 0 {
+		return x.idOf(r)
 	}
 	return spec
 }
 
-// Learn notes that a strong key belongs to a Spec ID, and the Event whose response
-// taught it (0: it came with a request, under a session's name).
-func (x *Index) Learn(spec journey.ID, key uint64, now int64, from journey.ID) {
-	e := x.keys[key]
-	x.noteKey(key, e)
-	if e == nil {
-		spec = x.Current(spec)
-		x.keys[key] = &evidence{Spec: spec, Last: now, From: from}
-		x.noteSessions(spec)
-		x.sessions[spec] = max(x.sessions[spec], 1)
-		return
+// Of tells who the user of a live Session is by now: as its keys say, since what it
+// was known as may have been split.
+func (x *Index) Of(spec journey.ID, keys []uint64) journey.ID {
+	spec = x.Current(spec)
+	best, youngest, known := spec, journey.ID(-1), false
+	for _, k := range keys {
+		r := x.keys.find(k)
+		if k == 0 || r == 0 || x.at(r).kind() >= account {
+			continue
+		}
+		if x.taints(r) {
+			return spec
+		}
+		if x.at(r).shared() {
+			continue
+		}
+		id := x.idOf(r)
+		known = known || id == spec
+		if leaf := x.at(r).leaf; leaf > youngest {
+			best, youngest = id, leaf
+		}
 	}
-	e.Last = max(e.Last, now)
+	if known {
+		return spec
+	}
+	return best
+}
+
+// Start says who the visitor of a new Session is: the Spec ID its keys are known
+// under, or a new one, the Session's own ID.
+func (x *Index) Start(v Visitor) Answer {
+	x.trim()
+	day := dayOf(v.Time)
+	list := x.gather(v.Keys)
+	tainted := x.tainted(list)
+	var first found
+	if !tainted {
+		first = x.first(list, v.Time)
+	}
+	answer := Answer{SpecID: v.Session}
+	if first.ref != 0 {
+		x.another(first.ref)
+		for _, f := range list {
+			if f.ref != 0 && !x.at(f.ref).shared() {
+				x.unite(first.ref, f.ref, v.Time, "one request carried keys of both")
+			}
+		}
+	}
+	x.bring(list, v, first.ref, tainted, day)
+	if first.ref != 0 {
+		answer.SpecID, answer.By = x.idOf(first.ref), kindNames[first.kind]
+	} else {
+		answer.Candidates = x.candidates(v, list, day)
+	}
+	x.sighted(v, answer.SpecID, day)
+	x.set(lastSession, int64(v.Session))
+	x.set(lastSpec, int64(answer.SpecID))
+	x.set(lastKey, int64(first.hash))
+	return answer
+}
+
+// first finds the surest key that names a user. One by which too many Sessions
+// were known names nobody any more.
+func (x *Index) first(list []found, now int64) found {
+	for _, f := range list {
+		if f.ref == 0 || x.at(f.ref).shared() {
+			continue
+		}
+		if x.size(f.ref).sessions < x.rules.SessionsPerID {
+			return f
+		}
+		x.share(f.ref, false, now, "too many sessions were known by one "+kindNames[f.kind])
+	}
+	return found{}
+}
+
+// bring notes the use of a visitor's keys, and remembers those under a session's
+// name that are new, as brought by the Session.
+func (x *Index) bring(list []found, v Visitor, host ref, tainted bool, day uint16) ref {
+	for i := range list {
+		f := &list[i]
+		if f.ref != 0 {
+			x.touch(f.ref, day)
+		} else if f.named {
+			f.ref = x.learn(f.kind, f.hash, v.Session, host, tainted, day)
+			if host == 0 && f.ref != 0 && !tainted {
+				host = f.ref
+			}
+		}
+	}
+	return host
+}
+
+// tainted tells whether a visitor's client is one that many people use. What else it
+// carries or learns says nothing of who they are: the one before may have left it.
+func (x *Index) tainted(list []found) bool {
+	return slices.ContainsFunc(list, func(f found) bool {
+		return f.ref != 0 && x.taints(f.ref)
+	})
+}
+
+func (x *Index) taints(r ref) bool {
+	return x.at(r).shared() && x.at(r).count() == maxCount
+}
+
+// learn remembers a new key that a Session brought, whose user is known by host.
+func (x *Index) learn(k kind, hash uint64, leaf journey.ID, host ref, shared bool, day uint16) ref {
+	f := fresh{hash: hash, kind: k, leaf: leaf, parent: host, host: host, shared: shared, day: day}
+	if shared {
+		f.parent, f.host = 0, 0
+		return x.add(f)
+	}
+	if anchor := x.leaves.find(uint64(leaf)); anchor != 0 {
+		f.host, f.parent = anchor, 0
+	}
+	if f.host == 0 {
+		f.many = 1
+	} else if r := x.surplus(f); r != 0 {
+		x.rekey(r, hash)
+		x.touch(r, day)
+		return r
+	}
+	return x.add(f)
+}
+
+// A Session keeps so many of the cookies or tokens that it was taught: a site may
+// teach one with each response. So far is looked back for them.
+const (
+	maxTaught = 32
+	lookBack  = 96
+)
+
+// surplus finds a key in whose place a new one can stand; 0 when there is room.
+func (x *Index) surplus(f fresh) ref {
+	if f.kind != cookie && f.kind != token {
+		return 0
+	}
+	var alike [maxTaught]ref
+	n, looked := 0, 0
+	x.members(ref(x.at(x.root(f.host)).next.unpack()), func(m ref) bool {
+		if e := x.at(m); e.kind() == f.kind && e.leaf == f.leaf && e.count() == 0 {
+			alike[n] = m
+			n++
+		}
+		looked++
+		return n < maxTaught && looked < lookBack
+	})
+	if n < maxTaught {
+		return 0
+	}
+	return alike[mix(f.hash)%maxTaught]
+}
+
+// rekey gives an entry another hash.
+func (x *Index) rekey(r ref, hash uint64) {
+	x.remove(&x.keys, r)
+	x.edit(r).hash = hash
+	x.insert(&x.keys, r)
 }
 
 // Rename gives what is known under a key another hash of it, unless something is
 // known under that already.
 func (x *Index) Rename(from, to uint64) {
-	e := x.keys[from]
-	if e == nil || x.keys[to] != nil {
+	if from == 0 || to == 0 || x.keys.find(to) != 0 {
 		return
 	}
-	x.noteKey(from, e)
-	x.noteKey(to, nil)
-	moved := *e
-	delete(x.keys, from)
-	x.keys[to] = &moved
-	for _, account := range moved.Links {
-		a := x.accounts[account]
-		if a == nil {
-			continue
-		}
-		if i := slices.Index(a.Links, from); i >= 0 {
-			x.noteAccount(account, a)
-			a.Links = slices.Clone(a.Links)
-			a.Links[i] = to
-		}
+	if r := x.keys.find(from); r != 0 {
+		x.rekey(r, to)
 	}
 }
 
-// LearnedFrom returns the Event whose response taught a key; 0 when none did, or
-// it is forgotten.
-func (x *Index) LearnedFrom(key uint64) journey.ID {
-	if e := x.keys[key]; e != nil {
-		return e.From
-	}
-	return 0
-}
-
-// Confirm notes that the user of a Session, known by its keys, has proven to own
-// an account, and returns the Spec ID from here on. Of two that turn out to be
-// one user's the older survives.
-func (x *Index) Confirm(spec journey.ID, keys []uint64, account uint64, now int64) journey.ID {
-	spec = x.Current(spec)
-	a := x.accounts[account]
-	x.noteAccount(account, a)
-	if a == nil {
-		a = &evidence{Spec: spec}
-		x.accounts[account] = a
-	}
-	a.Last = max(a.Last, now)
-	kiosk := false // its accounts are not one user
-	for _, k := range keys {
-		e := x.keys[k]
-		x.noteKey(k, e)
-		if e == nil {
-			e = &evidence{Spec: spec}
-			x.keys[k] = e
-		}
-		e.Last = max(e.Last, now)
-		e.link(account, accountsPerKey)
-		a.link(k, keysPerAccount)
-		kiosk = kiosk || e.Shared
-	}
-	if a.Shared || kiosk {
-		return spec
-	}
-	other := x.Current(a.Spec)
-	if other != spec && x.sessions[spec]+x.sessions[other] > sessionsPerID {
-		a.Shared, a.Links = true, nil
-		return spec
-	}
-	return x.merge(spec, other)
-}
-
-func (e *evidence) link(to uint64, most int) {
-	if e.Shared || slices.Contains(e.Links, to) {
-		return
-	}
-	if len(e.Links) >= most {
-		e.Shared, e.Links = true, nil
-		return
-	}
-	e.Links = append(e.Links, to)
-}
-
-func (x *Index) merge(a, b journey.ID) journey.ID {
-	if a == b {
-		return a
-	}
-	old, young := min(a, b), max(a, b)
-	x.noteParent(young)
-	x.noteSessions(old)
-	x.noteSessions(young)
-	x.parent[young] = old
-	x.sessions[old] += x.sessions[young]
-	delete(x.sessions, young)
-	return old
-}
-
-// Sweep forgets the evidence used longest ago when there is too much of it. It
-// can't be taken back.
-func (x *Index) Sweep() {
-	x.End()
-	for _, m := range []map[uint64]*evidence{x.keys, x.accounts} {
-		if len(m) <= x.limit {
-			continue
-		}
-		all := sorted(m)
-		slices.SortStableFunc(all, func(a, b uint64) int { return cmp.Compare(m[a].Last, m[b].Last) })
-		for _, k := range all[:len(all)-x.limit*9/10] {
-			delete(m, k)
-			x.dropped++
-		}
-	}
-	if len(x.sessions) > 2*x.limit || len(x.parent) > x.limit {
-		x.prune()
-	}
-}
-
-// prune forgets the Spec IDs that no evidence speaks for any more, and of the
-// merges those of the oldest IDs.
-func (x *Index) prune() {
-	used := map[journey.ID]bool{}
-	for _, m := range []map[uint64]*evidence{x.keys, x.accounts} {
-		for _, e := range m {
-			e.Spec = x.Current(e.Spec)
-			used[e.Spec] = true
-		}
-	}
-	for id := range x.sessions {
-		if !used[id] {
-			delete(x.sessions, id)
-			x.dropped++
-		}
-	}
-	ids := make([]journey.ID, 0, len(x.parent))
-	for id := range x.parent {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids[:max(0, len(ids)-x.limit*9/10)] {
-		delete(x.parent, id)
-		x.dropped++
-	}
-}
+// Changes returns the merges and splits since Begin.
+func (x *Index) Changes() []journey.SpecChange { return x.changes }
 
 // Stats counts the index.
-type Stats struct{ Keys, Accounts, Merged, Dropped int64 }
+type Stats struct {
+	Keys, Accounts, Visits int64 // remembered
+	Merged, Split          int64 // ever
+	Dropped                int64 // before their time, for want of room
+}
 
 // Stats returns the counts.
 func (x *Index) Stats() Stats {
-	return Stats{int64(len(x.keys)), int64(len(x.accounts)), int64(len(x.parent)), x.dropped}
-}
-
-func sorted(m map[uint64]*evidence) []uint64 {
-	out := make([]uint64, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
-}
-
-// Dump is the index as a snapshot holds it, in the order of its keys.
-type Dump struct {
-	Keys     []item     `json:"keys,omitempty"`
-	Accounts []item     `json:"accounts,omitempty"`
-	Parents  [][2]int64 `json:"parents,omitempty"`
-	Sessions [][2]int64 `json:"sessions,omitempty"`
-	Dropped  int64      `json:"dropped,omitempty"`
-}
-
-type item struct {
-	K uint64 `json:"k"`
-	evidence
-}
-
-// Dump returns the index.
-func (x *Index) Dump() Dump {
-	d := Dump{Dropped: x.dropped}
-	for _, k := range sorted(x.keys) {
-		d.Keys = append(d.Keys, item{k, *x.keys[k]})
-	}
-	for _, k := range sorted(x.accounts) {
-		d.Accounts = append(d.Accounts, item{k, *x.accounts[k]})
-	}
-	for k, v := range x.parent {
-		d.Parents = append(d.Parents, [2]int64{int64(k), int64(v)})
-	}
-	for k, v := range x.sessions {
-		d.Sessions = append(d.Sessions, [2]int64{int64(k), int64(v)})
-	}
-	for _, p := range [][][2]int64{d.Parents, d.Sessions} {
-		slices.SortFunc(p, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
-	}
-	return d
-}
-
-// Load rebuilds an Index from a dump.
-func Load(d Dump) *Index {
-	x := New()
-	for _, i := range d.Keys {
-		e := i.evidence
-		x.keys[i.K] = &e
-	}
-	for _, i := range d.Accounts {
-		e := i.evidence
-		x.accounts[i.K] = &e
-	}
-	for _, p := range d.Parents {
-		x.parent[journey.ID(p[0])] = journey.ID(p[1])
-	}
-	for _, p := range d.Sessions {
-		x.sessions[journey.ID(p[0])] = int(p[1])
-	}
-	x.dropped = d.Dropped
-	return x
+	lost := x.pairs.lost + x.blocks.lost + x.seen.lost + x.related.lost + x.linked.lost
+	return Stats{Keys: x.nums[keys], Accounts: x.nums[accounts], Visits: x.nums[visits],
+		Merged: x.nums[merged], Split: x.nums[split], Dropped: x.nums[dropped] + lost}
 }

@@ -16,6 +16,7 @@ type EntityStory struct {
 	Linked      []LinkedEntity // those that share most Sessions first
 	LinkedTotal int64
 	Recent      []journey.Session
+	KnownAs     KnownAs
 }
 
 // Entity tells an entity's story by its opaque ID. It answers ErrNotFound.
@@ -35,6 +36,9 @@ func (s *Service) Entity(ctx context.Context, hash int64) (EntityStory, error) {
 		return story, fmt.Errorf("sessions of entity: %w", err)
 	}
 	story.Recent = page.Sessions
+	if story.KnownAs, err = s.knownAs(ctx, specsOf(story.Recent)); err != nil {
+		return story, fmt.Errorf("sessions of entity: %w", err)
+	}
 	return story, nil
 }
 

@@ -1,6 +1,6 @@
 // Package insight turns the Hub's questions into the warehouse's: session
-// search, one Session with its chart, turns and entities, events, and the entity
-// page. The hub calls it; cmd gives it a warehouse and the Hasher with the deployment's key. It
+// search, one Session with its chart, turns and entities, events, and the pages of
+// entities and Spec IDs; it concludes who is known as whom by now. The hub calls it; cmd gives it a warehouse and the Hasher with the deployment's key. It
 // checks a question whole before it asks, and answers in the words of journey
 // and warehouse, so that the hub need not know the warehouse.
 package insight
@@ -23,8 +23,6 @@ var ErrNotFound = warehouse.ErrNotFound
 
 // What the warehouse answers, by the names the hub uses.
 type (
-	SessionPage  = warehouse.SessionPage
-	EventPage    = warehouse.EventPage
 	EventQuery   = warehouse.EventQuery
 	LinkedEntity = warehouse.LinkedEntity
 	Bucket       = warehouse.BucketCount
@@ -56,6 +54,9 @@ type Config struct {
 	Reader  warehouse.Reader
 	Linker  warehouse.Linker
 	Charter Charter
+	// Registry and Visitors tell of Spec IDs.
+	Registry warehouse.Registry
+	Visitors warehouse.Visitors
 	// Hasher holds the deployment's key, with which capture hashed what is stored.
 	Hasher *element.Hasher
 	// Region is where phone numbers without a country code are from.
@@ -72,8 +73,8 @@ type Service struct {
 
 // New builds a Service.
 func New(c Config) (*Service, error) {
-	if c.Reader == nil || c.Linker == nil || c.Charter == nil || c.Hasher == nil {
-		return nil, errors.New("insight: reader, linker, charter and hasher are all needed")
+	if c.Reader == nil || c.Linker == nil || c.Charter == nil || c.Registry == nil || c.Visitors == nil || c.Hasher == nil {
+		return nil, errors.New("insight: reader, linker, charter, registry, visitors and hasher are all needed")
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now

@@ -42,7 +42,7 @@ func service(t testing.TB, m *insighttest.Memory) (*insight.Service, *asked, *el
 		t.Fatal(err)
 	}
 	a := &asked{Memory: m}
-	s, err := insight.New(insight.Config{Reader: a, Linker: a, Charter: a, Hasher: h, Region: "US", Clock: func() time.Time { return noon }})
+	s, err := insight.New(insight.Config{Reader: a, Linker: a, Charter: a, Registry: a, Visitors: a, Hasher: h, Region: "US", Clock: func() time.Time { return noon }})
 	if err != nil {
 		t.Fatal(err)
 	}

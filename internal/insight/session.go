@@ -31,7 +31,20 @@ type SessionQuery struct {
 // SessionQuestion is a checked SessionQuery, ready to be asked.
 type SessionQuestion struct {
 	query  warehouse.SessionQuery
-	entity int64 // look its element and value up first; 0 for none
+	entity int64      // look its element and value up first; 0 for none
+	spec   journey.ID // look first for all that are known as the same; 0 for none
+}
+
+// SessionPage is one page of a search.
+type SessionPage struct {
+	warehouse.SessionPage
+	KnownAs KnownAs
+}
+
+// EventPage is one page of a Session's Events.
+type EventPage struct {
+	warehouse.EventPage
+	KnownAs KnownAs
 }
 
 // CheckSessions checks a query without asking the warehouse. It answers Faults,
@@ -41,9 +54,9 @@ func (s *Service) CheckSessions(q SessionQuery) (SessionQuestion, error) {
 	wrong := func(field, format string, args ...any) {
 		faults = append(faults, Fault{field, fmt.Sprintf(format, args...)})
 	}
-	out := SessionQuestion{query: warehouse.SessionQuery{
+	out := SessionQuestion{spec: q.SpecID, query: warehouse.SessionQuery{
 		Element: q.Element, From: q.From, To: q.To, Ratings: q.Ratings, Label: q.Label, Signature: q.Signature,
-		Site: q.Site, Country: q.Country, City: q.City, IP: q.IP, SpecID: q.SpecID,
+		Site: q.Site, Country: q.Country, City: q.City, IP: q.IP,
 		Sort: q.Sort, Desc: q.Desc, Cursor: q.Cursor, Limit: q.Limit,
 	}}
 	if q.From != 0 && q.To != 0 && q.From >= q.To {
@@ -121,11 +134,64 @@ func (s *Service) Sessions(ctx context.Context, q SessionQuestion) (SessionPage,
 		}
 		q.query.Element, q.query.Values, q.query.Hashes = e.Element, []string{e.Value}, []int64{q.entity}
 	}
+	if err := s.sameVisitors(ctx, &q); err != nil {
+		return SessionPage{}, fmt.Errorf("search sessions: %w", err)
+	}
 	page, err := s.Reader.SearchSessions(ctx, q.query)
 	if err != nil {
 		return SessionPage{}, fmt.Errorf("search sessions: %w", cursorFault(err))
 	}
-	return page, nil
+	known, err := s.knownAs(ctx, specsOf(page.Sessions))
+	if err != nil {
+		return SessionPage{}, fmt.Errorf("search sessions: %w", err)
+	}
+	return SessionPage{page, known}, nil
+}
+
+// sameVisitors widens what a search says of Spec IDs to all that are known as the
+// same: Sessions are recorded under whichever it was then.
+func (s *Service) sameVisitors(ctx context.Context, q *SessionQuestion) error {
+	if q.spec != 0 {
+		l, err := s.lineage(ctx, q.spec)
+		if err != nil {
+			return err
+		}
+		q.query.SpecIDs = l.IDs
+	}
+	if q.query.Element != specElement {
+		return nil
+	}
+	asked := make([]journey.ID, 0, len(q.query.Values))
+	for _, v := range q.query.Values {
+		id, err := journey.ParseID(v)
+		if err != nil {
+			return err // CheckSessions has said so
+		}
+		asked = append(asked, id)
+	}
+	kin, err := s.lineages(ctx, asked)
+	if err != nil {
+		return err
+	}
+	q.query.Values = nil
+	for _, l := range kin {
+		for _, id := range l.IDs {
+			if v := id.String(); len(q.query.Values) < warehouse.MaxSpecIDs && !slices.Contains(q.query.Values, v) {
+				q.query.Values = append(q.query.Values, v)
+			}
+		}
+	}
+	return nil
+}
+
+const specElement = "spec_id"
+
+func specsOf(sessions []journey.Session) []journey.ID {
+	out := make([]journey.ID, len(sessions))
+	for i := range sessions {
+		out[i] = sessions[i].SpecID
+	}
+	return out
 }
 
 // SessionStory is a Session with all that its page shows besides its events.
@@ -134,7 +200,9 @@ type SessionStory struct {
 	Chart    []Bucket
 	Turns    []journey.Event // those that changed the rating, oldest first
 	Entities []LinkedEntity
-	Related  []journey.Session // of the same Spec ID, newest first
+	Related  []journey.Session // of whoever its Spec ID is known as, newest first
+	Absorbed []journey.Session // those that turned out to be part of it, newest first
+	KnownAs  KnownAs           // of its own Spec ID, of those of Related, and of Candidates
 }
 
 // Session tells a Session's story. It answers ErrNotFound.
@@ -153,7 +221,19 @@ func (s *Service) Session(ctx context.Context, id journey.ID) (SessionStory, err
 	if story.Entities, err = s.Linker.SessionEntities(ctx, id); err != nil {
 		return story, fmt.Errorf("session entities: %w", err)
 	}
-	story.Related, err = s.related(ctx, story.Session)
+	if story.Related, err = s.related(ctx, story.Session); err != nil {
+		return story, err
+	}
+	absorbed, err := s.Reader.SearchSessions(ctx, warehouse.SessionQuery{MergedInto: id, Sort: "start", Desc: true, Limit: relatedLimit})
+	if err != nil {
+		return story, fmt.Errorf("merged sessions: %w", err)
+	}
+	story.Absorbed = absorbed.Sessions
+	ids := append(specsOf(story.Related), story.Session.SpecID)
+	for _, c := range story.Session.Candidates {
+		ids = append(ids, c.SpecID)
+	}
+	story.KnownAs, err = s.knownAs(ctx, append(ids, specsOf(story.Absorbed)...))
 	return story, err
 }
 
@@ -161,8 +241,12 @@ func (s *Service) related(ctx context.Context, of journey.Session) ([]journey.Se
 	if of.SpecID == 0 {
 		return nil, nil
 	}
+	l, err := s.lineage(ctx, of.SpecID)
+	if err != nil {
+		return nil, fmt.Errorf("related sessions: %w", err)
+	}
 	// One more than shown, for the Session itself is among them.
-	page, err := s.Reader.SearchSessions(ctx, warehouse.SessionQuery{SpecID: of.SpecID, Sort: "start", Desc: true, Limit: relatedLimit + 1})
+	page, err := s.Reader.SearchSessions(ctx, warehouse.SessionQuery{SpecIDs: l.IDs, Sort: "start", Desc: true, Limit: relatedLimit + 1})
 	if err != nil {
 		return nil, fmt.Errorf("related sessions: %w", err)
 	}
@@ -180,7 +264,15 @@ func (s *Service) Events(ctx context.Context, q EventQuery) (EventPage, error) {
 	if err != nil {
 		return EventPage{}, fmt.Errorf("events: %w", cursorFault(err))
 	}
-	return page, nil
+	ids := make([]journey.ID, len(page.Events))
+	for i := range page.Events {
+		ids[i] = page.Events[i].SpecID
+	}
+	known, err := s.knownAs(ctx, ids)
+	if err != nil {
+		return EventPage{}, fmt.Errorf("events: %w", err)
+	}
+	return EventPage{page, known}, nil
 }
 
 // cursorFault blames the asker for a cursor that was made up.
@@ -191,11 +283,15 @@ func cursorFault(err error) error {
 	return err
 }
 
-// Event answers one Event. It answers ErrNotFound.
-func (s *Service) Event(ctx context.Context, id journey.ID) (journey.Event, error) {
+// Event answers one Event, and who its Spec ID is known as. It answers ErrNotFound.
+func (s *Service) Event(ctx context.Context, id journey.ID) (journey.Event, KnownAs, error) {
 	e, err := s.Reader.Event(ctx, id)
 	if err != nil {
-		return journey.Event{}, fmt.Errorf("event: %w", err)
+		return journey.Event{}, nil, fmt.Errorf("event: %w", err)
 	}
-	return e, nil
+	known, err := s.knownAs(ctx, []journey.ID{e.SpecID})
+	if err != nil {
+		return journey.Event{}, nil, fmt.Errorf("event: %w", err)
+	}
+	return e, known, nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/policy"
 )
 
@@ -25,8 +26,9 @@ func facts() []Fact {
 		{"the visitor's address", "IP", Plain, everywhere},
 		{"the browser in short, e.g. Chrome 130 on Windows", "UserAgent", Plain, everywhere},
 		{"a hash of the User-Agent header", "Agent", "hash", inside},
-		{"the session keys of the request", "Keys", Hashed, inside},
-		{"the session keys that the response sets", "Learned", Hashed, inside},
+		{"a hash of the class of devices: TLS, HTTP/2, browser and system without versions, language", "Device", "hash", inside},
+		{"the session keys of the request and its connection", "Keys", Hashed, inside},
+		{"the session keys that the response or the connection gives", "Learned", Hashed, inside},
 		{"the Elements, as listed for each Spec", "Elements", "as listed", everywhere},
 		{"the status of the response", "Status", Plain, everywhere},
 		{"success, failure or error, as the Spec tells them apart", "Outcome", Plain, everywhere},
@@ -36,13 +38,41 @@ func facts() []Fact {
 	}
 }
 
-// keys are what of a request tells visitors apart.
-func keys(p *policy.Snapshot) []Key {
-	cookies := "cookies that the origin sets for scripts not to read, and those under the names of sessions"
-	if len(p.Session.Cookies) > 0 {
-		cookies = "the cookies " + strings.Join(p.Session.Cookies, ", ")
+// keys are what tells visitors apart, the surest first.
+func keys(c Config) []Key {
+	p := &c.Policy.Session
+	const both, request = "requests and responses", "requests"
+	var out []Key
+	add := func(kind, what, from string) { out = append(out, Key{kind, what, from, Hashed, inside}) }
+	if c.Keys.TLS {
+		add(journey.KeyConnection, "a number of the TLS connection, of our own making, where no proxy or worker stands between", "connections")
 	}
-	return []Key{{cookies, Hashed, inside}, {"the bearer token in Authorization", Hashed, inside}}
+	named := func(list []string, learned string) string {
+		if len(list) > 0 {
+			return "the cookies " + strings.Join(list, ", ")
+		}
+		return learned
+	}
+	add(journey.KeyCookie, named(p.Cookies, "cookies that the origin sets for scripts not to read, and those under the names of sessions"), both)
+	add(journey.KeyBearer, "the bearer token in Authorization", request)
+	for _, h := range p.Headers {
+		add(journey.KeyToken, "the header "+h, both)
+	}
+	for _, t := range p.Tokens {
+		var from []string
+		for side, list := range map[string][]policy.Mapping{request: p.RequestTokens, "responses": p.ResponseTokens} {
+			if slices.ContainsFunc(list, func(m policy.Mapping) bool { return m.Text == t }) {
+				from = append(from, side)
+			}
+		}
+		slices.Sort(from)
+		add(journey.KeyToken, t, strings.Join(from, " and ")+" of all Specs")
+	}
+	if c.Keys.Tickets {
+		add(journey.KeyTicket, "the random ID in the TLS session tickets that we give, where no proxy or worker stands between", "connections")
+	}
+	add(journey.KeyDevice, named(p.DeviceCookies, "cookies that the origin sets for 30 days or more"), both)
+	return out
 }
 
 // subjects are the Elements whose history a label looks at.
@@ -72,6 +102,7 @@ func places(c Config) []Place {
 		{"journal", "Events and observations as listed, keyed hashes of session keys, the policy", journal},
 		{"judge", "live sessions, keyed hashes, and what rules count, by keyed hashes", memory(c.Policy)},
 		{"warehouse", "Events, Sessions, entities, labels with the values that their rules saw", span(c.Events)},
+		{"warehouse: Spec IDs", "which were merged, split and related, when and why, by opaque IDs and hashes", span(c.Events) + ", and until no Session of the users concerned is left"},
 		{"warehouse: when an entity was first seen", "the entity's value in its form, and a time", "until it is erased"},
 		{"Hub", "shows the warehouse to users by their role", "keeps none of it"},
 		{"control data", "users of the Hub, their tokens (hashed), settings, the audit log of what they did", "until deleted"},

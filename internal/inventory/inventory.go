@@ -26,7 +26,14 @@ type Config struct {
 	Bound    string        // at which size it lets go of them earlier
 	Events   time.Duration // how long the warehouse keeps Events
 	Learning []string      // sites on which shapes of requests are learnt
+	Keys     Connections   // which of them tell visitors apart
 	Made     time.Time
+}
+
+// Connections says what of connections tells visitors apart.
+type Connections struct {
+	TLS     bool // TLS ends here, and a connection is one visitor's
+	Tickets bool // the ID in its session ticket as well
 }
 
 // Data is a data file of enrichment.
@@ -101,7 +108,9 @@ type Enrichment struct {
 
 // Key is something of a request that tells visitors apart.
 type Key struct {
+	Kind  string `json:"kind"` // one of journey.KeyKinds
 	What  string `json:"what"`
+	From  string `json:"from"` // requests, responses or connections
 	Form  string `json:"form"`
 	Where string `json:"where"`
 }
@@ -146,7 +155,7 @@ const (
 // New takes stock.
 func New(c Config) Inventory {
 	out := Inventory{Made: c.Made.UTC().Format(time.RFC3339), Revision: c.Policy.Revision, Sites: sites(c), Always: facts(),
-		Keys: keys(c.Policy), Rules: rules(c.Policy), Sends: sends(c.Policy), Places: places(c)}
+		Keys: keys(c), Rules: rules(c.Policy), Sends: sends(c.Policy), Places: places(c)}
 	for _, s := range c.Policy.Specs {
 		out.Specs = append(out.Specs, spec(c, s))
 	}

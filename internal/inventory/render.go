@@ -49,7 +49,7 @@ func (v Inventory) WriteText(out io.Writer) error {
 	section("Its data", rows)
 	rows = nil
 	for _, k := range v.Keys {
-		rows = append(rows, []string{k.What, k.Form, k.Where})
+		rows = append(rows, []string{k.Kind, k.What, k.From, k.Form, k.Where})
 	}
 	section("Session keys tell visitors apart", rows)
 	rows = nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/throughline/throughline/internal/identity"
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/policy"
 	"github.com/throughline/throughline/internal/session"
@@ -20,6 +21,15 @@ func (s *State) Fold(in *journey.Input) journey.Judgement {
 // When the judge panics the state is left as it was, and the input is a fault.
 func (s *State) Try(in *journey.Input) (out journey.Judgement) {
 	s.begin()
+	out = s.try(in)
+	if out.Fault == "" {
+		out.SpecChanges, out.Links = slices.Clone(s.people.Changes()), s.links
+		out.Sessions = append(out.Sessions, s.merged...)
+	}
+	return out
+}
+
+func (s *State) try(in *journey.Input) (out journey.Judgement) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.Undo()
@@ -64,10 +74,10 @@ func (s *State) foldObservation(o *journey.Observation) journey.Judgement {
 			s.overflow++
 			return journey.Judgement{Fault: "too many events wait for their response"}
 		}
-		e, keys := s.open(o)
+		e, who := s.open(o)
 		v := s.judgeEvent(e, true)
 		s.notePending(o.Exchange)
-		s.pending[o.Exchange] = &pendingEvent{*e, keys}
+		s.pending[o.Exchange] = &pendingEvent{Event: *e, Who: *who}
 		s.held += eventSize(e)
 		s.noteWaiting(e.SessionID)
 		s.waiting[e.SessionID]++
@@ -87,52 +97,41 @@ func (s *State) foldObservation(o *journey.Observation) journey.Judgement {
 		}
 		return s.holding(p, o)
 	case journey.PhaseComplete:
-		e, keys := s.open(o)
+		e, who := s.open(o)
 		e.Elements = o.Elements
-		return s.complete(e, keys, o)
+		return s.complete(e, who, o)
 	default:
 		return journey.Judgement{Fault: fmt.Sprintf("unknown phase %d", o.Phase)}
 	}
 }
 
 // open stitches a request into its Session and begins its Event.
-func (s *State) open(o *journey.Observation) (*journey.Event, []uint64) {
-	s.rename(o.Keys)
-	s.rename(o.Learned)
-	strong, keys := s.strong(o.Keys)
-	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Keys: strong},
-		s.rules(), func() journey.ID { return s.nextID(o.Time) })
-	s.forget(join.Ended)
-	id := join.Entry.ID
-	s.noteVisit(id)
-	v := s.visits[id]
-	if v == nil {
-		v = &journey.Session{ID: id, Site: o.Site, Start: o.Time, Last: o.Time}
-		v.SpecID = s.people.Start(id, keys, o.Time)
-		s.visits[id] = v
-	}
-	v.SpecID = s.people.Current(v.SpecID)
+func (s *State) open(o *journey.Observation) (*journey.Event, *identity.Visitor) {
+	v, join, who := s.place(o)
 	event := s.nextID(o.Time)
-	reason := s.because(&join)
-	s.learn(join.Entry, v, o, event)
+	reason := because(&join)
+	s.learn(join.Entry, v, &who, o, event)
 	v.Last = max(v.Last, o.Time)
 	v.IP = o.IP
 	if o.UserAgent != "" {
 		v.UserAgent = o.UserAgent
 	}
 	e := &journey.Event{
-		ID: event, SessionID: id, SpecID: v.SpecID, Site: o.Site, Time: o.Time,
+		ID: event, SessionID: v.ID, SpecID: v.SpecID, Site: o.Site, Time: o.Time,
 		Name: o.Name, Type: o.Type, Spec: o.Spec, Method: o.Method, Sync: o.Sync,
 		Elements: o.Elements, Rating: v.Rating, Points: v.Points,
 		JoinReason: reason, Revision: s.policy.Revision, Truncated: o.Truncated,
 	}
-	return e, keys
+	if join.New {
+		s.relateDevice(e, v, &who)
+	}
+	return e, &who
 }
 
 // because is the reason of a join in full.
-func (s *State) because(j *session.Join) string {
-	if from := s.people.LearnedFrom(j.Key.Hash); from != 0 && j.Key.Kind != "" {
-		return j.Reason + ", learned from the response of event " + from.String()
+func because(j *session.Join) string {
+	if j.From != 0 {
+		return j.Reason + ", learned from the response of event " + j.From.String()
 	}
 	return j.Reason
 }
@@ -142,31 +141,12 @@ func (s *State) rules() session.Rules {
 	return session.Rules{Timeout: r.Timeout.Microseconds(), MaxAge: r.MaxAge.Microseconds()}
 }
 
-// strong marks the keys that join: those under a session's name, and those that a
-// response has taught, in this Session or an earlier one. It also returns their
-// hashes.
-func (s *State) strong(keys []journey.Key) (marked []journey.Key, hashes []uint64) {
-	marked = keys
-	for i, k := range keys {
-		if !k.Named {
-			if !s.people.Knows(k.Hash) {
-				continue
-			}
-			if &marked[0] == &keys[0] {
-				marked = append([]journey.Key(nil), keys...) // the input stays as it is
-			}
-			marked[i].Named = true
-		}
-		hashes = append(hashes, k.Hash)
-	}
-	return marked, hashes
-}
-
 // answer completes a pending Event. Its Session may have ended meanwhile, and is
 // remembered until then.
 func (s *State) answer(p *pendingEvent, o *journey.Observation) journey.Judgement {
 	e := p.Event // the pending one stays as it is, in case this is taken back
-	out := s.complete(&e, p.Keys, o)
+	who := p.Who
+	out := s.complete(&e, &who, o)
 	s.close(o.Exchange, e.SessionID)
 	return out
 }
@@ -177,7 +157,7 @@ func (s *State) holding(p *pendingEvent, o *journey.Observation) journey.Judgeme
 	e := p.Event // the pending one stays as it is, in case this is taken back
 	s.noteVisit(e.SessionID)
 	v := s.visits[e.SessionID]
-	v.SpecID = s.people.Current(v.SpecID)
+	s.known(v, p.Who.Keys)
 	e.Elements = merge(e.Elements, o.Elements)
 	e.Labels, e.Workflows = slices.Clip(e.Labels), slices.Clip(e.Workflows)
 	e.Status, e.Outcome, e.Duration = o.Status, o.Outcome, o.Duration
@@ -185,7 +165,7 @@ func (s *State) holding(p *pendingEvent, o *journey.Observation) journey.Judgeme
 	verdict := s.judgeEvent(&e, true)
 	s.notePending(o.Exchange)
 	s.held += eventSize(&e) - eventSize(&p.Event)
-	s.pending[o.Exchange] = &pendingEvent{e, p.Keys}
+	s.pending[o.Exchange] = &pendingEvent{Event: e, Who: p.Who}
 	return journey.Judgement{Verdict: verdict, Sessions: s.session(e.SessionID)}
 }
 
@@ -229,33 +209,38 @@ func (s *State) forget(ended []journey.ID) {
 	}
 }
 
-// learn binds the keys a response set to the Session of its Event.
-func (s *State) learn(e *session.Entry, v *journey.Session, o *journey.Observation, event journey.ID) {
+// learn binds the keys a response set to the Session of its Event, and to its
+// visitor.
+func (s *State) learn(e *session.Entry, v *journey.Session, who *identity.Visitor, o *journey.Observation, event journey.ID) {
 	for _, k := range o.Learned {
 		if e != nil {
-			s.sessions.Learn(e, k.Hash)
+			s.sessions.Learn(e, k, event)
 		}
-		s.people.Learn(v.SpecID, k.Hash, o.Time, event)
+		s.teach(v, who, k)
+	}
+	if len(o.Learned) > 0 {
+		who.Keys = append(who.Keys[:len(who.Keys):len(who.Keys)], o.Learned...)
 	}
 }
 
 // complete adds what the response said, judges the Event as a whole, counts it
 // and freezes its rating.
-func (s *State) complete(e *journey.Event, keys []uint64, o *journey.Observation) journey.Judgement {
+func (s *State) complete(e *journey.Event, who *identity.Visitor, o *journey.Observation) journey.Judgement {
 	s.noteVisit(e.SessionID)
 	v := s.visits[e.SessionID]
-	v.SpecID = s.people.Current(v.SpecID)
 	if o.Phase == journey.PhaseResponse {
 		e.Elements = merge(e.Elements, o.Elements)
 		s.rename(o.Learned)
-		s.learn(s.sessions.Get(e.SessionID), v, o, e.ID)
+		s.learn(s.sessions.Get(e.SessionID), v, who, o, e.ID)
 	}
+	s.known(v, who.Keys)
 	e.Status, e.Outcome, e.Duration = o.Status, o.Outcome, o.Duration
 	e.Truncated = e.Truncated || o.Truncated
 	s.enforced(e, v, o.Enforced)
 	s.describe(e, v)
-	s.confirm(e, v, keys)
+	s.confirm(e, v, who)
 	s.judgeEvent(e, false)
+	s.relate(e, v)
 	s.count(e)
 	v.Events++
 	v.Last = max(v.Last, e.Time)
@@ -313,22 +298,6 @@ func (s *State) describe(e *journey.Event, v *journey.Session) {
 	if c := e.Value("country"); c != "" {
 		v.Country, v.City = c, e.Value("city")
 	}
-}
-
-// confirm takes a successful sign-in or sign-up as proof of an account.
-func (s *State) confirm(e *journey.Event, v *journey.Session, keys []uint64) {
-	if e.Outcome != journey.Success || e.Type != journey.AuthenticationAttempt && e.Type != journey.AccountCreate {
-		return
-	}
-	account := e.Value("username")
-	if account == "" {
-		account = e.Value("email")
-	}
-	if account == "" {
-		return
-	}
-	v.Account = account
-	v.SpecID = s.people.Confirm(v.SpecID, keys, digest(account), e.Time)
 }
 
 func (s *State) session(id journey.ID) []journey.Session {

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"os"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/policy"
+	"github.com/throughline/throughline/internal/session"
 )
 
 // TestTheEventAtHandCountsOnce: at the request, at the response, and not twice.
@@ -402,44 +404,48 @@ func older(t testing.TB) []byte {
 }
 
 // TestOlderSnapshotsRestore: version 2 kept series as JSON, version 1 had no
-// checksum either. What comes after them is judged as if nothing had been between.
+// checksum either, and both kept Sessions as a list. Whoever was known then is
+// known under the same names, and what comes after is judged alike from both.
 func TestOlderSnapshotsRestore(t *testing.T) {
 	second := older(t)
 	line, _, _ := strings.Cut(string(second), "\n")
 	first := strings.Replace(line, `{"version":2,`, `{"version":1,"now":5,`, 1) + "\n"
+	var kept struct {
+		Sessions []session.Old
+		Windows  []struct{ Entries []any }
+	}
+	if err := json.Unmarshal([]byte(line), &kept); err != nil {
+		t.Fatal(err)
+	}
 	all, before := journal(61, 1500), len(journal(61, 300))
-	for i, old := range [][]byte{[]byte(first), second} {
-		s, was := New(3), restored(t, old)
-		placed := 0
-		for n := range all {
-			j := s.Fold(&all[n])
-			if n < before {
-				continue
-			}
-			got, want := known(t, was.Fold(&all[n])), known(t, j)
-			if got != want {
-				t.Fatalf("version %d: input %d is judged otherwise:\n%s\n%s", i+1, n, got, want)
-			}
-			for _, e := range j.Events {
-				placed += len(e.Labels)
-			}
+	a, b := restored(t, []byte(first)), restored(t, second)
+	if st := b.Live(); st.Sessions != int64(len(kept.Sessions)) || st.Window.Series != int64(len(kept.Windows)) || st.Sessions == 0 || st.Window.Series == 0 {
+		t.Fatalf("%+v of %d sessions and %d series", st, len(kept.Sessions), len(kept.Windows))
+	}
+	now, keyed := all[before-1].Time, 0
+	for i, e := range kept.Sessions {
+		if len(e.Keys) == 0 || now-e.Last > 30*minute {
+			continue
 		}
-		if a, b := s.Live(), was.Live(); a.Window != b.Window || a.People != b.People || a.Sessions != b.Sessions || a.Pending != b.Pending {
-			t.Fatalf("version %d: it ends at %+v, not %+v", i+1, b, a)
-		}
-		if placed == 0 {
-			t.Fatal("no labels: the test shows little")
+		keyed++
+		o := login(uint64(1<<40+i), now, "198.51.100.77", "nobody", journey.Failure, journey.Key{Kind: "cookie", Hash: e.Keys[0], Named: true})
+		j := b.Try(&journey.Input{Kind: journey.InputObservation, Time: now, Observation: o})
+		b.Undo()
+		if len(j.Events) != 1 || j.Events[0].SessionID != e.ID || j.Events[0].SpecID > e.ID {
+			t.Fatalf("session %s: %s", e.ID, asJSON(t, j))
 		}
 	}
-}
-
-// known is a judgement without what an older snapshot did not know: which Event
-// taught a key.
-func known(t *testing.T, j journey.Judgement) string {
-	t.Helper()
-	for i := range j.Events {
-		e := &j.Events[i]
-		e.JoinReason, _, _ = strings.Cut(e.JoinReason, ", learned from")
+	placed := 0
+	for n := before; n < len(all); n++ {
+		j, k := a.Fold(&all[n]), b.Fold(&all[n])
+		if x, y := asJSON(t, j), asJSON(t, k); x != y {
+			t.Fatalf("input %d is judged otherwise:\n%s\n%s", n, x, y)
+		}
+		for _, e := range j.Events {
+			placed += len(e.Labels)
+		}
 	}
-	return asJSON(t, j)
+	if placed == 0 || keyed == 0 {
+		t.Fatalf("%d labels, %d sessions with keys: the test shows little", placed, keyed)
+	}
 }

@@ -30,6 +30,9 @@ func (s *State) relink(e *journey.Event) {
 			continue
 		}
 		from, to := valueOf(el)
+		if el.FormerHash != 0 && relates(el.ID) {
+			s.people.Rehash(el.ID, el.FormerHash, el.Hash, e.Time)
+		}
 		for j := range s.plan.add {
 			p := &s.plan.add[j]
 			if p.def.Subject == el.ID && el.FormerHash != 0 {

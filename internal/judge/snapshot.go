@@ -19,8 +19,9 @@ import (
 )
 
 // snapshotVersion is the version of the dump written by this build. Version 1 had
-// no checksum; until version 2 each series of a window was JSON of its own.
-const snapshotVersion = 3
+// no checksum; until version 2 each series of a window was JSON of its own, and until
+// 3 each Session and each key.
+const snapshotVersion = 4
 
 // dump is a State as a snapshot holds it. Every list is in a fixed order, so
 // that equal states give equal bytes.
@@ -30,7 +31,7 @@ type dump struct {
 	Policy    map[string]string `json:"policy,omitempty"`
 	LastID    journey.ID        `json:"last_id"`
 	Defs      []expr.Window     `json:"defs"`
-	Sessions  []session.Entry   `json:"sessions"`
+	Sessions  session.Dump      `json:"sessions"`
 	Visits    []journey.Session `json:"visits"`
 	Pending   []pendingDump     `json:"pending"`
 	People    identity.Dump     `json:"people"`
@@ -98,7 +99,12 @@ func Restore(r io.Reader) (*State, error) {
 	if s.define(d.Defs); len(s.numbers) != len(d.Defs) {
 		return nil, errors.New("read snapshot: a window is defined twice")
 	}
-	s.sessions, s.people = session.Load(d.Sessions), identity.Load(d.People)
+	if s.sessions, err = session.Load(d.Sessions); err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
+	}
+	if s.people, err = identity.Load(d.People, identity.DefaultRules()); err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
+	}
 	if d.Version < 3 {
 		s.windows, err = window.LoadOld(d.Windows, s.specOf)
 	} else {

@@ -45,8 +45,10 @@ type State struct {
 	plan    plan
 
 	undo   undo
-	doomed []uint64 // open Events that the tick at hand dropped when it was judged first
-	swept  int64    // until when Commit is to forget; 0: not at all
+	links  []journey.ActorLink // that the input at hand made; in the journal's hands afterwards
+	merged []journey.Session   // that it ended, being part of others
+	doomed []uint64            // open Events that the tick at hand dropped when it was judged first
+	swept  int64               // until when Commit is to forget; 0: not at all
 
 	// What is only counted since the process started; nothing is decided by it.
 	orphans, ruleErrors, overflow, labelsFull, panics, dropped int64
@@ -55,8 +57,8 @@ type State struct {
 
 // pendingEvent is an Event observed at the request and not yet at the response.
 type pendingEvent struct {
-	Event journey.Event `json:"event"`
-	Keys  []uint64      `json:"keys,omitempty"`
+	Event journey.Event    `json:"event"`
+	Who   identity.Visitor `json:"who"`
 }
 
 // plan is what the policy in force asks of the windows.
@@ -76,7 +78,7 @@ type planned struct {
 func New(partition int) *State {
 	return &State{
 		partition: partition,
-		sessions:  session.New(), people: identity.New(), windows: window.New(),
+		sessions:  session.New(), people: identity.New(identity.DefaultRules()), windows: window.New(),
 		visits: map[journey.ID]*journey.Session{}, pending: map[uint64]*pendingEvent{}, waiting: map[journey.ID]int{},
 		numbers: map[expr.Window]int32{},
 	}

@@ -117,7 +117,7 @@ func labelsSize(list []journey.Label) int {
 func (s *State) sweep(now int64) {
 	s.contain("ending sessions", func() { s.forget(s.sessions.Sweep(now, s.rules())) })
 	s.contain("forgetting series", func() { s.windows.Sweep(now, s.within) })
-	s.contain("forgetting keys", s.people.Sweep)
+	s.contain("forgetting keys", func() { s.people.Sweep(now) })
 }
 
 func (s *State) contain(what string, do func()) {

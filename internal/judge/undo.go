@@ -44,6 +44,7 @@ type mark struct {
 	held                      int
 	visits, pending, waiting  int
 	sessions, people, windows int
+	links, merged             int
 }
 
 func (s *State) begin() {
@@ -53,12 +54,13 @@ func (s *State) begin() {
 	u := &s.undo
 	u.on, u.held, u.lastID, u.policy, u.plan, u.defs = true, s.held, s.lastID, s.policy, s.plan, s.defs
 	u.visits, u.pending, u.waiting = u.visits[:0], u.pending[:0], u.waiting[:0]
+	s.links, s.merged = nil, nil
 	s.swept = 0
 }
 
 func (s *State) mark() mark {
 	return mark{s.lastID, s.held, len(s.undo.visits), len(s.undo.pending), len(s.undo.waiting),
-		s.sessions.Mark(), s.people.Mark(), s.windows.Mark()}
+		s.sessions.Mark(), s.people.Mark(), s.windows.Mark(), len(s.links), len(s.merged)}
 }
 
 // Commit lets the input that was tried stand, and does what can't be taken back.
@@ -89,6 +91,7 @@ func (s *State) undoTo(m mark) {
 	s.people.UndoTo(m.people)
 	s.windows.UndoTo(m.windows)
 	s.lastID, s.held = m.lastID, m.held
+	s.links, s.merged = s.links[:m.links], s.merged[:m.merged]
 	u := &s.undo
 	for n := len(u.visits) - 1; n >= m.visits; n-- {
 		if w := &u.visits[n]; w.v == nil {

@@ -194,12 +194,13 @@ func TestAJoinByALearnedKeyNamesItsEvent(t *testing.T) {
 		}
 	}
 	s = restored(t, snapshot(t, s))
-	tick(s, noon+40*minute)
-	if e, _ := event(t, s, login(4, noon+41*minute, "192.0.2.9", "ann", journey.Failure, plain)); e.JoinReason != "first request" {
-		t.Fatalf("a new session: %q", e.JoinReason)
+	if e, _ := event(t, s, login(4, noon+20*minute, "192.0.2.9", "ann", journey.Failure, plain)); e.JoinReason != want {
+		t.Fatalf("after a restart: %q", e.JoinReason)
 	}
-	if e, _ := event(t, s, login(5, noon+42*minute, "192.0.2.8", "ann", journey.Failure, plain)); e.JoinReason != want {
-		t.Fatalf("after a restart and in a later session: %q", e.JoinReason)
+	tick(s, noon+60*minute)
+	e, v := event(t, s, login(5, noon+61*minute, "192.0.2.9", "ann", journey.Failure, plain))
+	if e.JoinReason != "first request" || v.Recognised != journey.KeyCookie || v.SpecID != taught.SpecID {
+		t.Fatalf("a new session of the same visitor: %q, %+v", e.JoinReason, v)
 	}
 	observe(t, s, login(6, noon+42*minute, "192.0.2.7", "bob", journey.Failure, cookie(5)))
 	if e, _ := event(t, s, login(7, noon+43*minute, "192.0.2.6", "bob", journey.Failure, cookie(5))); e.JoinReason != "session cookie" {

@@ -55,6 +55,7 @@ var allowed = map[string][]string{
 	// beside
 	"probe":     {"site"},
 	"demo":      {},
+	"sim":       {"journey", "identity", "session"},
 	"telemetry": {},
 	"lint":      {},
 	"discovery": {"journey", "wire"},

@@ -137,6 +137,7 @@ func (c *compiler) compile() (*Snapshot, []Fault) {
 	for _, s := range c.snap.Specs {
 		s.Elements = c.snap.Elements
 	}
+	c.giveTokens()
 	sortBySpecificity(c.snap.Specs)
 	c.snap.Windows = c.windows()
 	return c.snap, nil

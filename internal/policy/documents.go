@@ -359,34 +359,6 @@ func (c *compiler) ratingRules(m *mapping) {
 	}
 }
 
-func (c *compiler) sessionRules(m *mapping) {
-	if c.sess {
-		m.bad("is a second document of kind session", "keep one")
-	}
-	c.sess = true
-	s := &c.snap.Session
-	before := len(c.f.list)
-	if v, ok := m.get("timeout"); ok {
-		s.Timeout = duration(v, time.Minute, 24*time.Hour)
-	}
-	if v, ok := m.get("max_age"); ok {
-		s.MaxAge = duration(v, time.Minute, 30*24*time.Hour)
-	}
-	if s.MaxAge < s.Timeout && len(c.f.list) == before {
-		m.bad("max_age ("+short(s.MaxAge)+") is below timeout ("+short(s.Timeout)+")", "e.g. timeout: 30m and max_age: 24h")
-	}
-	if v, ok := m.get("cookies"); ok {
-		for _, item := range v.list() {
-			if name, ok := item.text(); ok {
-				if !isToken(name) {
-					item.bad(quote(name)+" is no cookie name", "e.g. session_id")
-				}
-				s.Cookies = append(s.Cookies, name)
-			}
-		}
-	}
-}
-
 func duration(v value, low, high time.Duration) time.Duration {
 	s, ok := v.text()
 	if !ok {

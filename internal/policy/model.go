@@ -60,6 +60,9 @@ type Spec struct {
 	Elements    *element.Set // the catalogue with the policy's own
 	// HoldResponse of a sync Spec: the response is kept back until it was judged too.
 	HoldResponse bool
+	// RequestTokens and ResponseTokens are the session's tokens, of every Spec the
+	// same; their Element is "".
+	RequestTokens, ResponseTokens []Mapping
 }
 
 // Match is the condition of a Spec. Empty parts match everything. Match order
@@ -226,6 +229,11 @@ type SessionRules struct {
 	Timeout time.Duration // inactivity; default 30m
 	MaxAge  time.Duration // default 24h
 	Cookies []string      // names of the origin's session cookies; empty: learned
+	// DeviceCookies are names of cookies that outlive sessions; empty: learned.
+	DeviceCookies                 []string
+	Headers                       []string // that carry a session token
+	Tokens                        []string // sources of others, as written; and as they are read
+	RequestTokens, ResponseTokens []Mapping
 }
 
 // Workflow takes Actions when its trigger holds on an Event of its types.

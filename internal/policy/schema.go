@@ -35,7 +35,10 @@ func Schema() []byte {
 		document("session", "How sessions are told apart. At most one in a policy.",
 			property{"timeout", false, "A session ends after this long without a request: 1m to 24h, default 30m.", timeSchema()},
 			property{"max_age", false, "A session lasts no longer than this: 1m to 30d, default 24h.", timeSchema()},
-			property{"cookies", false, "The origin's own session cookies; left out, they are learned.", oneOrMore(schema{"type": "string", "minLength": 1})}))
+			property{"cookies", false, "The origin's own session cookies; left out, they are learned.", oneOrMore(schema{"type": "string", "minLength": 1})},
+			property{"device_cookies", false, "The origin's cookies that outlive sessions; left out, they are learned.", oneOrMore(schema{"type": "string", "minLength": 1})},
+			property{"headers", false, "Headers that carry a session token, in requests and responses, e.g. x-csrf-token.", oneOrMore(schema{"type": "string", "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"})},
+			property{"tokens", false, "Where other tokens stand in the requests and responses of matched Specs, e.g. json $.access_token or html.hidden.csrf.", oneOrMore(schema{"type": "string", "pattern": tokenPattern()})}))
 	kinds = append(kinds, elementSchema())
 	out, err := json.MarshalIndent(schema{
 		"$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -143,6 +143,7 @@ func TestEveryField(t *testing.T) {
 			{Outcome: journey.Failure},
 		},
 		Pos: pos(2, 1), Elements: s.Elements,
+		RequestTokens: s.Session.RequestTokens, ResponseTokens: s.Session.ResponseTokens, // the same of every Spec
 	}); s.Elements == nil || !reflect.DeepEqual(spec, want) {
 		t.Errorf("spec\n got %+v\nwant %+v", spec, want)
 	}
@@ -216,7 +217,10 @@ func TestEveryField(t *testing.T) {
 		t.Errorf("list %v", s.Lists["partners"].Values)
 	}
 	if s.Rating != (policy.RatingRules{Suspicious: 20, Malicious: 50}) ||
-		!reflect.DeepEqual(s.Session, policy.SessionRules{Timeout: 10 * time.Minute, MaxAge: 48 * time.Hour, Cookies: []string{"sid"}}) {
+		s.Session.Timeout != 10*time.Minute || s.Session.MaxAge != 48*time.Hour || !slices.Equal(s.Session.Cookies, []string{"sid"}) ||
+		!slices.Equal(s.Session.DeviceCookies, []string{"visitor", "__Host-device"}) || !slices.Equal(s.Session.Headers, []string{"X-CSRF-Token"}) ||
+		!slices.Equal(sourcesOf(s.Session.RequestTokens), []string{"json $.token", "form.csrf"}) ||
+		!slices.Equal(sourcesOf(s.Session.ResponseTokens), []string{"json $.token", "html.meta.csrf-token"}) {
 		t.Errorf("%+v %+v", s.Rating, s.Session)
 	}
 	if len(s.Windows) != 2 { // the label's two; the workflow's is one of them
@@ -369,4 +373,27 @@ func FuzzCompile(f *testing.F) {
 			}
 		}
 	})
+}
+
+func sourcesOf(all []policy.Mapping) (out []string) {
+	for _, m := range all {
+		out = append(out, m.Text)
+	}
+	return out
+}
+
+// TestTokensAreEverySpecs reads them with each Spec, whichever document stands first,
+// and nothing without the session naming them.
+func TestTokensAreEverySpecs(t *testing.T) {
+	const spec = "kind: spec\nname: S\ntype: other\nmatch: {path: /x}\n"
+	s, faults := policy.Compile(map[string]string{"a.yaml": spec, "b.yaml": "kind: session\ntokens: json $.token\n"})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	if got := s.Specs[0]; len(got.RequestTokens) != 1 || len(got.ResponseTokens) != 1 || got.ResponseTokens[0].Source != policy.SourceJSON {
+		t.Errorf("%+v", got)
+	}
+	if s, _ = policy.Compile(map[string]string{"a.yaml": spec}); len(s.Specs[0].RequestTokens)+len(s.Specs[0].ResponseTokens) != 0 {
+		t.Errorf("%+v", s.Specs[0])
+	}
 }

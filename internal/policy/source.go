@@ -60,6 +60,7 @@ func Sources() []Source {
 		{"h2.print", true, false, false, "how the visitor opens HTTP/2: SETTINGS, window, priorities, order of pseudo-header fields", `h2\.print`},
 		{"client.order", true, false, false, "the order and case of header names, by kind of request (HTTP/1.1)", `client\.order`},
 		{"client.profile", true, false, false, "a hash of what the visitor accepts (types, encodings, languages) and of client hints", `client\.profile`},
+		{"client.device", true, false, false, "a hash of the class of devices: TLS, HTTP/2, browser and system without their versions, language; to `device_fingerprint`. Many visitors share one, and it is no device's own", `client\.device`},
 		{"client.doubt", true, false, false, "why the visitor may not be what the user agent says, such as `user agent says Chromium, TLS is that of Go`; absent without a reason", `client\.doubt`},
 		{"base64", false, false, true, "the text behind base64 or base64url", `base64`},
 		{"jwt $.CLAIM", false, false, true, "a claim of a token, `Bearer` before it or not. Its signature is not checked: the element is marked unverified", `jwt` + keys},
@@ -69,9 +70,18 @@ func Sources() []Source {
 
 // sourcePattern is the schema's pattern for the sources of one side.
 func sourcePattern(response bool) string {
+	return patternOf(func(f Source) bool { return response && f.Response || !response && f.Request })
+}
+
+// tokenPattern is the one for the sources of tokens.
+func tokenPattern() string {
+	return patternOf(func(f Source) bool { return (f.Request || f.Response) && holdsTokens(f.Form) })
+}
+
+func patternOf(begins func(Source) bool) string {
 	var first, steps []string
 	for _, f := range Sources() {
-		if response && f.Response || !response && f.Request {
+		if begins(f) {
 			first = append(first, f.pattern)
 		}
 		if f.Step {
@@ -200,7 +210,7 @@ func (m *Mapping) named(v value, s string, dotted, response bool, right string) 
 	case SourceH2:
 		return oneOf("print")
 	case SourceClient:
-		return oneOf("order", "profile", "doubt")
+		return oneOf("order", "profile", "device", "doubt")
 	case SourceGRPC:
 		if response {
 			return oneOf("status", "message")

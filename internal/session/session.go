@@ -1,13 +1,17 @@
-// Package session stitches requests into Sessions: by strong keys (the origin's
-// own session cookie or token, known by its keyed hash) or, when there is no
-// doubt, by address and browser. Every join has a reason that people read. The
-// judge owns a Table; it gives every time and every new ID.
+// Package session stitches requests into Sessions. A request joins by strong keys:
+// its TLS connection, the origin's own session cookie or token (known by keyed
+// hashes), our TLS ticket, a device cookie. Without one it joins by address and
+// device, when there is no doubt. Two Sessions that turn out to be one visitor's
+// are merged. Every join and every start has a reason that people read.
+//
+// The judge owns a Table and gives every time and every new ID: what a Table does
+// is a function of its inputs and their order. All state lies in slabs without
+// pointers, and whatever changes between Begin and End can be taken back.
 package session
 
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/throughline/throughline/internal/journey"
@@ -16,55 +20,48 @@ import (
 // Rules steer stitching. Times are micros.
 type Rules struct{ Timeout, MaxAge int64 }
 
-// weakWithin is how long address and browser alone join.
-const weakWithin = int64(30 * time.Minute / time.Microsecond)
+const (
+	second = int64(time.Second / time.Microsecond)
+	minute = 60 * second
+)
 
-// maxLive bounds the table; past it the Sessions seen longest ago go.
-const maxLive = 1_000_000
+// Bounds of one Table, and of what it remembers of one Session.
+const (
+	maxLive     = 1_000_000 // Sessions; past it those seen longest ago go
+	maxPlaces   = maxLive + maxLive/8
+	maxKeys     = 16
+	maxAccounts = 8
+	maxShared   = 4096 // keys known to be many visitors'
+)
 
-// maxKeys bounds the strong keys remembered of one Session.
-const maxKeys = 16
+// lateness is how far back a request may move the start of its Session; what comes
+// later still joins all the same.
+const lateness = minute
 
-// Request is what stitching looks at.
+// Request is what stitching looks at. Agent is a hash of the whole User-Agent,
+// Device one of the class of devices, versions left out; 0 when unknown.
 type Request struct {
-	Time  int64
-	IP    string
-	Agent uint64
-	Keys  []journey.Key
+	Time          int64
+	IP            string
+	Agent, Device uint64
+	Multiplexed   bool // the client's connection carries requests side by side
+	Keys          []journey.Key
 }
 
-// Entry is a live Session's evidence.
+// Entry is a live Session. It is the Table's, to be read until the Table changes.
 type Entry struct {
-	ID    journey.ID `json:"id"`
-	Start int64      `json:"start"`
-	Last  int64      `json:"last"`
-	Keys  []uint64   `json:"keys,omitempty"`
-	IP    string     `json:"ip"`
-	Agent uint64     `json:"agent"`
-}
+	ID          journey.ID
+	Start, Last int64
 
-type weakKey struct {
-	ip    string
-	agent uint64
-}
-
-// Table holds the live Sessions of one partition. Not safe for concurrent use.
-type Table struct {
-	live    map[journey.ID]*Entry
-	byKey   map[uint64]journey.ID
-	byWeak  map[weakKey][]journey.ID // in order of their IDs
-	evicted int64
-	due     map[int64][]*Entry // to look at, by the minute in which they may have run out
-	planned Rules              // what due was planned with
-	looked  int                // Sessions that the last Sweep looked at
-
-	noting  bool // changes are remembered
-	changes []change
-}
-
-// New returns an empty Table.
-func New() *Table {
-	return &Table{live: map[journey.ID]*Entry{}, byKey: map[uint64]journey.ID{}, byWeak: map[weakKey][]journey.ID{}, due: map[int64][]*Entry{}}
+	agent    uint32 // short for the User-Agent
+	behind   uint32 // seconds by which it stands before its Last in Table.seen
+	rings    [3]ring
+	self     uint32 // its own slot
+	place    uint32
+	keys     uint32 // the first of its keys, in the order in which they came
+	kinds    uint8  // those that it has keys of, a bit each
+	nkeys    uint8
+	Accounts uint8 // that its user has proven to own, counted up to maxAccounts
 }
 
 // Join is a request's place: its Session, and why.
@@ -72,48 +69,204 @@ type Join struct {
 	Entry  *Entry
 	New    bool
 	Reason string
-	Key    journey.Key  // by which it joined, if by one
-	Ended  []journey.ID // Sessions that had run out when their key came back
+	Key    journey.Key // by which it joined, if by one
+	From   journey.ID  // the Event whose response taught Key, 0 when none did
+	// Ended are Sessions that had run out when their key came back, and those that
+	// had to make room.
+	Ended []journey.ID
+	// Merged are Sessions that turned out to be part of this one. They take no more
+	// requests.
+	Merged []journey.ID
+}
+
+// Table holds the live Sessions of one partition. Not safe for concurrent use.
+type Table struct {
+	entries slab[Entry]
+	keys    slab[key]
+	places  slab[place]
+	byID    map[journey.ID]uint32
+	byKey   map[uint64]uint32
+	byPlace map[uint64]uint32
+
+	// The Sessions by the second of their Start, and by one in which they were seen:
+	// those who were seen again since then are put off when it is their turn.
+	seen, begun agenda
+	idle        uint32 // the place that has been without Sessions for longest
+	shared      uint32 // the last of the keys that are many visitors'
+	sharing     int    // how many
+	live        int
+	evicted     int64
+	looked      int // Sessions that the last Sweep looked at
+
+	liveBound, placeBound int
+	undo                  undo
+
+	// Of the request at hand.
+	found []found
+	slots []uint32 // its keys', 0 for those that are not known
+	where uint64   // its place
+}
+
+// New returns an empty Table.
+func New() *Table {
+	return &Table{
+		byID: map[journey.ID]uint32{}, byKey: map[uint64]uint32{}, byPlace: map[uint64]uint32{},
+		seen: agenda{which: ringSeen}, begun: agenda{which: ringBegun},
+		liveBound: maxLive, placeBound: maxPlaces,
+	}
 }
 
 // Stitch finds the Session of a request or starts one under the ID that newID
 // gives.
 func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
-	why := ""
-	var ended []journey.ID
-	for _, k := range r.Keys {
-		id, known := t.byKey[k.Hash]
-		if !known {
-			continue
-		}
-		e := t.live[id]
-		if e != nil && alive(e, r.Time, rules) {
-			t.touch(e, r)
-			return Join{e, false, keyName(k), k, ended}
-		}
-		if e != nil {
-			why = "first request after " + pause(r.Time-e.Last, rules)
-			ended = append(ended, e.ID)
-			t.drop(e)
-		}
+	var j Join
+	t.where = placeHash(r.IP, cmp.Or(r.Device, r.Agent))
+	why := t.recall(&r, rules, &j)
+	if at := t.settle(&r, &j); at != 0 {
+		t.touch(at, &r)
+		j.Entry = t.entries.at(at)
+		return j
 	}
-	if e, refused := t.weak(r, rules); e != nil {
-		t.touch(e, r)
-		return Join{Entry: e, Reason: "same address and browser, no other candidate", Ended: ended}
-	} else if why == "" {
-		why = refused
+	at, weak := t.weak(&r, rules)
+	if at != 0 {
+		t.touch(at, &r)
+		j.Entry, j.Reason = t.entries.at(at), weak
+		return j
 	}
-	if why == "" {
-		why = "first request"
+	switch {
+	case why != "":
+		j.Reason = why
+	case weak != "":
+		j.Reason = weak
+	default:
+		j.Reason = "first request"
 	}
-	e := &Entry{ID: newID(), Start: r.Time, Last: r.Time, IP: r.IP, Agent: r.Agent}
-	t.note(change{did: didBegin, e: e})
-	t.live[e.ID] = e
-	t.schedule(e)
-	t.list(weakKey{r.IP, r.Agent}, e.ID)
-	t.touch(e, r)
-	return Join{Entry: e, New: true, Reason: why, Ended: ended}
+	j.Entry, j.New = t.entries.at(t.start(&r, newID, &j)), true
+	return j
 }
+
+// start begins a Session, for which another may have to go.
+func (t *Table) start(r *Request, newID func() journey.ID, j *Join) uint32 {
+	if t.live >= t.liveBound {
+		oldest := t.oldest()
+		j.Ended = append(j.Ended, t.entries.at(oldest).ID)
+		t.drop(oldest)
+		t.evicted++
+		t.note(change{did: didEvict})
+	}
+	at := t.begin(Entry{ID: newID(), Start: r.Time, Last: r.Time, agent: short(r.Agent)})
+	t.touch(at, r)
+	return at
+}
+
+// begin puts a Session without keys and place into the table.
+func (t *Table) begin(e Entry) uint32 {
+	at := t.newEntry()
+	e.self = at
+	*t.entries.at(at) = e
+	t.setLive(1)
+	t.setID(e.ID, at)
+	t.seen.add(t, e.planned(), at)
+	t.begun.add(t, floor(e.Start), at)
+	return at
+}
+
+// oldestLooks is how many Sessions are looked at to find the one seen longest ago.
+const oldestLooks = 256
+
+// oldest returns the Session seen longest ago, or, when very many were seen again
+// since they were planned, the one of those looked at.
+func (t *Table) oldest() uint32 {
+	best := uint32(0)
+	for range oldestLooks {
+		at := t.seen.first()
+		e := t.entries.at(at)
+		if e.behind == 0 && (best == 0 || e.Last <= t.entries.at(best).Last) {
+			return at
+		}
+		if best == 0 || e.Last < t.entries.at(best).Last {
+			best = at
+		}
+		t.putOff(at)
+	}
+	return best
+}
+
+// putOff plans a Session anew that was seen again.
+func (t *Table) putOff(at uint32) {
+	e := t.entries.at(at)
+	t.changing(at)
+	t.seen.remove(t, e.planned(), at)
+	e.behind = 0
+	t.seen.add(t, e.planned(), at)
+}
+
+// touch moves a Session on by a request of its own. One that comes late moves it
+// back neither in time nor in place.
+func (t *Table) touch(at uint32, r *Request) {
+	e := t.entries.at(at)
+	if r.Time >= e.Last {
+		if agent := short(r.Agent); r.Time != e.Last || agent != e.agent {
+			t.changing(at)
+			e.seenAgain(r.Time, agent)
+		}
+		t.enter(at, t.where)
+		if len(t.found) == 0 {
+			t.arrived(e.place, r.Time)
+		}
+	} else if r.Time < e.Start && e.Start-r.Time <= lateness {
+		t.changing(at)
+		t.begun.remove(t, floor(e.Start), at)
+		e.Start = r.Time
+		t.begun.add(t, floor(e.Start), at)
+	}
+	t.carry(at, r)
+	t.sighted(at, r.Time)
+}
+
+// seenAgain moves the end of a Session on; its place in Table.seen stays.
+func (e *Entry) seenAgain(now int64, agent uint32) {
+	e.behind += uint32(floor(now) - floor(e.Last))
+	e.Last, e.agent = now, agent
+}
+
+// planned is the second in which a Session stands in Table.seen.
+func (e *Entry) planned() int64 { return floor(e.Last) - int64(e.behind) }
+
+// short folds a hash that only has to tell a few apart.
+func short(hash uint64) uint32 { return uint32(hash ^ hash>>32) }
+
+// drop ends a Session.
+func (t *Table) drop(at uint32) {
+	e := t.entries.at(at)
+	for k := e.keys; k != 0; {
+		x := t.keys.at(k)
+		next := x.next
+		if x.kind != kindAccount {
+			t.setKey(x.hash, 0)
+		}
+		t.freeKey(k)
+		k = next
+	}
+	t.leave(at)
+	t.seen.remove(t, e.planned(), at)
+	t.begun.remove(t, floor(e.Start), at)
+	t.setID(e.ID, 0)
+	t.setLive(-1)
+	t.freeEntry(at)
+}
+
+// Get returns a live Session, nil when it has ended.
+func (t *Table) Get(id journey.ID) *Entry {
+	if at := t.byID[id]; at != 0 {
+		return t.entries.at(at)
+	}
+	return nil
+}
+
+// Len is the number of live Sessions; Evicted how many the bound ended.
+func (t *Table) Len() int       { return t.live }
+func (t *Table) Evicted() int64 { return t.evicted }
 
 func alive(e *Entry, now int64, rules Rules) bool {
 	return now-e.Last <= rules.Timeout && now-e.Start <= rules.MaxAge
@@ -124,230 +277,4 @@ func pause(d int64, rules Rules) string {
 		return fmt.Sprintf("%v without any", (time.Duration(d) * time.Microsecond).Round(time.Minute))
 	}
 	return "the session reached its maximum age"
-}
-
-func keyName(k journey.Key) string {
-	if k.Kind == "bearer" {
-		return "bearer token"
-	}
-	return "session cookie"
-}
-
-// weak joins by address and browser only when exactly one Session could be
-// meant. It is refused when that Session holds a key which this request lacks:
-// then somebody else may be behind the same address.
-func (t *Table) weak(r Request, rules Rules) (*Entry, string) {
-	var found *Entry
-	n := 0
-	// From the newest: behind an address with very many, the first two settle it.
-	ids := t.byWeak[weakKey{r.IP, r.Agent}]
-	for i := len(ids) - 1; i >= 0 && n < 2; i-- {
-		id := ids[i]
-		if e := t.live[id]; e != nil && alive(e, r.Time, rules) && r.Time-e.Last <= weakWithin {
-			found, n = e, n+1
-		}
-	}
-	switch {
-	case n == 0:
-		return nil, ""
-	case n > 1:
-		return nil, "first request; several sessions share its address and browser"
-	case len(found.Keys) > 0:
-		return nil, "first request; the session of the same address and browser has a session key that this one lacks"
-	}
-	return found, ""
-}
-
-// touch moves a Session on and binds the request's named keys to it.
-func (t *Table) touch(e *Entry, r Request) {
-	t.changing(e)
-	e.Last = max(e.Last, r.Time)
-	for _, k := range slices.Backward(r.Keys) { // the surest last, and so kept longest
-		if k.Named {
-			t.Learn(e, k.Hash)
-		}
-	}
-	if e.IP != r.IP || e.Agent != r.Agent {
-		t.unlist(weakKey{e.IP, e.Agent}, e.ID)
-		e.IP, e.Agent = r.IP, r.Agent
-		t.list(weakKey{e.IP, e.Agent}, e.ID)
-	}
-}
-
-// Learn binds a strong key to a Session; a key that another one held moves. Beyond
-// the bound the key longest unused goes, so that made-up keys push out none in use.
-func (t *Table) Learn(e *Entry, key uint64) {
-	if id, known := t.byKey[key]; known {
-		if id == e.ID {
-			if last := len(e.Keys) - 1; e.Keys[last] != key { // in use: others go first
-				t.changing(e)
-				kept := slices.DeleteFunc(slices.Clone(e.Keys), func(k uint64) bool { return k == key })
-				e.Keys = append(kept, key)
-			}
-			return
-		}
-		if other := t.live[id]; other != nil {
-			t.changing(other)
-			other.Keys = slices.DeleteFunc(slices.Clone(other.Keys), func(k uint64) bool { return k == key })
-		}
-	}
-	t.changing(e)
-	if len(e.Keys) >= maxKeys {
-		t.unbind(e.Keys[0])
-		e.Keys = slices.Clone(e.Keys[1:])
-	}
-	e.Keys = append(e.Keys, key)
-	t.bind(key, e.ID)
-}
-
-// Rename gives a strong key another hash of it, unless that is somebody's already.
-func (t *Table) Rename(from, to uint64) {
-	id, known := t.byKey[from]
-	if _, taken := t.byKey[to]; !known || taken {
-		return
-	}
-	e := t.live[id]
-	if e == nil {
-		return
-	}
-	t.changing(e)
-	e.Keys = slices.Clone(e.Keys)
-	for i := range e.Keys {
-		if e.Keys[i] == from {
-			e.Keys[i] = to
-		}
-	}
-	t.unbind(from)
-	t.bind(to, id)
-}
-
-// Get returns a live Session's evidence, nil when it has ended.
-func (t *Table) Get(id journey.ID) *Entry { return t.live[id] }
-
-// minute is how finely Sweep plans.
-const minute = int64(time.Minute / time.Microsecond)
-
-// schedule has Sweep look at a Session when it may have run out. One that was
-// touched meanwhile is then put off again: each stands in one place.
-func (t *Table) schedule(e *Entry) {
-	at := min(e.Last+t.planned.Timeout, e.Start+t.planned.MaxAge) / minute
-	t.due[at] = append(t.due[at], e)
-	t.note(change{did: didSchedule, at: at})
-}
-
-// Sweep ends the Sessions that can take no more requests, and returns their IDs
-// in order. It can't be taken back.
-func (t *Table) Sweep(now int64, rules Rules) []journey.ID {
-	t.End()
-	var ended []journey.ID
-	t.looked = 0
-	if rules != t.planned {
-		t.planned, t.due = rules, map[int64][]*Entry{}
-		for _, e := range t.live {
-			t.schedule(e)
-		}
-	}
-	for at, list := range t.due {
-		if at > now/minute {
-			continue
-		}
-		delete(t.due, at)
-		for _, e := range list {
-			t.looked++
-			switch {
-			case t.live[e.ID] != e:
-			case alive(e, now, rules):
-				t.schedule(e)
-			default:
-				ended = append(ended, e.ID)
-			}
-		}
-	}
-	if over := len(t.live) - len(ended) - maxLive; over > 0 {
-		left := make([]*Entry, 0, len(t.live))
-		for _, e := range t.live {
-			if alive(e, now, rules) {
-				left = append(left, e)
-			}
-		}
-		slices.SortFunc(left, func(a, b *Entry) int { return cmp.Or(cmp.Compare(a.Last, b.Last), cmp.Compare(a.ID, b.ID)) })
-		for _, e := range left[:over+maxLive/10] {
-			ended = append(ended, e.ID)
-			t.evicted++
-		}
-	}
-	slices.Sort(ended)
-	for _, id := range ended {
-		t.drop(t.live[id])
-	}
-	return ended
-}
-
-func (t *Table) drop(e *Entry) {
-	t.unlist(weakKey{e.IP, e.Agent}, e.ID)
-	for _, k := range e.Keys {
-		if t.byKey[k] == e.ID {
-			t.unbind(k)
-		}
-	}
-	t.note(change{did: didDrop, e: e})
-	delete(t.live, e.ID)
-}
-
-// list notes a Session under its address and browser; unlist takes it off.
-func (t *Table) list(w weakKey, id journey.ID) {
-	ids := t.byWeak[w]
-	i, listed := slices.BinarySearch(ids, id)
-	if listed {
-		return
-	}
-	t.note(change{did: didList, w: w, id: id})
-	t.byWeak[w] = slices.Insert(ids, i, id)
-}
-
-func (t *Table) unlist(w weakKey, id journey.ID) {
-	ids := t.byWeak[w]
-	i, listed := slices.BinarySearch(ids, id)
-	if !listed {
-		return
-	}
-	t.note(change{did: didUnlist, w: w, id: id})
-	switch {
-	case len(ids) == 1:
-		delete(t.byWeak, w)
-	case i == 0: // Sessions end in the order of their IDs, mostly
-		t.byWeak[w] = ids[1:]
-	default:
-		t.byWeak[w] = slices.Delete(ids, i, i+1)
-	}
-}
-
-// Len is the number of live Sessions; Evicted how many the bound ended.
-func (t *Table) Len() int       { return len(t.live) }
-func (t *Table) Evicted() int64 { return t.evicted }
-
-// Dump returns the live Sessions in the order of their IDs.
-func (t *Table) Dump() []Entry {
-	out := make([]Entry, 0, len(t.live))
-	for _, e := range t.live {
-		out = append(out, *e)
-	}
-	slices.SortFunc(out, func(a, b Entry) int { return cmp.Compare(a.ID, b.ID) })
-	return out
-}
-
-// Load rebuilds a Table from a dump.
-func Load(dump []Entry) *Table {
-	t := New()
-	for _, d := range dump {
-		e := d
-		t.live[e.ID] = &e
-		t.schedule(&e)
-		w := weakKey{e.IP, e.Agent}
-		t.byWeak[w] = append(t.byWeak[w], e.ID)
-		for _, k := range e.Keys {
-			t.byKey[k] = e.ID
-		}
-	}
-	return t
 }

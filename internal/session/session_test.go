@@ -1,9 +1,9 @@
 package session
 
 import (
-	"encoding/json"
+	"bytes"
+	"cmp"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +19,34 @@ type visitor struct {
 }
 
 func (v *visitor) at(min int64, ip string, agent uint64, keys ...journey.Key) Join {
-	return v.t.Stitch(Request{min * minute, ip, agent, keys}, rules, func() journey.ID { v.next++; return v.next })
+	return v.stitch(Request{Time: min * minute, IP: ip, Agent: agent, Keys: keys}, rules)
+}
+
+func (v *visitor) stitch(r Request, use Rules) Join {
+	return v.t.Stitch(r, use, func() journey.ID { v.next++; return v.next })
+}
+
+// list returns the live Sessions in the order of their IDs.
+func list(t *Table) []*Entry {
+	var out []*Entry
+	for _, at := range t.byID {
+		out = append(out, t.entries.at(at))
+	}
+	slices.SortFunc(out, func(a, b *Entry) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+func reload(t *testing.T, from *Table) *Table {
+	t.Helper()
+	d := from.Dump()
+	loaded, err := Load(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(d, loaded.Dump()) {
+		t.Fatal("a loaded table differs")
+	}
+	return loaded
 }
 
 func cookie(h uint64) journey.Key { return journey.Key{Kind: "cookie", Hash: h, Named: true} }
@@ -33,8 +60,8 @@ func TestTheFirstRequestStartsASessionAndTheLearnedKeyTiesIt(t *testing.T) {
 	if j := v.at(1, "a", 1); j.New || j.Entry.ID != first.Entry.ID {
 		t.Fatalf("weak join: %+v", j)
 	}
-	v.t.Learn(first.Entry, 7)
-	if j := v.at(2, "other", 2, cookie(7)); j.New || j.Entry.ID != first.Entry.ID || j.Reason != "session cookie" {
+	v.t.Learn(first.Entry, cookie(7), 55)
+	if j := v.at(2, "other", 2, cookie(7)); j.New || j.Entry.ID != first.Entry.ID || j.Reason != "session cookie" || j.From != 55 {
 		t.Fatalf("by key from another address: %+v", j)
 	}
 }
@@ -42,7 +69,7 @@ func TestTheFirstRequestStartsASessionAndTheLearnedKeyTiesIt(t *testing.T) {
 func TestAWeakJoinIsRefused(t *testing.T) {
 	v := &visitor{t: New()}
 	a := v.at(0, "nat", 1)
-	v.t.Learn(a.Entry, 7)
+	v.t.Learn(a.Entry, cookie(7), 0)
 	b := v.at(1, "nat", 1)
 	if !b.New || !strings.Contains(b.Reason, "lacks") {
 		t.Fatalf("a request without the key joined: %+v", b)
@@ -50,7 +77,6 @@ func TestAWeakJoinIsRefused(t *testing.T) {
 	v2 := &visitor{t: New()}
 	v2.at(0, "x", 1)
 	two := v2.at(0, "x", 2)
-	v2.t.Stitch(Request{minute, "x", 1, []journey.Key{cookie(9)}}, rules, func() journey.ID { return 99 })
 	if two.Entry.ID == 1 {
 		t.Fatal("another browser joined")
 	}
@@ -58,12 +84,12 @@ func TestAWeakJoinIsRefused(t *testing.T) {
 
 func TestTimeoutAndMaximumAge(t *testing.T) {
 	v := &visitor{t: New()}
-	a := v.at(0, "a", 1, cookie(1))
+	a := v.at(0, "a", 1, cookie(1)).Entry.ID
 	if j := v.at(30, "a", 1, cookie(1)); j.New {
 		t.Fatalf("at the timeout: %+v", j)
 	}
 	b := v.at(61, "a", 1, cookie(1))
-	if !b.New || b.Entry.ID == a.Entry.ID || !strings.Contains(b.Reason, "31m") {
+	if !b.New || b.Entry.ID == a || !strings.Contains(b.Reason, "31m") {
 		t.Fatalf("after the timeout: %+v", b)
 	}
 	for m := int64(80); m < 61+24*60; m += 20 {
@@ -94,11 +120,10 @@ func TestSweepingIsExactAndLooksOnlyAtWhatIsDue(t *testing.T) {
 	looked, ended := 0, 0
 	for i := range int64(20000) {
 		now := i * minute / 10
-		v.t.Stitch(Request{now - r.Int64N(minute), string(rune('a' + r.IntN(20))), r.Uint64N(9), []journey.Key{cookie(r.Uint64N(900))}},
-			use, func() journey.ID { v.next++; return v.next })
+		v.stitch(Request{Time: now - r.Int64N(minute), IP: string(rune('a' + r.IntN(20))), Agent: r.Uint64N(9), Keys: []journey.Key{cookie(r.Uint64N(900))}}, use)
 		switch r.IntN(200) {
 		case 0:
-			v.t = Load(v.t.Dump())
+			v.t = reload(t, v.t)
 		case 1:
 			use = Rules{Timeout: r.Int64N(60)*minute + 1, MaxAge: r.Int64N(600)*minute + 1}
 		}
@@ -106,8 +131,8 @@ func TestSweepingIsExactAndLooksOnlyAtWhatIsDue(t *testing.T) {
 			continue
 		}
 		var want []journey.ID
-		for _, e := range v.t.Dump() {
-			if !alive(&e, now, use) {
+		for _, e := range list(v.t) {
+			if !alive(e, now, use) {
 				want = append(want, e.ID)
 			}
 		}
@@ -132,15 +157,15 @@ func TestACrowdedAddress(t *testing.T) {
 		}
 	}
 	v.at(60, "two", 1)
-	if ended := v.t.Sweep(60*minute, rules); len(ended) != 5000 || v.t.Len() != 1 || len(v.t.byWeak) != 1 || len(v.t.byKey) != 0 {
-		t.Fatalf("%d ended, %d are left, %d addresses, %d keys", len(ended), v.t.Len(), len(v.t.byWeak), len(v.t.byKey))
+	if ended := v.t.Sweep(60*minute, rules); len(ended) != 5000 || v.t.Len() != 1 || len(v.t.byPlace) != 2 || len(v.t.byKey) != 0 {
+		t.Fatalf("%d ended, %d are left, %d places, %d keys", len(ended), v.t.Len(), len(v.t.byPlace), len(v.t.byKey))
 	}
 }
 
 func TestASessionThatRanOutIsToldAsEnded(t *testing.T) {
 	v := &visitor{t: New()}
-	a := v.at(0, "a", 1, cookie(1))
-	if j := v.at(40, "a", 1, cookie(1)); !j.New || len(j.Ended) != 1 || j.Ended[0] != a.Entry.ID {
+	a := v.at(0, "a", 1, cookie(1)).Entry.ID
+	if j := v.at(40, "a", 1, cookie(1)); !j.New || len(j.Ended) != 1 || j.Ended[0] != a {
 		t.Fatalf("%+v", j)
 	}
 }
@@ -148,76 +173,8 @@ func TestASessionThatRanOutIsToldAsEnded(t *testing.T) {
 func TestAKeyThatIsTaughtAgainMoves(t *testing.T) {
 	v := &visitor{t: New()}
 	a, b := v.at(0, "a", 1, cookie(1)), v.at(0, "b", 2, cookie(2))
-	v.t.Learn(b.Entry, 1)
-	if j := v.at(1, "a", 1, cookie(1)); j.Entry.ID != b.Entry.ID || len(a.Entry.Keys) != 0 {
-		t.Fatalf("%+v, and the first still has %d keys", j, len(a.Entry.Keys))
-	}
-}
-
-func TestDumpLoads(t *testing.T) {
-	v := &visitor{t: New()}
-	for i := range int64(20) {
-		v.at(i, string(rune('a'+i%5)), uint64(i%3), cookie(uint64(i%7)))
-	}
-	text, err := json.Marshal(v.t.Dump())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var d []Entry
-	if err := json.Unmarshal(text, &d); err != nil {
-		t.Fatal(err)
-	}
-	if got := Load(d).Dump(); !reflect.DeepEqual(got, v.t.Dump()) {
-		t.Fatal("a loaded table differs")
-	}
-}
-
-// TestWhatIsUndoneWasNeverThere stitches, learns and takes back at random, whole
-// and in part, and compares with a table to which it never happened.
-func TestWhatIsUndoneWasNeverThere(t *testing.T) {
-	r := rand.New(rand.NewPCG(4, 4))
-	a, b := &visitor{t: New()}, &visitor{t: New()}
-	do := func(v *visitor, seed uint64, now int64) Join {
-		r := rand.New(rand.NewPCG(seed, 9))
-		j := v.t.Stitch(Request{now - r.Int64N(minute), string(rune('a' + r.IntN(6))), r.Uint64N(3), []journey.Key{cookie(r.Uint64N(60)), cookie(r.Uint64N(60))}},
-			rules, func() journey.ID { v.next++; return v.next })
-		for range r.IntN(4) {
-			v.t.Learn(j.Entry, r.Uint64N(200))
-		}
-		return j
-	}
-	for i := range int64(8000) {
-		now := i * minute / 3
-		if r.IntN(400) == 0 {
-			i += 120
-		}
-		next, seed := a.next, r.Uint64()
-		a.t.Begin()
-		if r.IntN(2) == 0 {
-			do(a, seed, now)
-			mark, kept := a.t.Mark(), a.next
-			do(a, seed+1, now)
-			a.t.UndoTo(mark)
-			a.next = kept
-			do(b, seed, now)
-			a.t.End()
-		} else {
-			for range r.IntN(5) {
-				do(a, r.Uint64(), now+r.Int64N(2)*40*minute)
-			}
-			a.t.Undo()
-			a.next = next
-		}
-		if r.IntN(30) == 0 {
-			if x, y := a.t.Sweep(now, rules), b.t.Sweep(now, rules); !slices.Equal(x, y) {
-				t.Fatalf("step %d: ended %v and %v", i, x, y)
-			}
-		}
-		if i%40 == 0 && (!reflect.DeepEqual(a.t.Dump(), b.t.Dump()) || !reflect.DeepEqual(a.t.byKey, b.t.byKey) || !reflect.DeepEqual(a.t.byWeak, b.t.byWeak)) {
-			t.Fatalf("step %d: the tables differ", i)
-		}
-	}
-	if len(a.t.due) != len(b.t.due) || a.next == 0 {
-		t.Fatalf("%d minutes are planned, want %d", len(a.t.due), len(b.t.due))
+	v.t.Learn(b.Entry, cookie(1), 0)
+	if j := v.at(1, "a", 1, cookie(1)); j.Entry.ID != b.Entry.ID || len(v.t.Keys(a.Entry, nil)) != 0 {
+		t.Fatalf("%+v, and the first still has %d keys", j, len(v.t.Keys(a.Entry, nil)))
 	}
 }

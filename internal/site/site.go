@@ -74,6 +74,9 @@ type Site struct {
 	OriginProtocol Protocol
 	// Discovery learns the shapes of requests that no Spec names.
 	Discovery bool
+	// SharedConnections and SharedTickets say that a connection, or its TLS session
+	// ticket, may be several visitors', so that neither tells them apart.
+	SharedConnections, SharedTickets bool
 	// Failover says when an address of the origin is left out; nil: as usual.
 	Failover *Failover
 }

@@ -12,6 +12,8 @@ type Questions interface {
 	Linker
 	Charter
 	Gauge
+	Registry
+	Visitors
 }
 
 // Fresh answers from a store after Before has brought it up to date, so that
@@ -79,4 +81,46 @@ func (f Fresh) Turns(ctx context.Context, session journey.ID) ([]journey.Event, 
 func (f Fresh) Overview(ctx context.Context, since int64) (Overview, error) {
 	f.Before(ctx)
 	return f.Store.Overview(ctx, since)
+}
+
+// ChangesOf implements Registry.
+func (f Fresh) ChangesOf(ctx context.Context, from []journey.ID) ([]journey.SpecChange, error) {
+	f.Before(ctx)
+	return f.Store.ChangesOf(ctx, from)
+}
+
+// ChangesTo implements Registry.
+func (f Fresh) ChangesTo(ctx context.Context, into []journey.ID) ([]journey.SpecChange, error) {
+	f.Before(ctx)
+	return f.Store.ChangesTo(ctx, into)
+}
+
+// Names implements Registry.
+func (f Fresh) Names(ctx context.Context, hashes []int64) ([]EntityRef, error) {
+	f.Before(ctx)
+	return f.Store.Names(ctx, hashes)
+}
+
+// Links implements Registry.
+func (f Fresh) Links(ctx context.Context, of []journey.ID, limit int) ([]journey.ActorLink, int64, error) {
+	f.Before(ctx)
+	return f.Store.Links(ctx, of, limit)
+}
+
+// Visitor implements Visitors.
+func (f Fresh) Visitor(ctx context.Context, ids []journey.ID, buckets int) (VisitorSummary, error) {
+	f.Before(ctx)
+	return f.Store.Visitor(ctx, ids, buckets)
+}
+
+// VisitorEntities implements Visitors.
+func (f Fresh) VisitorEntities(ctx context.Context, ids []journey.ID, limit int) ([]LinkedEntity, int64, error) {
+	f.Before(ctx)
+	return f.Store.VisitorEntities(ctx, ids, limit)
+}
+
+// Standings implements Visitors.
+func (f Fresh) Standings(ctx context.Context, ids []journey.ID) ([]Standing, error) {
+	f.Before(ctx)
+	return f.Store.Standings(ctx, ids)
 }

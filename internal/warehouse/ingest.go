@@ -346,7 +346,8 @@ func count(records []journal.Record) (n int) {
 	return n
 }
 
-// fold makes a batch of records: every Event, and each Session's last state.
+// fold makes a batch of records: every Event, change and link, and each Session's
+// last state.
 // Faulted entries hold nothing that happened.
 func fold(records []journal.Record) (b Batch, faulted int64) {
 	place := map[journey.ID]int{}
@@ -368,6 +369,10 @@ func fold(records []journal.Record) (b Batch, faulted int64) {
 			place[s.ID] = len(b.Sessions)
 			b.Sessions = append(b.Sessions, s)
 		}
+		for _, c := range r.Entry.Judgement.SpecChanges {
+			b.Changes = append(b.Changes, Change{c, r.Sequence})
+		}
+		b.Links = append(b.Links, r.Entry.Judgement.Links...)
 	}
 	return b, faulted
 }

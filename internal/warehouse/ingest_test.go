@@ -22,6 +22,8 @@ type memory struct {
 	events   []journey.Event
 	seqs     []uint64
 	sessions map[journey.ID]journey.Session
+	changes  []Change
+	links    []journey.ActorLink
 	failing  error
 	applies  int
 }
@@ -45,6 +47,8 @@ func (m *memory) Apply(_ context.Context, _ int, from, to uint64, b Batch) error
 	m.position = to
 	m.events = append(m.events, b.Events...)
 	m.seqs = append(m.seqs, b.Sequences...)
+	m.changes = append(m.changes, b.Changes...)
+	m.links = append(m.links, b.Links...)
 	seen := map[journey.ID]bool{}
 	for _, s := range b.Sessions {
 		if seen[s.ID] {
@@ -92,6 +96,8 @@ func judged(n int) *journey.Entry {
 	sid := journey.ID(1 + n/5)
 	e.Judgement.Events = []journey.Event{{ID: journey.ID(n), SessionID: sid}}
 	e.Judgement.Sessions = []journey.Session{{ID: sid, Events: n}}
+	e.Judgement.SpecChanges = []journey.SpecChange{{Kind: journey.SpecMerged, From: journey.ID(n), Into: 1}, {Kind: journey.SpecSplit, From: journey.ID(n), Into: journey.ID(n)}}
+	e.Judgement.Links = []journey.ActorLink{{A: 1, B: journey.ID(n), Element: "phone", Hash: 3}}
 	return e
 }
 
@@ -176,6 +182,14 @@ func TestIngestCarriesAllAndSkipsFaults(t *testing.T) {
 	}
 	if s := r.store.sessions[1+3]; s.Events != 19 {
 		t.Errorf("session 4 is at %d, want 19", s.Events)
+	}
+	if len(r.store.changes) != 1800 || len(r.store.links) != 900 {
+		t.Fatalf("%d changes, %d links; want 1800 and 900", len(r.store.changes), len(r.store.links))
+	}
+	for i, c := range r.store.changes {
+		if uint64(c.From) != c.Sequence || c.From%10 == 0 || (c.Kind == journey.SpecSplit) != (i%2 == 1) || i > 0 && c.Sequence < r.store.changes[i-1].Sequence {
+			t.Fatalf("change %d is %+v", i, c)
+		}
 	}
 	eventually(t, "all told", func() bool { mu.Lock(); defer mu.Unlock(); return len(told) == 900 })
 	if !slices.IsSortedFunc(told, func(a, b journey.Event) int { return int(a.ID - b.ID) }) {

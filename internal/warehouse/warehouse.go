@@ -27,6 +27,14 @@ type Batch struct {
 	Events    []journey.Event
 	Sequences []uint64
 	Sessions  []journey.Session
+	Changes   []Change // in the journal's order
+	Links     []journey.ActorLink
+}
+
+// Change is a SpecChange with its record's sequence.
+type Change struct {
+	journey.SpecChange
+	Sequence uint64
 }
 
 // Store is what ingest and retention need. One writer at a time.
@@ -38,7 +46,8 @@ type Store interface {
 	// and one that doesn't start right after Position is refused.
 	Apply(ctx context.Context, partition int, from, to uint64, b Batch) error
 	// Expire deletes events older than the time given (micros); first-seen of
-	// entities is kept for ever.
+	// entities is kept for ever. Changes and links of Spec IDs that are older go
+	// once no Session of the users concerned is left.
 	Expire(ctx context.Context, before int64) error
 	Close() error
 }
@@ -54,7 +63,8 @@ type SessionQuery struct {
 	Signature         string
 	Site              string
 	Country, City, IP string
-	SpecID            journey.ID
+	SpecIDs           []journey.ID // recorded under any of; at most MaxSpecIDs
+	MergedInto        journey.ID
 	Sort              string // start, last, events, labels, duration, points, rating
 	Desc              bool
 	Cursor            string // opaque, from SessionPage.Next

@@ -1,6 +1,9 @@
 package wire
 
-import "net/netip"
+import (
+	"net/netip"
+	"sync/atomic"
+)
 
 // Field is one header line in order of appearance, with its case kept.
 type Field struct {
@@ -75,7 +78,27 @@ type Conn struct {
 	// Shown is what the connection shows of the program at its other end, or what a
 	// proxy in front tells of it; nil when nothing is known. It is lent like all else.
 	Shown *Shown
+	// ID is the connection's own, unique over processes and restarts: it belongs to
+	// one visitor. "" where it may belong to several: TLS ends elsewhere, or a proxy
+	// stands between.
+	ID string
+	// Ticket is the ID in the visitor's TLS session ticket, "" without one or where
+	// ID would be "". Resumed says that he came with it; else this connection gave it.
+	Ticket  string
+	Resumed bool
+	// Memory is the Decider's own, for the length of the connection; nil where
+	// several visitors may share that.
+	Memory *Memory
 }
+
+// Memory keeps one value. Exchanges of one connection may run at the same time.
+type Memory struct{ v atomic.Value }
+
+// Load is the value kept, nil before the first.
+func (m *Memory) Load() any { return m.v.Load() }
+
+// Store keeps a value, always of one type, in place of the one before.
+func (m *Memory) Store(v any) { m.v.Store(v) }
 
 // Shown are prints of a client, each "" where it is not known.
 type Shown struct {
@@ -84,7 +107,6 @@ type Shown struct {
 	Grease   bool   // its TLS has values that mean nothing
 	H2       string // how it opens HTTP/2
 	SYN      string // its first TCP packet
-	Ticket   string // the ID in its session ticket
 }
 
 // Body is a bounded copy of a message body.

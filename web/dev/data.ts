@@ -1,4 +1,5 @@
 import type { Action, Bubble, ElementDef, Event, Label, Learnt, LinkedEntity, Rating, Session, SessionDetail, Severity, Signature, Status, Turn } from '../src/api/types.ts';
+import { identify, now } from './who.ts';
 
 // Invented journeys for developing the pages without a Hub. Seeded, so that two
 // runs show the same; nothing of this is in the built app.
@@ -22,7 +23,7 @@ const hash = (s: string) => {
 export const elements: ElementDef[] = (
   [
     ['ip', 'IP address', 'Network', true], ['country', 'Country', 'Network', false], ['city', 'City', 'Network', false], ['asn', 'Network (ASN)', 'Network', true],
-    ['user_agent', 'User agent', 'Device', true], ['session_cookie', 'Session cookie', 'Device', true], ['accept_language', 'Accept-Language', 'Device', false],
+    ['user_agent', 'User agent', 'Device', true], ['device_fingerprint', 'Device Fingerprint', 'Device', true], ['session_cookie', 'Session cookie', 'Device', true], ['accept_language', 'Accept-Language', 'Device', false],
     ['username', 'Username', 'Account', true], ['email', 'E-mail', 'Account', true], ['email_domain', 'E-mail domain', 'Account', false], ['phone', 'Phone', 'Account', true], ['password', 'Password (hashed)', 'Account', true],
     ['card', 'Card number', 'Payment', true], ['card_bin', 'Card BIN', 'Payment', false], ['card_last4', 'Card last 4', 'Payment', false], ['transaction_amount', 'Amount', 'Payment', false], ['order_id', 'Order', 'Payment', true],
     ['promo_code', 'Promo code', 'Shop', true], ['product_id', 'Product', 'Shop', true], ['search_query', 'Search text', 'Shop', false], ['path', 'Path', 'Request', false],
@@ -98,13 +99,14 @@ export class Journey implements Story {
       id: id(start), spec_id: spec ?? id(start - between(0, 40) * 86400_000), site: 'shop', start: iso(start), last: iso(start), duration_ms: 0, events: 0, velocity: 0,
       rating: 'normal', points: 0, labels: [], signatures: [], actions: [], ip: `${net}${between(1, 250)}.${between(1, 250)}`, country, city,
       user_agent: kind === 'scrape' ? 'python-requests/2.31.0' : pick(agents), account: '', live: false,
+      known_as: '', recognised: spec ? 'cookie' : 'new', merged_into: '', candidates: [],
     };
   }
 
   take(step: Step, at: number) {
     const s = this.session;
     const eventID = id(at);
-    const named: [string, string][] = [...(step.elements ?? []), ['ip', s.ip], ['country', s.country], ['city', s.city], ['user_agent', s.user_agent], ['path', step.path], ['session_cookie', hash(s.id).slice(1)]];
+    const named: [string, string][] = [...(step.elements ?? []), ['ip', s.ip], ['country', s.country], ['city', s.city], ['user_agent', s.user_agent], ['path', step.path], ['device_fingerprint', `ja4-${hash(s.user_agent).slice(1, 9)}`], ['session_cookie', hash(s.id).slice(1)]];
     const labels: Label[] = [];
     for (const l of step.labels ?? []) {
       const def = labelDefs[l];
@@ -149,7 +151,7 @@ export class Journey implements Story {
     s.events++;
     s.velocity = s.events / Math.max(1, s.duration_ms / 60_000);
     const event: Event = {
-      id: eventID, session_id: s.id, spec_id: s.spec_id, site: s.site, time: iso(at), duration_ms: between(40, 2400) / 10, name: step.name, type: step.type, type_name: typeNames[step.type] ?? step.type,
+      id: eventID, session_id: s.id, spec_id: s.spec_id, known_as: '', site: s.site, time: iso(at), duration_ms: between(40, 2400) / 10, name: step.name, type: step.type, type_name: typeNames[step.type] ?? step.type,
       spec: step.name.toLowerCase().replaceAll(' ', '_'), method: step.method, status: blocked ? 403 : (step.status ?? 200), outcome, rating, points: s.points, ...(change ? { rating_change: change } : {}),
       elements: named.map(([e, value], i) => {
         const def = linkable(e);
@@ -217,7 +219,8 @@ export class Journey implements Story {
     }
     return {
       ...s, chart: [...buckets.values()], turns: this.turns, entities: [...seen.values()].sort((a, b) => b.shared_sessions - a.shared_sessions),
-      related: all.filter((j) => j !== this && j.session.spec_id === s.spec_id).map((j) => j.session).slice(0, 20),
+      related: all.filter((j) => j !== this && now(j.session.spec_id) === now(s.spec_id)).map((j) => j.session).slice(0, 20),
+      absorbed: all.filter((j) => j.session.merged_into === s.id).map((j) => j.session),
     };
   }
 }
@@ -242,7 +245,9 @@ export function world(now: number): Journey[] {
     j.session.live = now - Date.parse(j.session.last) < 1800_000;
     all.push(j);
   }
-  return all.sort((a, b) => Date.parse(b.session.start) - Date.parse(a.session.start));
+  all.sort((a, b) => Date.parse(b.session.start) - Date.parse(a.session.start));
+  identify(all);
+  return all;
 }
 
 export const newcomer = () => new Journey(pick(['good', 'good', 'good', 'stuffing', 'cards', 'promo', 'scrape']), Date.now());
@@ -253,7 +258,7 @@ export function status(all: Journey[], mode: Status['sites'][number]['mode'], st
     version: '0.1.0', started: iso(started), healthy: true,
     sites: [{ name: 'shop', hosts: ['shop.example', 'www.shop.example'], origin: 'http://127.0.0.1:3000', mode, configured_mode: 'active', failure: 'open', requests: events * 9, origin_errors: 3, endpoints: [{ address: '10.0.0.1:3000', up: true, responses: events * 5, failures: 0 }, { address: '10.0.0.2:3000', up: false, error: 'dial tcp 10.0.0.2:3000: connect: connection refused', responses: events * 4, failures: 3 }] }],
     policy: { revision: '9f3ac41d07be', since: iso(started), specs: 14, labels: 22, signatures: 6, workflows: 4, faults: ['labels.yaml:42:11: label "many_cards": when: undeclared reference to "sesion"; did you mean "session"?'] },
-    edge: { connections: 214, active: 9, clients_gone: 31, refused: { malformed: 17, handshake: 4, over_limit: 0, unknown_host: 2 }, origin_errors: { refused: 3 } },
+    edge: { connections: 214, active: 9, clients_gone: 31, first_packets_missing: 0, refused: { malformed: 17, handshake: 4, over_limit: 0, unknown_host: 2 }, origin_errors: { refused: 3 } },
     engine: { requests: events * 9, matched: events, events, live_sessions: all.filter((j) => j.session.live).length, queue: 3, queue_max: 65536, rule_faults: 0, panics: 0, actions: { block_attack: 214, tag_for_review: 12 }, deadline_missed: 2 },
     journal: { state: 'ok', entries: events * 2, bytes: events * 1260, in_flight: 4, error: '' },
     warehouse: { state: 'ok', backend: 'duckdb', events, sessions: all.length, bytes: events * 310, lag: 12, error: '' },

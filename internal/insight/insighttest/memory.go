@@ -16,6 +16,8 @@ import (
 type Memory struct {
 	Sessions []journey.Session
 	Events   []journey.Event // in time order
+	Changes  []journey.SpecChange
+	Shared   []journey.ActorLink // in time order
 }
 
 func page[T any](all []T, cursor string, limit int) ([]T, string, error) {
@@ -43,7 +45,7 @@ func (m *Memory) SearchSessions(_ context.Context, q warehouse.SessionQuery) (wa
 		switch {
 		case q.From != 0 && s.Last < q.From, q.To != 0 && s.Start >= q.To, !among(q.Ratings, s.Rating),
 			q.Site != "" && s.Site != q.Site, q.Country != "" && s.Country != q.Country, q.City != "" && s.City != q.City,
-			q.IP != "" && s.IP != q.IP, q.SpecID != 0 && s.SpecID != q.SpecID,
+			q.IP != "" && s.IP != q.IP, !among(q.SpecIDs, s.SpecID), q.MergedInto != 0 && s.MergedInto != q.MergedInto,
 			q.Label != "" && !slices.ContainsFunc(s.Labels, func(l journey.Label) bool { return l.ID == q.Label }),
 			q.Signature != "" && !slices.ContainsFunc(s.Signatures, func(x journey.Signature) bool { return x.ID == q.Signature }),
 			q.Element != "" && !m.carries(s.ID, q):
@@ -84,6 +86,11 @@ func sortKey(s journey.Session, by string) int64 {
 }
 
 func (m *Memory) carries(session journey.ID, q warehouse.SessionQuery) bool {
+	if q.Element == "spec_id" {
+		return slices.ContainsFunc(m.Sessions, func(s journey.Session) bool {
+			return s.ID == session && slices.Contains(q.Values, s.SpecID.String())
+		})
+	}
 	for _, e := range m.Events {
 		for _, el := range e.Elements {
 			if e.SessionID == session && el.ID == q.Element && slices.Contains(q.Values, el.Value) &&

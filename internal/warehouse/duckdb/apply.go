@@ -69,6 +69,12 @@ func (d *DB) apply(ctx context.Context, h *handles, partition int, from, to uint
 		if err := k.putSessions(ctx, b.Sessions); err != nil {
 			return fmt.Errorf("sessions: %w", err)
 		}
+		if err := k.appendChanges(partition, b.Changes); err != nil {
+			return fmt.Errorf("spec changes: %w", err)
+		}
+		if err := k.appendLinks(b.Links); err != nil {
+			return fmt.Errorf("actor links: %w", err)
+		}
 		seen, err := k.withFormer(ctx, seen, former, maybe)
 		if err != nil {
 			return fmt.Errorf("former names: %w", err)

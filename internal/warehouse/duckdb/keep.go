@@ -14,7 +14,7 @@ import (
 )
 
 // Expire implements warehouse.Store: Events and sightings before the time go,
-// and Sessions that ended before it.
+// Sessions that ended before it, and what was known of users without any left.
 func (d *DB) Expire(ctx context.Context, before int64) error {
 	d.write.Lock()
 	defer d.write.Unlock()
@@ -27,6 +27,8 @@ func (d *DB) Expire(ctx context.Context, before int64) error {
 				`DELETE FROM events WHERE ts < $1`,
 				`DELETE FROM sessions WHERE last < $1`,
 				`DELETE FROM session_entities WHERE last < $1`,
+				deleteLinks,
+				deleteChanges,
 			} {
 				if err := exec(ctx, h.w, q, micros(before)); err != nil {
 					return err

@@ -9,6 +9,7 @@ import (
 	"os"
 	osexec "os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -230,34 +231,74 @@ func raw(t *testing.T, file string, use func(c driver.Conn)) {
 	use(c)
 }
 
-func TestAFileOfVersion1Opens(t *testing.T) {
-	script, err := os.ReadFile(filepath.Join("testdata", "v1.sql"))
+// older opens a store that an older build has written.
+func older(t *testing.T, script string) *DB {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", script))
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "w.duckdb")
 	raw(t, file, func(c driver.Conn) {
-		if err := exec(t.Context(), c, string(script)); err != nil {
+		if err := exec(t.Context(), c, string(text)); err != nil {
 			t.Fatal(err)
 		}
 	})
-	d := open(t, file)
-	if at, err := d.Position(t.Context(), 3); err != nil || at != 41 {
-		t.Fatalf("position %d, %v", at, err)
-	}
-	s, err := d.Session(t.Context(), 500)
-	if err != nil || s.Account != "ann" || s.Rating != journey.Malicious || len(s.Labels) != 1 || s.Labels[0].Evidence[0].Value != "27" {
-		t.Errorf("%+v, %v", s, err)
-	}
-	e, err := d.Event(t.Context(), 501)
-	if err != nil || e.Value("email") != "ann@example.com" || e.Value("transaction_amount") != "129.90" || e.Value("quantity") != "2" || e.RatingChange == nil {
-		t.Errorf("%+v, %v", e, err)
-	}
-	if err := d.Apply(t.Context(), 3, 42, 50, numbered(42, 50)); err != nil {
-		t.Error(err)
-	}
-	if x, err := d.Entity(t.Context(), 99); err != nil || x.FirstSeen != 1_700_000_000_000_000 {
-		t.Errorf("%+v, %v", x, err)
+	return open(t, file)
+}
+
+// identified is a batch that says of a Session who it was, and of others who they are.
+func identified(id journey.ID) warehouse.Batch {
+	b := numbered(42, 50)
+	b.Sessions = append(b.Sessions, journey.Session{ID: id, SpecID: 9, Recognised: journey.KeyDevice, MergedInto: 3,
+		Candidates: []journey.Candidate{{SpecID: 8, Confidence: 50}}})
+	b.Changes = []warehouse.Change{{SpecChange: journey.SpecChange{Kind: journey.SpecSplit, From: 9, Into: 9, Time: 5, Reason: "shared"}, Sequence: 42}}
+	b.Links = []journey.ActorLink{{A: 9, B: 20, Element: "phone", Hash: 5, EventID: 6, Time: 7}}
+	return b
+}
+
+func TestAFileOfAnOlderVersionOpens(t *testing.T) {
+	for script, before := range map[string]struct {
+		session journey.Session // what of it newer versions have added
+		changes int
+		links   int64
+	}{
+		"v1.sql": {session: journey.Session{Recognised: warehouse.Unrecorded}},
+		"v2.sql": {session: journey.Session{Recognised: journey.KeyTicket, MergedInto: 600,
+			Candidates: []journey.Candidate{{SpecID: 8, Confidence: 87, Reasons: []string{"same address"}}}}, changes: 1, links: 1},
+	} {
+		t.Run(script, func(t *testing.T) {
+			d := older(t, script)
+			if at, err := d.Position(t.Context(), 3); err != nil || at != 41 {
+				t.Fatalf("position %d, %v", at, err)
+			}
+			s, err := d.Session(t.Context(), 500)
+			if err != nil || s.Account != "ann" || s.Rating != journey.Malicious || len(s.Labels) != 1 || s.Labels[0].Evidence[0].Value != "27" {
+				t.Errorf("%+v, %v", s, err)
+			}
+			if got := (journey.Session{Recognised: s.Recognised, MergedInto: s.MergedInto, Candidates: s.Candidates}); !reflect.DeepEqual(got, before.session) {
+				t.Errorf("%+v, want %+v", got, before.session)
+			}
+			e, err := d.Event(t.Context(), 501)
+			if err != nil || e.Value("email") != "ann@example.com" || e.Value("transaction_amount") != "129.90" || e.Value("quantity") != "2" || e.RatingChange == nil {
+				t.Errorf("%+v, %v", e, err)
+			}
+			if err := d.Apply(t.Context(), 3, 42, 50, identified(500)); err != nil {
+				t.Fatal(err)
+			}
+			if x, err := d.Entity(t.Context(), 99); err != nil || x.FirstSeen != 1_700_000_000_000_000 {
+				t.Errorf("%+v, %v", x, err)
+			}
+			if s, err = d.Session(t.Context(), 500); err != nil || s.Recognised != journey.KeyDevice || s.MergedInto != 3 || len(s.Candidates) != 1 {
+				t.Errorf("%+v, %v", s, err)
+			}
+			if all, err := d.ChangesOf(t.Context(), []journey.ID{9}); err != nil || len(all) != before.changes+1 || all[before.changes].Kind != journey.SpecSplit {
+				t.Errorf("%+v, %v", all, err)
+			}
+			if _, n, err := d.Links(t.Context(), []journey.ID{20}, 5); err != nil || n != before.links+1 {
+				t.Errorf("%d links, %v", n, err)
+			}
+		})
 	}
 }
 

@@ -205,22 +205,28 @@ func sessionRow(s *journey.Session) ([]driver.Value, error) {
 	for i := range s.Signatures {
 		signatures = append(signatures, s.Signatures[i].ID)
 	}
+	var candidates []byte
+	if len(s.Candidates) > 0 {
+		if candidates, err = json.Marshal(s.Candidates); err != nil {
+			return nil, fmt.Errorf("session %s: %w", s.ID, err)
+		}
+	}
 	return []driver.Value{int64(s.ID), int64(s.SpecID), s.Site, micros(s.Start), micros(s.Last), int32(s.Events),
 		uint8(s.Rating), int32(s.Points), int32(len(s.Labels)), labelIDs(s.Labels), signatures, s.IP, s.Country,
-		s.City, s.UserAgent, s.Account, string(text)}, nil
+		s.City, s.UserAgent, s.Account, string(text), s.Recognised, string(candidates), int64(s.MergedInto)}, nil
 }
 
 const selectSession = `s.sid, s.spec_id, s.site, s.start, s.last, s.events, s.rating, s.points, s.ip, s.country,
-	s.city, s.user_agent, s.account, s.detail`
+	s.city, s.user_agent, s.account, s.detail, s.recognised, s.candidates, s.merged_into`
 
 // scanSession reads a row of selectSession; more takes columns after it.
 func scanSession(rows *sql.Rows, more ...any) (journey.Session, error) {
 	var s journey.Session
-	var sid, spec int64
+	var sid, spec, merged int64
 	var start, last time.Time
-	var text string
+	var text, candidates string
 	err := rows.Scan(append([]any{&sid, &spec, &s.Site, &start, &last, &s.Events, (*uint8)(&s.Rating), &s.Points, &s.IP,
-		&s.Country, &s.City, &s.UserAgent, &s.Account, &text}, more...)...)
+		&s.Country, &s.City, &s.UserAgent, &s.Account, &text, &s.Recognised, &candidates, &merged}, more...)...)
 	if err != nil {
 		return s, err
 	}
@@ -228,6 +234,12 @@ func scanSession(rows *sql.Rows, more ...any) (journey.Session, error) {
 	if err := json.Unmarshal([]byte(text), &d); err != nil {
 		return s, fmt.Errorf("detail of session %d: %w", sid, err)
 	}
+	if candidates != "" {
+		if err := json.Unmarshal([]byte(candidates), &s.Candidates); err != nil {
+			return s, fmt.Errorf("candidates of session %d: %w", sid, err)
+		}
+	}
+	s.MergedInto = journey.ID(merged)
 	s.ID, s.SpecID, s.Start, s.Last = journey.ID(sid), journey.ID(spec), start.UnixMicro(), last.UnixMicro()
 	s.Labels, s.Signatures, s.Actions = d.Labels, d.Signatures, d.Actions
 	return s, nil

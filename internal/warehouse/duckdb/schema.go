@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/throughline/throughline/internal/warehouse"
 )
 
 // elementColumns are the elements that have a column of their own; the rest
@@ -53,6 +55,13 @@ func migrations() []migration {
 		`CREATE TABLE session_entities(` + sessionEntityColumns + `)`,
 		`CREATE TABLE entities(vh BIGINT, element VARCHAR, value VARCHAR, first TIMESTAMP)`,
 		`CREATE TABLE positions(part SMALLINT, seq BIGINT)`,
+	}}, {2, []string{
+		`ALTER TABLE sessions ADD COLUMN recognised VARCHAR DEFAULT '` + warehouse.Unrecorded + `'`,
+		`ALTER TABLE sessions ADD COLUMN candidates VARCHAR DEFAULT ''`,
+		`ALTER TABLE sessions ADD COLUMN merged_into BIGINT DEFAULT 0`,
+		`CREATE TABLE spec_changes(spec_id BIGINT, into_id BIGINT, kind VARCHAR, ts TIMESTAMP, reason VARCHAR,
+			part SMALLINT, seq BIGINT, place INTEGER)`,
+		`CREATE TABLE actor_links(a BIGINT, b BIGINT, element VARCHAR, vh BIGINT, eid BIGINT, ts TIMESTAMP)`,
 	}}}
 }
 

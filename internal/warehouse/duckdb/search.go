@@ -205,8 +205,14 @@ func (d *DB) sessionWhere(ctx context.Context, q warehouse.SessionQuery, c *cond
 	c.equal("s.country", q.Country)
 	c.equal("s.city", q.City)
 	c.equal("s.ip", q.IP)
-	if q.SpecID != 0 {
-		c.add("s.spec_id = " + c.arg(int64(q.SpecID)))
+	if len(q.SpecIDs) > warehouse.MaxSpecIDs {
+		return fmt.Errorf("%d Spec IDs: want at most %d", len(q.SpecIDs), warehouse.MaxSpecIDs)
+	}
+	if len(q.SpecIDs) > 0 {
+		c.add("s.spec_id IN (" + idList(q.SpecIDs) + ")")
+	}
+	if q.MergedInto != 0 {
+		c.add("s.merged_into = " + c.arg(int64(q.MergedInto)))
 	}
 	if q.Label != "" {
 		c.add("list_contains(s.labels, " + c.arg(q.Label) + ")")

@@ -68,7 +68,7 @@ func (w *world) questions(r *rand.Rand) []warehouse.SessionQuery {
 		{From: mid}, {To: mid}, {From: mid, To: mid + day}, {From: mid, To: mid + 1},
 		{Ratings: []journey.Rating{journey.Malicious}}, {Ratings: []journey.Rating{journey.Normal, journey.Suspicious}},
 		{Label: "odd"}, {Label: "none"}, {Signature: "takeover"}, {Site: "bank"}, {Country: "DE"}, {City: "Köln"}, {IP: "192.0.2.3"},
-		{SpecID: some.SpecID}, {Site: "shop", Country: "US", Label: "odd", From: mid - day},
+		{SpecIDs: []journey.ID{some.SpecID}}, {SpecIDs: []journey.ID{1003, 1004, 1005, 77}, From: mid}, {MergedInto: w.merged}, {Site: "shop", Country: "US", Label: "odd", From: mid - day},
 		{Element: "country", Values: []string{"DE"}}, {Element: "url_path", Values: []string{"/p/1"}, From: mid},
 		{Element: "url_path", Values: []string{"/p/1", "/p/2"}, To: mid}, {Element: "url_path", Values: []string{"/p/77"}},
 		{Element: "failure_reason", Values: []string{"stolen"}}, {Element: "failure_reason", Values: []string{"stolen", "lost"}, From: mid, To: mid + day},
@@ -128,7 +128,7 @@ func (w *world) answer(q warehouse.SessionQuery) []journey.Session {
 func (w *world) matches(s *journey.Session, q warehouse.SessionQuery) bool {
 	is := func(want, have string) bool { return want == "" || want == have }
 	ok := is(q.Site, s.Site) && is(q.Country, s.Country) && is(q.City, s.City) && is(q.IP, s.IP) &&
-		(q.SpecID == 0 || q.SpecID == s.SpecID) && (q.From == 0 || s.Last >= q.From) && (q.To == 0 || s.Start < q.To) &&
+		(q.SpecIDs == nil || slices.Contains(q.SpecIDs, s.SpecID)) && (q.MergedInto == 0 || q.MergedInto == s.MergedInto) && (q.From == 0 || s.Last >= q.From) && (q.To == 0 || s.Start < q.To) &&
 		(q.Ratings == nil || slices.Contains(q.Ratings, s.Rating)) &&
 		(q.Label == "" || slices.ContainsFunc(s.Labels, func(l journey.Label) bool { return l.ID == q.Label })) &&
 		(q.Signature == "" || slices.ContainsFunc(s.Signatures, func(x journey.Signature) bool { return x.ID == q.Signature }))
@@ -190,15 +190,16 @@ func (s suite) refusals(t *testing.T) {
 		t.Errorf("a cursor of sessions for events: %v", err)
 	}
 	for name, q := range map[string]warehouse.SessionQuery{
-		"sort":    {Sort: "sid; DROP TABLE events", Limit: 1},
-		"limit":   {Limit: 501},
-		"minus":   {Limit: -1},
-		"values":  {Element: "country", Limit: 1},
-		"element": {Values: []string{"x"}, Limit: 1},
-		"hashes":  {Element: "ip", Values: []string{"a", "b"}, Hashes: []int64{1}, Limit: 1},
-		"id":      {Element: "session_id", Values: []string{"x"}, Limit: 1},
-		"rating":  {Element: "session_risk_rating", Values: []string{"bad"}, Limit: 1},
-		"amount":  {Element: "transaction_amount", Values: []string{"much"}, Limit: 1},
+		"sort":     {Sort: "sid; DROP TABLE events", Limit: 1},
+		"limit":    {Limit: 501},
+		"minus":    {Limit: -1},
+		"values":   {Element: "country", Limit: 1},
+		"element":  {Values: []string{"x"}, Limit: 1},
+		"hashes":   {Element: "ip", Values: []string{"a", "b"}, Hashes: []int64{1}, Limit: 1},
+		"id":       {Element: "session_id", Values: []string{"x"}, Limit: 1},
+		"rating":   {Element: "session_risk_rating", Values: []string{"bad"}, Limit: 1},
+		"spec ids": {SpecIDs: make([]journey.ID, warehouse.MaxSpecIDs+1), Limit: 1},
+		"amount":   {Element: "transaction_amount", Values: []string{"much"}, Limit: 1},
 	} {
 		if _, err := b.SearchSessions(ctx(), q); err == nil {
 			t.Errorf("%s: is answered", name)

@@ -23,6 +23,8 @@ type Backend interface {
 	warehouse.Gauge
 	warehouse.Charter
 	warehouse.Keeper
+	warehouse.Registry
+	warehouse.Visitors
 }
 
 // Opener opens a backend on a file or whatever it makes of the name; clock is
@@ -47,6 +49,10 @@ func Run(t *testing.T, open Opener) {
 		"entities are counted and linked":          s.entities,
 		"former hashes link":                       s.former,
 		"charts add up and turns are told":         s.charts,
+		"changes of Spec IDs are told in order":    s.changes,
+		"links of Spec IDs are told once":          s.links,
+		"visitors are summed up":                   s.visitors,
+		"who is who outlives no Session":           s.forget,
 		"first seen outlives expiry":               s.expire,
 		"what is not there is not found":           s.notFound,
 		"readers and a writer don't meet":          s.concurrent,
@@ -105,7 +111,8 @@ func (s suite) roundTrip(t *testing.T) {
 	broken := journey.Event{ID: journey.NewID(at, 2, 11), SessionID: full.SessionID, Time: at + 3,
 		Elements: []journey.Element{{ID: "transaction_amount", Value: "many"}, {ID: "zz", Value: ""}}}
 	session := journey.Session{ID: full.SessionID, SpecID: 9, Site: "shop", Start: at, Last: at + 3, Events: 4, Rating: journey.Suspicious, Points: 44,
-		Labels: full.Labels, Signatures: full.Signatures, Actions: full.Actions, IP: "192.0.2.1", Country: "DE", City: "Köln", UserAgent: "Chrome", Account: "ann"}
+		Labels: full.Labels, Signatures: full.Signatures, Actions: full.Actions, IP: "192.0.2.1", Country: "DE", City: "Köln", UserAgent: "Chrome", Account: "ann",
+		Recognised: journey.KeyTicket, MergedInto: 77, Candidates: []journey.Candidate{{SpecID: 1<<63 - 1, Confidence: 99, Reasons: []string{"same 'address'", "ä"}}, {SpecID: 4, Confidence: 1}}}
 	b := s.fresh(t)
 	want := []journey.Event{full, bare, amounts, broken}
 	if err := b.Apply(ctx(), 2, 1, 4, warehouse.Batch{Events: want, Sequences: []uint64{1, 2, 3, 4}, Sessions: []journey.Session{session}}); err != nil {

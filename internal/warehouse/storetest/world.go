@@ -22,6 +22,9 @@ type world struct {
 	sessions map[journey.ID]*journey.Session
 	batches  []warehouse.Batch
 	ends     []uint64 // last sequence of each batch
+	changes  []journey.SpecChange
+	links    []journey.ActorLink
+	merged   journey.ID // a Session that others were merged into
 }
 
 // newWorld lets a number of Sessions happen over ten days.
@@ -39,6 +42,7 @@ func newWorld(seed uint64, sessions int) *world {
 			s := &journey.Session{ID: journey.NewID(at, 1, made), SpecID: journey.ID(1000 + r.IntN(20)), Site: pick(r, "shop", "bank"),
 				Start: at, IP: fmt.Sprintf("192.0.2.%d", r.IntN(9)), Country: pick(r, "US", "DE", ""), City: pick(r, "Berlin", "Köln"),
 				UserAgent: "Chrome 130 on Windows", Account: pick(r, "", "ann", "bob")}
+			w.identify(r, s)
 			w.sessions[s.ID] = s
 			open = append(open, s.ID)
 		}
@@ -48,6 +52,7 @@ func newWorld(seed uint64, sessions int) *world {
 		e := w.happen(r, s, at, int(seq))
 		batch.Events = append(batch.Events, e)
 		batch.Sequences = append(batch.Sequences, seq)
+		w.relate(r, &batch, &e, seq)
 		if s.Events > 2+r.IntN(8) {
 			open = append(open[:n], open[n+1:]...)
 		}
@@ -117,6 +122,35 @@ func (w *world) happen(r *rand.Rand, s *journey.Session, at int64, n int) journe
 	s.Events++
 	w.events = append(w.events, e)
 	return e
+}
+
+// identify says how a Session's visitor was known, and of some that they were part
+// of another's.
+func (w *world) identify(r *rand.Rand, s *journey.Session) {
+	s.Recognised = pick(r, "", journey.KeyCookie, journey.KeyTicket)
+	if s.Recognised == "" && r.IntN(3) == 0 {
+		s.Candidates = []journey.Candidate{{SpecID: 1001, Confidence: 87, Reasons: []string{"same address", "same 'device'"}}, {SpecID: 1002, Confidence: 3}}
+	}
+	switch {
+	case w.merged == 0:
+		w.merged = s.ID
+	case r.IntN(9) == 0:
+		s.MergedInto = w.merged
+	}
+}
+
+// relate lets an Event change who is known as whom, and link some.
+func (w *world) relate(r *rand.Rand, b *warehouse.Batch, e *journey.Event, seq uint64) {
+	for range r.IntN(3) {
+		c := journey.SpecChange{Kind: pick(r, journey.SpecMerged, journey.SpecSplit), From: e.SpecID, Into: journey.ID(1000 + r.IntN(20)), Time: e.Time, Reason: "shared 'cookie'"}
+		w.changes = append(w.changes, c)
+		b.Changes = append(b.Changes, warehouse.Change{SpecChange: c, Sequence: seq})
+	}
+	if r.IntN(4) == 0 {
+		l := journey.ActorLink{A: 1000, B: journey.ID(1001 + r.IntN(4)), Element: pick(r, "card_number", "phone"), Hash: 1<<62 + int64(r.IntN(2)), EventID: e.ID, Time: e.Time}
+		w.links = append(w.links, l)
+		b.Links = append(b.Links, l)
+	}
 }
 
 // apply writes all batches.

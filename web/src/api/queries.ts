@@ -105,5 +105,13 @@ export function entityQuery(id: string) {
   });
 }
 
+export function specQuery(id: string) {
+  return queryOptions({
+    queryKey: ['spec', id],
+    queryFn: ({ signal }) => answerOf(api.GET('/api/v1/spec-ids/{id}', { params: { path: { id } }, signal })),
+    staleTime: 5000,
+  });
+}
+
 export const lookupEntity = (element: string, value: string) =>
   answerOf(api.POST('/api/v1/entities/lookup', { body: { element, value } }));

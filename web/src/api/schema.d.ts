@@ -337,6 +337,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/spec-ids/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One user as recognised: sessions, devices, history, related actors */
+        get: operations["get-spec-id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -445,6 +462,21 @@ export interface components {
             type: "block" | "redirect" | "tag";
             workflow?: string;
         };
+        Actor: {
+            /** Format: date-time */
+            last_seen: string;
+            /**
+             * @description of its worst session
+             * @enum {string}
+             */
+            rating: "normal" | "suspicious" | "malicious";
+            /** Format: int64 */
+            sessions: number;
+            shared: components["schemas"]["SharedEntity"][];
+            spec_id: string;
+            /** @description the newest session so rated; empty when none is stored */
+            worst_session: string;
+        };
         AuditEntry: {
             /** @example session.create */
             action: string;
@@ -469,6 +501,17 @@ export interface components {
             types: {
                 [key: string]: number;
             };
+        };
+        Candidate: {
+            /**
+             * Format: int64
+             * @description per cent
+             */
+            confidence: number;
+            /** @description as of a session */
+            known_as: string;
+            reasons: string[];
+            spec_id: string;
         };
         CreatedToken: {
             /** Format: date-time */
@@ -509,6 +552,11 @@ export interface components {
              * @description visitors' connections open now
              */
             connections: number;
+            /**
+             * Format: int64
+             * @description connections whose first packet was wanted and not kept by the system
+             */
+            first_packets_missing: number;
             /** @description failed requests to origins, by kind */
             origin_errors: {
                 [key: string]: number;
@@ -660,6 +708,8 @@ export interface components {
             elements: components["schemas"]["Element"][];
             id: string;
             join_reason: string;
+            /** @description as of a session */
+            known_as: string;
             labels: components["schemas"]["Label"][];
             method: string;
             name: string;
@@ -673,6 +723,7 @@ export interface components {
             signatures: components["schemas"]["Signature"][];
             site: string;
             spec: string;
+            /** @description as recorded then */
             spec_id: string;
             /** Format: int64 */
             status: number;
@@ -807,6 +858,15 @@ export interface components {
             /** @example ann@example.com */
             value: string;
         };
+        Mark: {
+            browser: string;
+            /** @enum {string} */
+            rating: "normal" | "suspicious" | "malicious";
+            /** Format: int64 */
+            sessions: number;
+            /** Format: date-time */
+            start: string;
+        };
         Me: {
             /** @description send as X-CSRF-Token with every change */
             csrf: string;
@@ -907,6 +967,8 @@ export interface components {
         Session: {
             account: string;
             actions: components["schemas"]["Action"][];
+            /** @description who a visitor may be whom no key made known, likeliest first */
+            candidates: components["schemas"]["Candidate"][];
             city: string;
             country: string;
             /** Format: int64 */
@@ -915,15 +977,24 @@ export interface components {
             events: number;
             id: string;
             ip: string;
+            /** @description the Spec ID that its Spec ID is known as by now; empty when that is itself, and in the live stream */
+            known_as: string;
             labels: components["schemas"]["Label"][];
             /** Format: date-time */
             last: string;
             /** @description seen within its inactivity timeout */
             live: boolean;
+            /** @description the session that this one turned out to be part of; empty for none */
+            merged_into: string;
             /** Format: int64 */
             points: number;
             /** @enum {string} */
             rating: "normal" | "suspicious" | "malicious";
+            /**
+             * @description by which kind of key the visitor was known on the first request
+             * @enum {string}
+             */
+            recognised: "new" | "connection" | "cookie" | "bearer" | "token" | "ticket" | "device" | "unrecorded";
             signatures: components["schemas"]["Signature"][];
             site: string;
             spec_id: string;
@@ -937,8 +1008,12 @@ export interface components {
             velocity: number;
         };
         SessionDetail: {
+            /** @description sessions that turned out to be part of this one, newest first, at most 20 */
+            absorbed: components["schemas"]["Session"][];
             account: string;
             actions: components["schemas"]["Action"][];
+            /** @description who a visitor may be whom no key made known, likeliest first */
+            candidates: components["schemas"]["Candidate"][];
             chart: components["schemas"]["Bubble"][];
             city: string;
             country: string;
@@ -949,16 +1024,25 @@ export interface components {
             events: number;
             id: string;
             ip: string;
+            /** @description the Spec ID that its Spec ID is known as by now; empty when that is itself, and in the live stream */
+            known_as: string;
             labels: components["schemas"]["Label"][];
             /** Format: date-time */
             last: string;
             /** @description seen within its inactivity timeout */
             live: boolean;
+            /** @description the session that this one turned out to be part of; empty for none */
+            merged_into: string;
             /** Format: int64 */
             points: number;
             /** @enum {string} */
             rating: "normal" | "suspicious" | "malicious";
-            /** @description other sessions of the same Spec ID, newest first, at most 20 */
+            /**
+             * @description by which kind of key the visitor was known on the first request
+             * @enum {string}
+             */
+            recognised: "new" | "connection" | "cookie" | "bearer" | "token" | "ticket" | "device" | "unrecorded";
+            /** @description other sessions of the same user, whichever Spec ID they were recorded under, newest first, at most 20 */
             related: components["schemas"]["Session"][];
             signatures: components["schemas"]["Signature"][];
             site: string;
@@ -985,6 +1069,18 @@ export interface components {
             /** @description no user yet: open the one-time link from the log */
             needs_setup: boolean;
             version: string;
+        };
+        SharedEntity: {
+            element: string;
+            /** @description empty when it has no page */
+            entity_id: string;
+            /** @description the event that showed it */
+            event_id: string;
+            hashed: boolean;
+            name: string;
+            /** Format: date-time */
+            time: string;
+            value: string;
         };
         Signature: {
             event_id?: string;
@@ -1023,6 +1119,89 @@ export interface components {
             origin_errors: number;
             /** Format: int64 */
             requests: number;
+        };
+        SpecChange: {
+            from: string;
+            /** @description the same as from: it stands alone again */
+            into: string;
+            /** @description of into, by now; empty when that is itself */
+            into_known_as: string;
+            /** @enum {string} */
+            kind: "merge" | "split";
+            reason: string;
+            /** Format: date-time */
+            time: string;
+        };
+        SpecID: {
+            /** @description confirmed accounts, most sessions first, at most 100 */
+            accounts: components["schemas"]["SpecValue"][];
+            /** @description others who share entities with it, worst first, at most 50: related, not the same */
+            actors: components["schemas"]["Actor"][];
+            /** Format: int64 */
+            actors_total: number;
+            /** @description last addresses of sessions, most sessions first, at most 100 */
+            addresses: components["schemas"]["SpecValue"][];
+            /** @description most sessions first, at most 100 */
+            browsers: components["schemas"]["SpecValue"][];
+            /** @description sessions by time, browser and rating, oldest first */
+            chart: components["schemas"]["Mark"][];
+            /** @description seen in most of its sessions first, at most 200; shared_sessions are sessions of this user, sessions those of everybody */
+            entities: components["schemas"]["LinkedEntity"][];
+            /** Format: int64 */
+            entities_total: number;
+            /** Format: int64 */
+            events: number;
+            /**
+             * Format: date-time
+             * @description empty without sessions
+             */
+            first_seen: string;
+            /** @description merges and splits, newest first, at most 200 */
+            history: components["schemas"]["SpecChange"][];
+            /** Format: int64 */
+            history_total: number;
+            /** @description as asked */
+            id: string;
+            /** @description all Spec IDs known as one, oldest first */
+            ids: string[];
+            /** @description the Spec ID that it is known as by now; empty when that is itself */
+            known_as: string;
+            /** Format: date-time */
+            last_seen: string;
+            /**
+             * Format: int64
+             * @description of these, turned out to be part of another
+             */
+            merged_sessions: number;
+            /** @description there are more than listed, and not all is counted */
+            more_ids: boolean;
+            /** @description sessions by rating */
+            ratings: {
+                [key: string]: number;
+            };
+            /** @description its newest sessions, at most 50 */
+            recent: components["schemas"]["Session"][];
+            /** @description sessions by how their first request was recognised */
+            recognised: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description stored under any of the IDs
+             */
+            sessions: number;
+        };
+        SpecValue: {
+            city: string;
+            /** @description of an address */
+            country: string;
+            /** Format: date-time */
+            first_seen: string;
+            /** Format: date-time */
+            last_seen: string;
+            /** Format: int64 */
+            sessions: number;
+            value: string;
         };
         Status: {
             /** @description enrichment data files */
@@ -1766,6 +1945,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SiteMode"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-spec-id": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description decimal */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpecID"];
                 };
             };
             /** @description Error */

@@ -85,6 +85,7 @@ describe('csv', () => {
     id: '883612061859840001', spec_id: '1', site: 'shop', start: '2026-11-21T05:00:00Z', last: '2026-11-21T05:10:00Z',
     duration_ms: 600000, events: 3, velocity: 0.3, rating: 'malicious', points: 90, labels: [], signatures: [], actions: [],
     ip: '203.0.113.9', country: 'DE', city: 'Halle, Saale', user_agent: 'a "quoted" agent', account: '=cmd|calc', live: false,
+    known_as: '', recognised: 'new', merged_into: '', candidates: [],
   };
   it('quotes, and disarms what a spreadsheet would run', () => {
     const [head, row, end] = sessionsCSV([session]).split('\r\n');
