@@ -10,7 +10,7 @@ import (
 type scenario struct {
 	name   string
 	listen string // which of a peer's listeners: http, tls, tls-tls, shop
-	script string // request: get, post, big, close
+	script string // request: get, post, big, close, asset
 	rate   int    // 0: as fast as it goes
 	peers  []string
 	every  int // each so many requests match a Spec
@@ -23,7 +23,8 @@ var scenarios = []scenario{
 	{name: "post", listen: "http", script: "post", peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "post", listen: "http", script: "post", rate: 2000, peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "events", listen: "http", script: "get", rate: 2000, every: 10, peers: []string{"throughline", "nginx", "haproxy"}},
-	{name: "sync", listen: "shop", script: "get", rate: 2000, every: 10, peers: []string{"throughline", "nginx", "direct"}},
+	{name: "sync", listen: "shop", script: "asset", rate: 2000, every: 10, peers: []string{"throughline", "nginx", "direct"}},
+	{name: "pages", listen: "shop", script: "get", rate: 2000, peers: []string{"throughline", "nginx", "direct"}}, // each an Event
 	{name: "big", listen: "http", script: "big", peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "tls", listen: "tls", script: "get", peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "handshake", listen: "tls", script: "close", peers: []string{"throughline", "nginx", "haproxy"}},

@@ -143,6 +143,10 @@ func writeFiles(dir string) error {
 	body := strings.Repeat("field=value&", 33) + "end=" // 400 bytes
 	heads := strings.ReplaceAll(browser, "\n", "\r\n")
 	files["get.req"] = "GET /small?id=42 HTTP/1.1\r\n" + heads + "\r\n"
+	// What no Spec of the shop names: under its policy each page is an Event.
+	style := strings.NewReplacer("Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", "Accept: text/css,*/*;q=0.1",
+		"Dest: document", "Dest: style", "Mode: navigate", "Mode: no-cors").Replace(heads)
+	files["asset.req"] = "GET /assets/app.css?id=42 HTTP/1.1\r\n" + style + "\r\n"
 	files["matched.req"] = "GET /search?q=shoes HTTP/1.1\r\n" + heads + "\r\n"
 	// A product of the shop by a visitor with an address and a session of their own.
 	visitor := strings.ReplaceAll(heads, "sid=s%3Aq1w2e3r4t5y6u7i8o9p0", "sid=s%3Aq1w2e3r4t5y6u7i8@@@@")

@@ -325,7 +325,7 @@ func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
 	if err != nil {
 		return err
 	}
-	h, err := hub.New(hub.Config{Insight: questions, Auth: a.auth, Settings: a.control, Live: &a.live, Commands: a,
+	h, err := hub.New(hub.Config{Insight: questions, Auth: a.auth, Settings: a.control, Live: &a.live, Commands: a, Discovery: a,
 		Status: a.status, Policy: a.policyText, Elements: a.elements, SessionTimeout: a.sessionTimeout, Assets: web.Assets(),
 		Secure: secure, Hosts: a.set.Hub.Hosts, Logger: a.log, Version: version})
 	if err != nil {

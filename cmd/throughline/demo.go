@@ -153,7 +153,7 @@ func startShop(seed uint64, log *slog.Logger) (origin string, stop func(), err e
 func demoSettings(f demoFlags, origin string) (settings, error) {
 	c := originConfig(origin)
 	c.Listen, c.Hub.Listen, c.Admin, c.Data, c.Policy, c.Drain = f.listen, f.hub, "", f.data, f.policy, "2s"
-	c.Sites[0].Name, c.Sites[0].Mode = "shop", "active"
+	c.Sites[0].Name, c.Sites[0].Mode, c.Sites[0].Discovery = "shop", "active", true
 	c.Sites[0].Deadline = "50ms" // the visitors share this machine's cores
 	set, faults := c.check(flagFault)
 	if err := faultsError(faults); err != nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/throughline/throughline/internal/discovery"
+	"github.com/throughline/throughline/internal/hub"
 )
 
 // TestDiscoveryProposesASpecThatWorks lets visitors use a site whose login no Spec
@@ -80,6 +81,20 @@ func TestDiscoveryProposesASpecThatWorks(t *testing.T) {
 	if out := mustTool(t, "", "discover", "--data", s.data, "--site", "other"); !strings.Contains(out, "nothing") {
 		t.Errorf("of another site: %s", out)
 	}
+	var shown hub.Learnt
+	s.get(t, "/api/v1/discovery", &shown)
+	if len(shown.Proposals) != 1 || len(shown.Sites) != 1 || !shown.Sites[0].Learning {
+		t.Fatalf("the Hub shows %+v", shown)
+	}
+	p := shown.Proposals[0]
+	if p.YAML != d.Proposals[0].YAML || p.Method+" "+p.Path != "POST /api/session" || p.Count != d.Proposals[0].Count || p.NamedBy != "" || p.Statuses["2xx"]+p.Statuses["4xx"] != p.Count {
+		t.Errorf("the Hub shows %+v", p)
+	}
+	for _, f := range p.Fields {
+		if want := map[string]string{"json $.email": "email", "json $.password": "secret", "query.next": ""}; f.Element != strings.TrimPrefix(want[f.Source], "secret") || f.Secret != (want[f.Source] == "secret") {
+			t.Errorf("field %+v", f)
+		}
+	}
 	s.signal(t, syscall.SIGTERM) // what it learnt stays
 
 	proposed := mustTool(t, "", "discover", "--data", s.data, "--yaml")
@@ -87,6 +102,9 @@ func TestDiscoveryProposesASpecThatWorks(t *testing.T) {
 	s.start(t)
 	signIn(1)
 	eventually(t, "the proposed Spec makes an Event", func() bool { return s.events(t) == 1 })
+	if s.get(t, "/api/v1/discovery", &shown); len(shown.Proposals) != 1 || shown.Proposals[0].NamedBy != p.Name {
+		t.Errorf("it is not told that a Spec names them: %+v", shown.Proposals)
+	}
 	mustTool(t, "", "discover", "--data", s.data, "--clear")
 	if out := mustTool(t, "", "discover", "--data", s.data); !strings.Contains(out, "nothing was learnt yet") {
 		t.Errorf("cleared, and yet: %s", out)

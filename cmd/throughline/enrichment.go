@@ -14,14 +14,16 @@ import (
 // EnrichConfig names what else than places is known of addresses, programs, mail
 // domains and cards.
 type EnrichConfig struct {
-	Networks      []NetworkListConfig `yaml:"networks"`
-	MailDomains   string              `yaml:"mail_domains"`
-	MailDomainNew string              `yaml:"mail_domain_new"`
-	BINs          string              `yaml:"bins"`
-	DNS           string              `yaml:"dns"`
-	Crawlers      []CrawlerConfig     `yaml:"crawlers"`
-	Keys          []KeyFileConfig     `yaml:"keys"`
-	FetchKeys     []string            `yaml:"fetch_keys"`
+	Networks []NetworkListConfig `yaml:"networks"`
+	// Carriers are those of phones that come with the program; nil: they are used.
+	Carriers      *bool           `yaml:"known_carriers"`
+	MailDomains   string          `yaml:"mail_domains"`
+	MailDomainNew string          `yaml:"mail_domain_new"`
+	BINs          string          `yaml:"bins"`
+	DNS           string          `yaml:"dns"`
+	Crawlers      []CrawlerConfig `yaml:"crawlers"`
+	Keys          []KeyFileConfig `yaml:"keys"`
+	FetchKeys     []string        `yaml:"fetch_keys"`
 }
 
 // NetworkListConfig is a list of networks of one kind.
@@ -63,7 +65,7 @@ func (c *EnrichConfig) resolve(base string) {
 // check converts the settings. Files are not opened: one that is missing is shown
 // in the status.
 func (c *EnrichConfig) check(geo string, bad func(field, wrong, right string)) enrich.Config {
-	out := enrich.Config{Dir: geo, Domains: c.MailDomains, BINs: c.BINs, DNS: c.DNS, YoungDays: 30}
+	out := enrich.Config{Dir: geo, Domains: c.MailDomains, BINs: c.BINs, DNS: c.DNS, YoungDays: 30, NoCarriers: c.Carriers != nil && !*c.Carriers}
 	file := func(field, v string) {
 		if v == "" {
 			bad(field, "is empty", "a file")

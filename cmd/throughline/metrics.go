@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/throughline/throughline/internal/edge"
+	"github.com/throughline/throughline/internal/engine"
 	"github.com/throughline/throughline/internal/origin"
 	"github.com/throughline/throughline/internal/telemetry"
 )
@@ -59,6 +60,7 @@ func (a *app) connectMetrics() {
 		return map[string]int64{"oversize": c.Oversize, "slow": c.Slow}
 	})
 	m.Counter("throughline_clients_gone_total", "Visitors who left before their response had ended.", func() int64 { return a.edge.Counters().ClientGone })
+	m.Counter("throughline_first_packets_missing_total", "Connections whose first packet was wanted (fingerprint.syn) and not kept by the system.", func() int64 { return a.edge.Counters().NoSYN })
 	m.Counter("throughline_bad_reroutes_total", "Reroutes to an origin that the site does not have.", func() int64 { return a.edge.Counters().BadReroutes })
 	m.Counter("throughline_matched_total", "Requests that a Spec matched.", func() int64 { return a.engine.Stats().Matched })
 	m.Counter("throughline_deadline_missed_total", "Sync verdicts that came too late.", func() int64 { return a.engine.Stats().Missed })
@@ -79,10 +81,22 @@ func (a *app) connectMetrics() {
 		n := 0
 		for _, p := range a.partitions() {
 			s := p.Stats()
-			n += s.SyncQueue + s.AsyncQueue
+			n += s.SyncQueue + s.AsyncQueue + int(s.Waiting)
 		}
 		return float64(n)
 	})
+	copies := func(of func(engine.PartitionStats) int64) func() int64 {
+		return func() (n int64) {
+			for _, p := range a.partitions() {
+				n += of(p.Stats())
+			}
+			return n
+		}
+	}
+	m.Counter("throughline_copies_reordered_total", "Mirrored requests that came after newer ones and found their place.",
+		copies(func(s engine.PartitionStats) int64 { return s.Reordered }))
+	m.Counter("throughline_copies_late_total", "Mirrored requests that came when their place had passed.",
+		copies(func(s engine.PartitionStats) int64 { return s.Late }))
 	m.Counter("throughline_events_total", "Events searchable since the start.", func() int64 {
 		var n int64
 		for _, in := range a.following() {

@@ -46,7 +46,7 @@ func TestRoutingFromTheConfiguration(t *testing.T) {
 		return strings.Contains(metrics(t, admin), "throughline_origin_addresses_down 1\n")
 	})
 	text := metrics(t, admin)
-	for _, want := range []string{`throughline_refused_total{reason="proxy_header"} 1`, fmt.Sprintf(`throughline_origin_address_failures_total{address=%q} 2`, dead),
+	for _, want := range []string{`throughline_refused_total{reason="proxy_header"} 1`, "throughline_first_packets_missing_total 0\n", fmt.Sprintf(`throughline_origin_address_failures_total{address=%q} 2`, dead),
 		fmt.Sprintf(`throughline_origin_address_responses_total{address=%q} `, alive.Listener.Addr())} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s is missing in\n%s", want, text)

@@ -30,7 +30,7 @@ func (a *app) status(ctx context.Context) hub.Status {
 		s.Sites = append(s.Sites, hub.SiteStatus{Name: st.Name, Hosts: st.Hosts, Origin: st.Origin, Mode: string(st.InForce()),
 			Set: string(st.Mode), Failure: string(st.Failure), Requests: per.Requests, Errors: per.OriginErrors, Endpoints: ends})
 	}
-	s.Edge = hub.EdgeStatus{Connections: c.Connections, Active: c.Active, ClientsGone: c.ClientGone,
+	s.Edge = hub.EdgeStatus{Connections: c.Connections, Active: c.Active, ClientsGone: c.ClientGone, NoSYN: c.NoSYN,
 		Refused: refusals(c), OriginErrors: c.OriginErrors}
 	e := a.engine.Stats()
 	s.Engine = hub.EngineStatus{Requests: c.Requests, Matched: e.Matched, Panics: e.Panics + c.DeciderPanics,

@@ -13,6 +13,7 @@ const (
 	ReadJourneys  Permission = "read-journeys"  // sessions, events, entities, live
 	ReadStatus    Permission = "read-status"    //
 	ReadPolicy    Permission = "read-policy"    // the rules, as written
+	ChangePolicy  Permission = "change-policy"  // what the rules become
 	SwitchTraffic Permission = "switch-traffic" // what changes the customer's traffic
 	ManageAccess  Permission = "manage-access"  // users and tokens
 	ReadAudit     Permission = "read-audit"     //
@@ -44,6 +45,10 @@ var routes = map[string]Permission{
 	"GET /api/v1/policy":             ReadPolicy,
 	"POST /api/v1/sites/{name}/mode": SwitchTraffic,
 
+	"GET /api/v1/discovery":         ReadPolicy,
+	"POST /api/v1/discovery/accept": ChangePolicy,
+	"POST /api/v1/discovery/forget": ChangePolicy,
+
 	"GET /api/v1/users":            ManageAccess,
 	"POST /api/v1/users":           ManageAccess,
 	"DELETE /api/v1/users/{name}":  ManageAccess,
@@ -57,7 +62,7 @@ var routes = map[string]Permission{
 var grants = map[control.Role][]Permission{
 	control.Viewer:  {SignedIn, OwnAccount, ReadJourneys, ReadStatus},
 	control.Analyst: {SignedIn, OwnAccount, ReadJourneys, ReadStatus, ReadPolicy},
-	control.Admin:   {SignedIn, OwnAccount, ReadJourneys, ReadStatus, ReadPolicy, SwitchTraffic, ManageAccess, ReadAudit},
+	control.Admin:   {SignedIn, OwnAccount, ReadJourneys, ReadStatus, ReadPolicy, ChangePolicy, SwitchTraffic, ManageAccess, ReadAudit},
 }
 
 // Required answers what a route asks for, and whether the table knows it.

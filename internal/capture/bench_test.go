@@ -132,3 +132,32 @@ func BenchmarkResolve(b *testing.B) {
 		k.Resolve(x, h, body)
 	}
 }
+
+// BenchmarkVisitor is what it costs to tell a visitor from others: all keys there can
+// be, and the class of devices.
+func BenchmarkVisitor(b *testing.B) {
+	c := capturer(b)
+	snap, p := withSession(b, "cookies: [sid]\ndevice_cookies: [visitor]\nheaders: [x-csrf-token]")
+	x := exchange(head("GET", "/x", "User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0", "Accept-Language", "en-US,en;q=0.5",
+		"Cookie", "sid="+randomish+"; visitor="+randomish, "X-CSRF-Token", randomish), "")
+	x.Conn.ID, x.Conn.Ticket, x.Conn.Resumed, x.Conn.Shown = "1", "2", true, &wire.Shown{TLS: "s13_0123456789abcdef", H2: "1:65536|15663105|0|m,a,s,p"}
+	b.Run("keys", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			c.Visitor(snap, p, x)
+		}
+	})
+	b.Run("device", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			c.Device(x)
+		}
+	})
+	b.Run("device of a known connection", func(b *testing.B) {
+		x.Conn.Memory = new(wire.Memory)
+		b.ReportAllocs()
+		for b.Loop() {
+			c.Device(x)
+		}
+	})
+}

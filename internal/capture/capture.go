@@ -17,6 +17,7 @@ type Capturer struct {
 	opt      element.Options
 	names    cookieNames // of session cookies
 	lasting  cookieNames // of cookies that last
+	shared   sharedNames // of cookies that are strangers' alike
 	agents   *element.Agents
 	codecs   codecs
 	readings sync.Pool // of *reading
@@ -27,6 +28,10 @@ type Capturer struct {
 func New(h *element.Hasher, region string) *Capturer {
 	return &Capturer{opt: element.Options{Region: region, Hasher: h}, agents: element.NewAgents(agentsKept)}
 }
+
+// Share has user agents remembered where others remember them too, in place of a
+// small memory of the Capturer's own. It is called before anything else.
+func (c *Capturer) Share(agents *element.Agents) { c.agents = agents }
 
 // Request returns the Elements a Plan maps from a request, the client's address
 // always among them. Nothing of them is the exchange's memory.

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/throughline/throughline/internal/policy"
@@ -381,4 +382,24 @@ func (c *Capturer) Resolve(x *Index, head *wire.Head, body *wire.Body) *Plan {
 	s.ops = c.operations(head, query, body)
 	s.paths(x.root, strings.TrimSuffix(strings.TrimPrefix(canonical(path), "/"), "/"))
 	return s.best.plan
+}
+
+// May tells whether a request may be meant for one of the Specs that which names,
+// going by what is plain: path, host, method. It is asked when finding the Spec
+// has panicked, so one that can't even be asked may be.
+func (x *Index) May(head *wire.Head, which func(*policy.Spec) bool) bool {
+	return slices.ContainsFunc(x.plans, func(p *Plan) bool { return which(p.Spec) && p.may(head) })
+}
+
+func (p *Plan) may(head *wire.Head) (may bool) {
+	defer func() {
+		if recover() != nil {
+			may = true
+		}
+	}()
+	m := &p.Spec.Match
+	path, _ := resource(head)
+	return (len(m.Methods) == 0 || slices.Contains(m.Methods, head.Method)) &&
+		(len(m.Hosts) == 0 || matchHost(m.Hosts, host(head.Host))) &&
+		(len(m.Path) == 0 || matchPath(p.path, canonical(path)))
 }

@@ -29,11 +29,11 @@ func (c *Capturer) Keys(snap *policy.Snapshot, h *wire.Head) []journey.Key {
 	var sure, lasting, framework, named, other carried
 	eachCookie(h, func(name, value string) {
 		switch {
-		case slices.Contains(session, name), len(session) == 0 && c.names.holds(name):
+		case slices.Contains(session, name), len(session) == 0 && c.names.holds(name) && (sessionName(nil, name) || !c.shared.holds(name)):
 			sure.add(name, value)
-		case slices.Contains(device, name), len(device) == 0 && c.lasting.holds(name) && !sessionName(session, name):
+		case slices.Contains(device, name), len(device) == 0 && c.lasting.holds(name) && !sessionName(session, name) && !c.shared.holds(name):
 			lasting.add(name, value)
-		case len(session) > 0: // all others are none
+		case len(session) > 0, c.shared.holds(name): // all others are none
 		case frameworkName(name):
 			framework.add(name, value)
 		case sessionName(nil, name):

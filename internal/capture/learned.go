@@ -48,6 +48,7 @@ func (c *Capturer) Learned(snap *policy.Snapshot, x *wire.Exchange) []journey.Ke
 				c.names.saw(name)
 			}
 			out = append(out, c.cookieKey(journey.KeyCookie, name, value, true))
+		case c.alike(session, name, value, a, x):
 		case a.lasting && len(device) == 0:
 			if telling(value) {
 				c.lasting.saw(name)
@@ -59,6 +60,16 @@ func (c *Capturer) Learned(snap *policy.Snapshot, x *wire.Exchange) []journey.Ke
 		}
 	}
 	return c.headerTokens(out, snap.Session.Headers, &x.Response, true)
+}
+
+// alike watches a cookie that nobody calls a key, and tells whether it is strangers'
+// alike.
+func (c *Capturer) alike(session []string, name, value string, a attribute, x *wire.Exchange) bool {
+	if !a.lasting && (!a.httpOnly || len(session) > 0) {
+		return true // nor does it look like one
+	}
+	c.shared.saw(name, value, x)
+	return c.shared.holds(name)
 }
 
 // telling tells whether a value can tell visitors apart, unlike what they chose:

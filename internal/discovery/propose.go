@@ -1,6 +1,8 @@
 package discovery
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +12,7 @@ import (
 
 // Proposal is a Spec for a shape that looks like something.
 type Proposal struct {
+	ID      string            `json:"id"` // stays as long as the shape is known
 	Site    string            `json:"site"`
 	Name    string            `json:"name"`
 	Type    journey.EventType `json:"event_type"`
@@ -18,6 +21,21 @@ type Proposal struct {
 	Maps    []Mapped          `json:"maps"`
 	LeftOut []string          `json:"left_out"` // fields that hold secrets
 	YAML    string            `json:"yaml"`
+	Shape   *Shape            `json:"-"` // what it was made of
+}
+
+// idOf names a shape.
+func idOf(s *Shape) string {
+	h := sha256.Sum256([]byte(strings.Join([]string{s.Site, s.Method, s.Path, s.Type}, "\x00")))
+	return hex.EncodeToString(h[:8])
+}
+
+// SourceOf is how a Spec reads a field.
+func SourceOf(f Field) string {
+	if f.In == "json" {
+		return "json " + f.Name
+	}
+	return f.In + "." + f.Name
 }
 
 // Mapped is a proposed mapping.
@@ -126,7 +144,7 @@ func propose(s *Shape) (Proposal, bool) {
 		if !l.fits(s, has) {
 			continue
 		}
-		p := Proposal{Site: s.Site, Name: l.title + " " + strings.Trim(s.Path, "/"), Type: l.is, Count: s.Count, Maps: []Mapped{}, LeftOut: []string{}}
+		p := Proposal{ID: idOf(s), Shape: s, Site: s.Site, Name: l.title + " " + strings.Trim(s.Path, "/"), Type: l.is, Count: s.Count, Maps: []Mapped{}, LeftOut: []string{}}
 		p.Says = fmt.Sprintf("this looks like %s: %s %s", l.what, s.Method, s.Path)
 		if len(names) > 0 {
 			p.Says += " with " + strings.Join(names, ", ")
@@ -176,10 +194,7 @@ func (p *Proposal) maps(s *Shape, means map[string]string) {
 	}
 	for _, f := range s.Fields {
 		m, known := means[f.In+f.Name]
-		source := f.In + "." + f.Name
-		if f.In == "json" {
-			source = "json " + f.Name
-		}
+		source := SourceOf(f)
 		switch {
 		case !known:
 		case secretMeaning(m):

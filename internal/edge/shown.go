@@ -57,9 +57,12 @@ func (v *visit) shakeHands(conf *tls.Config) error {
 	if v.who.shown == nil {
 		v.who.shown = new(wire.Shown)
 	}
+	if v.who.relayed { // the prints are the balancer's, and so is all else
+		return err
+	}
 	s := v.who.shown
 	s.JA3, s.JA4, s.TLS, s.Grease = prints.JA3, prints.JA4, prints.Stable, prints.Grease
-	if err != nil || v.who.relayed {
+	if err != nil {
 		return err
 	}
 	a := &v.who.alone
@@ -147,7 +150,7 @@ func (c *front2) Read(p []byte) (int, error) {
 // visitor is for the connection's streams, all of which come after its first head.
 func (c *front2) visitor() *visitor {
 	c.shown.Do(func() {
-		if h2 := c.tap.Result(); h2 != nil {
+		if h2 := c.tap.Result(); h2 != nil && !c.who.relayed {
 			c.who.shown.H2 = h2.Print
 		}
 	})

@@ -191,6 +191,34 @@ func TestFirstPackets(t *testing.T) {
 	}
 }
 
+// A first packet that the system has not kept is missed, and counted.
+func TestFirstPacketsThatAreMissing(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp", ln.Addr().String()) // before anybody asked for its packet
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	rec := newRecorder(nil)
+	s := start(t, fixed(t, 10), rec, func(conf *Config) {
+		conf.Fingerprint.SYN = true
+		conf.Listeners[0].Socket = ln
+	})
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n")
+	if got, err := io.ReadAll(c); err != nil || !bytes.HasPrefix(got, []byte("HTTP/1.1 200 ")) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if x, _ := rec.one(t); x.Conn.Shown != nil {
+		t.Errorf("%+v", x.Conn.Shown)
+	}
+	if n := s.Counters().NoSYN; n != 1 {
+		t.Errorf("%d counted", n)
+	}
+}
+
 // A client that can speak HTTP/2 only over a cipher that it must not be spoken over
 // is told so.
 func TestHTTP2OverAnOldCipher(t *testing.T) {

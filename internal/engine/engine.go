@@ -53,11 +53,13 @@ type Engine struct {
 type rules struct {
 	snap  *policy.Snapshot
 	index *capture.Index
-	tags  []wire.Edit // remove the headers by which the policy tags; never changed
+	match func(*wire.Head) capture.Found // the index's
+	tags  []wire.Edit                    // remove the headers by which the policy tags; never changed
 }
 
 func newRules(snap *policy.Snapshot) *rules {
 	r := &rules{snap: snap, index: capture.NewIndex(snap.Specs)}
+	r.match = r.index.Match
 	for _, a := range snap.Actions {
 		if a.Type == journey.ActionTag {
 			r.tags = append(r.tags, wire.Edit{Name: a.Header})
@@ -82,6 +84,7 @@ type note struct {
 	active  bool // and enforced
 	hold    bool // and another verdict is asked before the response leaves
 	opened  bool // the request was observed on its own
+	folded  bool // and all that was observed so far is folded: there was a verdict
 	done    bool // the Event is complete, or was shed
 	taken   []journey.Action
 	context []journey.Element // of the request, by which values of the response are read
@@ -89,6 +92,7 @@ type note struct {
 
 // New returns an Engine without a policy: it relays everything until SetPolicy.
 func New(cfg Config) *Engine {
+	cfg.Capture.Share(cfg.Enrich.Agents())
 	e := &Engine{cfg: cfg}
 	e.sites.Store(newSites(cfg.Sites, cfg.Judges))
 	if e.cfg.Logger == nil {
@@ -131,7 +135,7 @@ func (e *Engine) Decide(x *wire.Exchange, p wire.Phase) (d wire.Decision) {
 			e.panics.Add(1)
 			e.cfg.Shed.add(ShedCapture, 1)
 			e.cfg.Logger.Error("decider panicked", "phase", int(p), "panic", fmt.Sprint(v))
-			d = afterPanic(x, p)
+			d = e.afterPanic(x, p)
 			x.Note = nil
 		}
 	}()
@@ -168,15 +172,6 @@ func (e *Engine) Decide(x *wire.Exchange, p wire.Phase) (d wire.Decision) {
 	return wire.Decision{}
 }
 
-// afterPanic is the failure policy then.
-func afterPanic(x *wire.Exchange, p wire.Phase) wire.Decision {
-	n, ok := x.Note.(*note)
-	if ok && n.sync && p <= wire.PhaseRequestBody && n.failsClosed() {
-		return wire.Decision{Answer: unavailable(n.site)}
-	}
-	return wire.Decision{}
-}
-
 func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
 	r := e.policy.Load()
 	at := e.sites.Load()
@@ -184,7 +179,7 @@ func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
 	if r == nil || s == nil || x.Mode == string(site.Bypass) {
 		return wire.Decision{}
 	}
-	found := r.index.Match(&x.Request)
+	found := r.match(&x.Request)
 	if found.Open && (x.Request.Method == "GET" || x.Request.Method == "HEAD") { // all is in the URL
 		found = capture.Found{Plan: e.cfg.Capture.Resolve(r.index, &x.Request, &wire.Body{})}
 	}
@@ -323,6 +318,7 @@ func (e *Engine) ask(n *note, obs *journey.Observation) (journey.Verdict, error)
 	defer cancel()
 	start := time.Now()
 	v, err := n.judge.Submit(ctx, obs)
+	n.folded = err == nil
 	if e.cfg.Decision != nil {
 		e.cfg.Decision(time.Since(start))
 	}
@@ -330,16 +326,6 @@ func (e *Engine) ask(n *note, obs *journey.Observation) (journey.Verdict, error)
 		e.missed.Add(1) // it is queued and will be recorded
 	}
 	return v, err
-}
-
-// withoutVerdict is the route's failure policy.
-func (n *note) withoutVerdict(x *wire.Exchange) wire.Decision {
-	if !n.failsClosed() {
-		return wire.Decision{}
-	}
-	n.taken = append(n.taken, journey.Action{Name: "failure_policy", Type: journey.ActionBlock, Time: x.Start,
-		Enforced: true, Reason: "no verdict in time on a route that fails closed"})
-	return wire.Decision{Answer: unavailable(n.site)}
 }
 
 // act makes a verdict real.
@@ -408,30 +394,11 @@ func (e *Engine) complete(x *wire.Exchange, n *note) {
 	}
 	taught := e.observeResponse(x, n, obs)
 	obs.Enforced = n.taken
-	_ = n.judge.Observe(obs, n.opened || taught) // shed is counted there
-}
-
-// failsClosed tells whether a missing verdict stops the exchange. Only in active
-// mode anything may.
-func (n *note) failsClosed() bool {
-	f := n.site.Failure
-	if n.spec.Failure != "" {
-		f = site.Failure(n.spec.Failure)
+	if x.Mode == string(site.Mirror) && !n.opened {
+		_ = n.judge.Mirror(obs)
+		return
 	}
-	return n.active && f == site.FailClosed
-}
-
-// unavailable is the answer of a route that fails closed. It says nothing of us.
-func unavailable(s *site.Site) *wire.Answer {
-	page := s.Pages[503]
-	if page == nil {
-		page = &site.Page{ContentType: "text/plain; charset=utf-8", Body: []byte("Service Unavailable\n")}
-	}
-	return &wire.Answer{Status: 503, Fields: []wire.Field{
-		{Name: "Content-Type", Value: page.ContentType},
-		{Name: "Cache-Control", Value: "no-store"},
-		{Name: "Retry-After", Value: "5"},
-	}, Body: page.Body}
+	_ = n.judge.Observe(obs, n.opened && !n.folded || taught) // shed is counted there
 }
 
 // whyNot is why a verdict is not enforced.

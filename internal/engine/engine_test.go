@@ -80,6 +80,7 @@ type scripted struct {
 	seen    []*journey.Observation
 	urgent  []bool
 	actions []string
+	copies  int
 }
 
 func (s *scripted) Submit(ctx context.Context, o *journey.Observation) (journey.Verdict, error) {
@@ -102,6 +103,13 @@ func (s *scripted) Observe(o *journey.Observation, urgent bool) error {
 	defer s.mu.Unlock()
 	s.seen, s.urgent = append(s.seen, o), append(s.urgent, urgent)
 	return s.refuse
+}
+
+func (s *scripted) Mirror(o *journey.Observation) error {
+	s.mu.Lock()
+	s.copies++
+	s.mu.Unlock()
+	return s.Observe(o, false)
 }
 
 type world struct {
@@ -270,7 +278,7 @@ func TestVerdictsAreMadeReal(t *testing.T) {
 	x.Answered = true
 	w.e.Decide(x, wire.PhaseResponseHead)
 	w.e.Decide(x, wire.PhaseEnd)
-	if last := w.judge.seen[1]; len(w.judge.seen) != 2 || last.Phase != journey.PhaseResponse || !w.judge.urgent[1] ||
+	if last := w.judge.seen[1]; len(w.judge.seen) != 2 || last.Phase != journey.PhaseResponse || w.judge.urgent[1] ||
 		len(last.Enforced) != 2 || !last.Enforced[1].Enforced || last.Enforced[1].Name != "stop" {
 		t.Fatalf("recorded %s %+v", w.phases(), last)
 	}

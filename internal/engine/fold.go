@@ -25,7 +25,11 @@ func (p *Partition) tick(stirred *bool) {
 	}
 	*stirred = false
 	resets := p.resets.Load()
-	out, err := p.fold(journey.Input{Kind: journey.InputTick, Time: p.cfg.Clock()}, nil)
+	now := p.cfg.Clock()
+	if oldest, ok := p.copies.oldest(); ok { // what waits is not in the past yet
+		now = min(now, oldest-1)
+	}
+	out, err := p.fold(journey.Input{Kind: journey.InputTick, Time: now}, nil)
 	switch {
 	case err == nil && out.Fault == "":
 		p.penalty = 0

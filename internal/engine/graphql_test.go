@@ -59,13 +59,13 @@ func TestOperationsAreKnownByTheirBody(t *testing.T) {
 		name, phases       string
 	}{
 		{site.Active, "POST", "/graphql", `{"query": "mutation { signIn(email: \"ann\") }"}`,
-			wire.Decision{Request: wire.BodyHold, Response: wire.BodyCopy, Limit: 128 << 10, Refuse: true}, "Sign-in", "request! response!"},
+			wire.Decision{Request: wire.BodyHold, Response: wire.BodyCopy, Limit: 128 << 10, Refuse: true}, "Sign-in", "request! response"},
 		{site.Active, "POST", "/graphql", `{"query": "{ product { name } }"}`,
 			wire.Decision{Request: wire.BodyHold, Response: wire.BodyCopy, Limit: 128 << 10, Refuse: true}, "Product", "complete"},
 		{site.Active, "POST", "/graphql", `{"query": "{ shop }"}`,
 			wire.Decision{Request: wire.BodyHold, Response: wire.BodyCopy, Limit: 128 << 10, Refuse: true}, "", ""},
 		{site.PassThrough, "POST", "/graphql", `{"query": "mutation { signIn }"}`,
-			wire.Decision{Request: wire.BodyHold, Response: wire.BodyCopy, Limit: 128 << 10}, "Sign-in", "request! response!"},
+			wire.Decision{Request: wire.BodyHold, Response: wire.BodyCopy, Limit: 128 << 10}, "Sign-in", "request! response"},
 		{site.Mirror, "POST", "/graphql", `{"query": "mutation { signIn }"}`,
 			wire.Decision{Request: wire.BodyCopy, Response: wire.BodyCopy, Limit: 128 << 10}, "Sign-in", "complete"},
 		{site.Active, "GET", "/graphql?query=%7Bproduct%7D", "", wire.Decision{Request: wire.BodyCopy, Response: wire.BodyCopy, Limit: 64 << 10}, "Product", "complete"},
@@ -130,6 +130,8 @@ func (idle) Submit(context.Context, *journey.Observation) (journey.Verdict, erro
 	return journey.Verdict{}, nil
 }
 func (idle) Observe(*journey.Observation, bool) error { return nil }
+
+func (idle) Mirror(*journey.Observation) error { return nil }
 
 // BenchmarkCaptured is a whole Event on the request path: matched, both bodies read,
 // keys and user agent included, up to what the judge is given.

@@ -34,8 +34,13 @@ type Judge interface {
 	// Submit waits for the Verdict until ctx ends. An observation that was
 	// queued is folded even if its caller has stopped waiting.
 	Submit(ctx context.Context, obs *journey.Observation) (journey.Verdict, error)
-	// Observe queues and returns. urgent takes the sync lane.
+	// Observe queues and returns. urgent takes the sync lane. What is not may
+	// come to be folded before what was queued earlier, so a response whose
+	// request may not have been folded yet is urgent.
 	Observe(obs *journey.Observation, urgent bool) error
+	// Mirror queues the observation of a copy, which may come out of order: it finds
+	// its place by its time, within a bound. It returns at once.
+	Mirror(obs *journey.Observation) error
 }
 
 // Recorder appends judged inputs to a partition's log, in order and pipelined.
@@ -71,10 +76,13 @@ type PartitionConfig struct {
 	// Rest is how long observations nobody waits for are then let gather, once
 	// all that came were folded: they share the price of a wake-up and of a write
 	// to the log. What comes after a longer pause is folded at once. 50 ms.
-	Rest   time.Duration
-	Retry  time.Duration // 500 ms between attempts to reopen the log
-	Clock  func() int64  // Unix micros
-	Logger *slog.Logger
+	Rest time.Duration
+	// Reorder is how long observations of copies wait for older ones: by their own
+	// time, and by the clock on the wall. 2 s.
+	Reorder time.Duration
+	Retry   time.Duration // 500 ms between attempts to reopen the log
+	Clock   func() int64  // Unix micros
+	Logger  *slog.Logger
 }
 
 func (c *PartitionConfig) defaults() {
@@ -94,6 +102,9 @@ func (c *PartitionConfig) defaults() {
 	}
 	if c.Rest == 0 {
 		c.Rest = 50 * time.Millisecond
+	}
+	if c.Reorder == 0 {
+		c.Reorder = defaultReorder
 	}
 	if c.Retry == 0 {
 		c.Retry = 500 * time.Millisecond
@@ -121,8 +132,9 @@ type Partition struct {
 	shed    *Shed
 	sync    chan request
 	async   chan request
+	rest    chan request // what completes Events whose verdict was given
 	ctl     chan control
-	crowded chan struct{}   // takes a token when the async lane is half full
+	crowded chan struct{}   // takes a token when a lane that gathers is half full
 	running context.Context // ends with Stop
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -149,7 +161,7 @@ type Partition struct {
 	state    *judge.State
 	rec      Recorder
 	alive    bool   // rec accepts
-	resting  bool   // what comes in the async lane gathers
+	resting  bool   // what nobody waits for gathers
 	tainted  bool   // the judge panicked and could not take back: rebuild after recording it
 	idle     int    // ticks to leave out, since the last tainted the state
 	penalty  int    // how many the next such tick costs
@@ -158,10 +170,13 @@ type Partition struct {
 	lastCall context.Context // while stopping: until when entries are still recorded
 	hangUp   context.CancelFunc
 	saving   chan struct{} // holds a token while a snapshot is being made
+	copies   *reorder      // of mirrored sites
+	copyDue  *time.Timer
 }
 
 type request struct {
 	obs   *journey.Observation
+	copy  bool       // it finds its place by its time
 	reply chan reply // nil for observations nobody waits for
 }
 
@@ -182,6 +197,7 @@ func NewPartition(cfg PartitionConfig, log Log, shed *Shed) *Partition {
 		cfg: cfg, log: log, shed: shed, step: (*judge.State).Try, patience: patience,
 		sync:    make(chan request, cfg.SyncQueue),
 		async:   make(chan request, cfg.AsyncQueue),
+		rest:    make(chan request, cfg.SyncQueue),
 		ctl:     make(chan control),
 		crowded: make(chan struct{}, 1),
 		done:    make(chan struct{}),
@@ -190,6 +206,7 @@ func NewPartition(cfg PartitionConfig, log Log, shed *Shed) *Partition {
 		moved:   make(chan struct{}, 1),
 	}
 	p.running, p.cancel = context.WithCancel(context.Background())
+	p.copies = &reorder{wait: cfg.Reorder, now: time.Now, leave: func(o *journey.Observation) { p.judge(request{obs: o}) }}
 	return p
 }
 
@@ -223,10 +240,18 @@ func (p *Partition) Submit(ctx context.Context, obs *journey.Observation) (journ
 
 // Observe implements Judge.
 func (p *Partition) Observe(obs *journey.Observation, urgent bool) error {
-	if urgent {
+	switch {
+	case urgent:
 		return p.enqueue(p.sync, ShedSyncQueue, request{obs: obs})
+	case obs.Phase == journey.PhaseResponse:
+		return p.enqueue(p.rest, ShedAsyncQueue, request{obs: obs})
 	}
 	return p.enqueue(p.async, ShedAsyncQueue, request{obs: obs})
+}
+
+// Mirror implements Judge.
+func (p *Partition) Mirror(obs *journey.Observation) error {
+	return p.enqueue(p.async, ShedAsyncQueue, request{obs: obs, copy: true})
 }
 
 // enqueue never waits. A caller announces itself before it looks whether the
@@ -248,7 +273,7 @@ func (p *Partition) enqueue(lane chan request, full Reason, r request) error {
 		p.shed.add(full, 1)
 		return ErrBusy
 	}
-	if full == ShedAsyncQueue && len(lane) >= cap(lane)/2 {
+	if lane != p.sync && len(lane) >= cap(lane)/2 {
 		select {
 		case p.crowded <- struct{}{}:
 		default:
@@ -300,6 +325,8 @@ func (p *Partition) run() {
 	defer tick.Stop()
 	rested := time.NewTimer(p.cfg.Rest)
 	defer rested.Stop()
+	p.copyDue = time.NewTimer(p.cfg.Reorder)
+	defer p.copyDue.Stop()
 	stirred := false
 	for {
 		// The sync lane drains before the async one, but starves nothing else.
@@ -315,6 +342,10 @@ func (p *Partition) run() {
 			p.gathered(cap(p.async))
 			p.command(c)
 			continue
+		case <-p.copyDue.C:
+			p.place()
+			stirred = true
+			continue
 		case r := <-p.sync:
 			p.gathered(fewGathered)
 			p.judge(r)
@@ -322,26 +353,31 @@ func (p *Partition) run() {
 			continue
 		default:
 		}
-		async := p.async
+		async, rest := p.async, p.rest
 		if p.resting {
-			async = nil
+			async, rest = nil, nil
 		}
 		select {
 		case r := <-p.sync:
 			p.gathered(fewGathered)
 			p.judge(r)
 			stirred = true
-		case r := <-async:
+		case r := <-rest:
 			p.judge(r)
 			stirred = true
-			if len(p.async) == 0 {
-				p.resting = true
-				rested.Reset(p.cfg.Rest)
-			}
+			p.repose(rested)
+		case r := <-async:
+			p.completed()
+			p.admit(r)
+			stirred = true
+			p.repose(rested)
 		case <-rested.C:
 			p.resting = false
 		case <-p.crowded:
 			p.resting = false
+		case <-p.copyDue.C:
+			p.place()
+			stirred = true
 		case c := <-p.ctl:
 			p.gathered(cap(p.async))
 			p.command(c)
@@ -357,29 +393,73 @@ func (p *Partition) run() {
 	}
 }
 
-// fewGathered is how many observations a verdict waits for at most.
+// repose lets gather what comes, once all that came was folded.
+func (p *Partition) repose(rested *time.Timer) {
+	if len(p.async)+len(p.rest) == 0 {
+		p.resting = true
+		rested.Reset(p.cfg.Rest)
+	}
+}
+
+// fewGathered is how many whole observations a verdict waits for at most.
 const fewGathered = 32
 
 // gathered folds what was let gather before something else that came later, so
 // that resting changes nothing but when. Somebody who waits for a verdict waits
-// for a few of them only: past that the sync lane comes first, as it does when
-// there is no time to rest.
+// for all that completes earlier ones, which a visitor who tries again must not
+// outrun, but for a few of the others only: past that the sync lane comes first,
+// as it does when there is no time to rest.
 func (p *Partition) gathered(most int) {
+	p.completed()
 	if !p.resting {
 		return
 	}
 	for range most {
 		select {
 		case r := <-p.async:
-			p.judge(r)
+			p.admit(r)
 		default:
 			return
 		}
 	}
 }
 
-// command folds an input that its caller wants to know recorded.
+// admit takes what came in the async lane: a copy first finds its place.
+func (p *Partition) admit(r request) {
+	if !r.copy {
+		p.judge(r)
+		return
+	}
+	idle := len(p.copies.came) == 0
+	if p.copies.put(r.obs); idle {
+		p.place()
+	}
+}
+
+// place folds the copies that have waited long enough, and looks again when the next
+// will have.
+func (p *Partition) place() {
+	if wait := p.copies.due(); wait > 0 {
+		p.copyDue.Reset(wait)
+	}
+}
+
+// completed folds what completes Events, as far as it has come.
+func (p *Partition) completed() {
+	for range len(p.rest) {
+		select {
+		case r := <-p.rest:
+			p.judge(r)
+		default: // rebuilding has emptied the lanes
+			return
+		}
+	}
+}
+
+// command folds an input that its caller wants to know recorded. Copies that wait
+// came before it.
 func (p *Partition) command(c control) {
+	p.copies.flush()
 	recorded := make(chan error, 1)
 	out, err := p.fold(c.input, func(err error) { recorded <- err })
 	if err == nil && out.Fault != "" {

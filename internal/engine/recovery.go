@@ -256,6 +256,11 @@ func (p *Partition) take() (r request, ok bool) {
 	default:
 	}
 	select {
+	case r = <-p.rest:
+		return r, true
+	default:
+	}
+	select {
 	case r = <-p.async:
 		return r, true
 	default:
@@ -271,8 +276,9 @@ func (p *Partition) finish() {
 	for {
 		last := p.entering.Load() == 0 // then the lanes hold all there will be
 		if r, ok := p.take(); ok {
-			p.judge(r)
+			p.admit(r)
 		} else if last {
+			p.copies.flush()
 			break
 		} else {
 			runtime.Gosched()

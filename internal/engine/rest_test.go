@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/throughline/throughline/internal/journey"
 )
 
 // judged lists the exchanges of a log in the order they were folded; 0 stands for
@@ -112,5 +115,97 @@ func TestARestEnds(t *testing.T) {
 		time.Sleep(500 * time.Microsecond)
 	}
 	eventually(t, "all folded", func() bool { return len(judged(t, log)) == 21 })
+	stop(t, p)
+}
+
+// What completes Events wakes nobody, and yet comes before whatever is asked next:
+// a visitor who tries again must not outrun the outcome of the first try.
+func TestOutcomesGatherAndAreNotOutrun(t *testing.T) {
+	noneLeft(t)
+	p, log := resting(t, 1000)
+	observe(t, p, 50)
+	for x := range uint64(2 * fewGathered) {
+		if _, err := p.Submit(t.Context(), asked(100+x)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "all asked recorded", func() bool { return slices.Contains(judged(t, log), 100+2*fewGathered-1) })
+	before := len(judged(t, log))
+	for x := range uint64(2 * fewGathered) {
+		if err := p.Observe(answered(100+x), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	observe(t, p, 51)
+	time.Sleep(20 * time.Millisecond)
+	if n := len(judged(t, log)); n != before {
+		t.Errorf("%d folded while resting", n-before)
+	}
+	v, err := p.Submit(t.Context(), asked(170))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Rating != journey.Malicious { // it has failed often by now
+		t.Errorf("rated %s", v.Rating)
+	}
+	eventually(t, "the verdict recorded", func() bool { return slices.Contains(judged(t, log), 170) })
+	got := judged(t, log)[before:]
+	if len(got) != 2*fewGathered+2 || got[0] != 100 || got[2*fewGathered-1] != 100+2*fewGathered-1 ||
+		got[2*fewGathered] != 51 || got[2*fewGathered+1] != 170 {
+		t.Errorf("folded %v", got)
+	}
+	stop(t, p)
+}
+
+// One that comes after a pause is folded at once, those of the rest when it ends.
+func TestOutcomesNeedNobodyToAsk(t *testing.T) {
+	noneLeft(t)
+	log := newMemLog()
+	p := start(t, PartitionConfig{Rest: time.Millisecond}, log, &Shed{})
+	for x := range uint64(20) {
+		if _, err := p.Submit(t.Context(), asked(1+x)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for x := range uint64(20) {
+		if err := p.Observe(answered(1+x), false); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(500 * time.Microsecond)
+	}
+	eventually(t, "all folded", func() bool { return len(judged(t, log)) == 41 })
+	stop(t, p)
+}
+
+// A log that fails while outcomes are folded empties the lanes under the loop that
+// folds them.
+func TestOutcomesOfALostLogAreShed(t *testing.T) {
+	noneLeft(t)
+	shed := &Shed{}
+	log := newMemLog()
+	p := start(t, PartitionConfig{Rest: time.Hour}, log, shed)
+	for x := range uint64(8) {
+		if _, err := p.Submit(t.Context(), asked(1+x)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	observe(t, p, 40) // then it rests
+	eventually(t, "folded", func() bool { return slices.Contains(judged(t, log), 40) })
+	if err := p.SetPolicy(t.Context(), bundle(rules1)); err != nil {
+		t.Fatal(err)
+	}
+	for x := range uint64(8) {
+		if err := p.Observe(answered(1+x), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gone := errors.New("the disk is gone")
+	log.set(func(l *memLog) { l.refuse = func(*journey.Entry) error { l.refuse = nil; return gone } })
+	if _, err := p.Submit(t.Context(), asked(30)); err != nil {
+		t.Error(err)
+	}
+	if n := total(shed); n != 8 || p.Stats().Rebuilds != 1 {
+		t.Errorf("%d shed: %v", n, shed.Counts())
+	}
 	stop(t, p)
 }

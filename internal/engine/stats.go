@@ -12,16 +12,20 @@ type PartitionStats struct {
 	SyncQueue, AsyncQueue int
 	SyncMax, AsyncMax     int
 	Panics, Rebuilds      int64
-	Revision              string
-	Judge                 judge.Stats
+	// Of copies: how many found their place before others that had come first, how
+	// many came when it had passed, and how many wait.
+	Reordered, Late, Waiting int64
+	Revision                 string
+	Judge                    judge.Stats
 }
 
 // Stats may be called at any time.
 func (p *Partition) Stats() PartitionStats {
 	s := PartitionStats{
 		Number: p.cfg.Number, Up: p.up.Load(), Acked: p.acked.Load(), InFlight: p.inFlight.Load(),
-		SyncQueue: len(p.sync), AsyncQueue: len(p.async), SyncMax: cap(p.sync), AsyncMax: cap(p.async),
+		SyncQueue: len(p.sync), AsyncQueue: len(p.async) + len(p.rest), SyncMax: cap(p.sync), AsyncMax: cap(p.async) + cap(p.rest),
 		Panics: p.panics.Load(), Rebuilds: p.resets.Load(),
+		Reordered: p.copies.reordered.Load(), Late: p.copies.lateAll.Load(), Waiting: p.copies.length.Load(),
 	}
 	if e := p.lastErr.Load(); e != nil {
 		s.Error = *e

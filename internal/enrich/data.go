@@ -37,6 +37,7 @@ type data struct {
 	sources  []source
 	lists    []list
 	hosting  *networks // autonomous systems known to rent machines
+	carriers carriers  // autonomous systems known to serve phones
 	domains  domains
 	bins     bins
 	crawlers []*crawler
@@ -139,6 +140,9 @@ func licenceOf(path string) string {
 // readAll reads every file of a configuration.
 func (f *files) readAll(c *Config) *data {
 	d := &data{hosting: hostingSystems(), keys: map[string]keySet{}}
+	if !c.NoCarriers {
+		d.carriers = mobileCarriers()
+	}
 	f.readPlaces(d, c.Dir)
 	for _, l := range c.Networks {
 		if n, ok := load(f, &d.status, l.File, parseList); ok {
@@ -221,6 +225,9 @@ func (d *data) locate(ip netip.Addr) Place {
 	}
 	if d.hosting.has(ip, p.ASN) {
 		p.Kind = p.Kind.worse(Hosting)
+	}
+	if d.carriers.serves(p.ASN, p.Owner) {
+		p.Kind = p.Kind.worse(Mobile)
 	}
 	for _, l := range d.lists {
 		if l.has(ip, p.ASN) {

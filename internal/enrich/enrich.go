@@ -27,16 +27,18 @@ import (
 
 // Config names the data.
 type Config struct {
-	Dir       string        // *.mmdb and *.csv files of places
-	Networks  []NetworkList // lists by the kind of network
-	Domains   string        // file of mail domains with their day of registration; "": none
-	YoungDays int           // up to which a mail domain is new
-	BINs      string        // file of BINs with their country; "": none
-	Crawlers  []Crawler
-	DNS       string    // asked for names of crawlers' addresses: "system" or a resolver's address and port; "": nobody is
-	Resolver  Resolver  // instead of DNS
-	Keys      []KeyFile // of programs that sign
-	Fetch     []string  // hosts whose key directories are fetched; "*": any
+	Dir      string        // *.mmdb and *.csv files of places
+	Networks []NetworkList // lists by the kind of network
+	// NoCarriers leaves out the carriers of phones that come with the program.
+	NoCarriers bool
+	Domains    string // file of mail domains with their day of registration; "": none
+	YoungDays  int    // up to which a mail domain is new
+	BINs       string // file of BINs with their country; "": none
+	Crawlers   []Crawler
+	DNS        string    // asked for names of crawlers' addresses: "system" or a resolver's address and port; "": nobody is
+	Resolver   Resolver  // instead of DNS
+	Keys       []KeyFile // of programs that sign
+	Fetch      []string  // hosts whose key directories are fetched; "*": any
 }
 
 // NetworkList is a file with networks of one kind.
@@ -251,6 +253,9 @@ type Visit struct {
 	// Request is asked for where a request carries a signature; nil: it has none.
 	Request func() *signature.Request
 }
+
+// Agents is what is remembered of user agents.
+func (e *Enricher) Agents() *element.Agents { return e.agents }
 
 // Describe returns the Elements that are known of a visit, and a short form of
 // the agent for people.

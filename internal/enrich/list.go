@@ -71,7 +71,7 @@ func eachLine(name string, text []byte, fn func(n int, line string) error) error
 }
 
 func (n *networks) readLines(name string, text []byte) error {
-	first := true
+	first, numbers := true, false // numbers: the first column is of AS numbers
 	return eachLine(name, text, func(_ int, line string) error {
 		head := first
 		first = false
@@ -88,6 +88,7 @@ func (n *networks) readLines(name string, text []byte) error {
 			cells[i] = strings.Trim(strings.TrimSpace(c), `"`)
 		}
 		if head && len(cells) > 1 && isHeading(cells[0]) {
+			numbers = strings.EqualFold(cells[0], "asn")
 			return nil
 		}
 		// A remark may follow behind white space.
@@ -104,8 +105,15 @@ func (n *networks) readLines(name string, text []byte) error {
 				return n.add(from, to, 1)
 			}
 		}
+		if numbers && digitsOnly(entry) {
+			entry = "AS" + entry
+		}
 		return n.entry(entry)
 	})
+}
+
+func digitsOnly(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 }
 
 func twoAddresses(a, b string) (from, to netip.Addr, ok bool) {

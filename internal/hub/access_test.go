@@ -45,8 +45,8 @@ func TestEveryRoleOnEveryRoute(t *testing.T) {
 		"GET /api/v1/sessions", "GET /api/v1/sessions/{id}", "GET /api/v1/sessions/{id}/events", "GET /api/v1/events/{id}",
 		"GET /api/v1/entities/{id}", "GET /api/v1/spec-ids/{id}", "POST /api/v1/entities/lookup", "GET /api/v1/elements", "GET /api/v1/live", "GET /api/v1/status",
 	}
-	analyst := append(slices.Clone(viewer), "GET /api/v1/policy")
-	admin := append(slices.Clone(analyst), "POST /api/v1/sites/{name}/mode", "GET /api/v1/users", "POST /api/v1/users",
+	analyst := append(slices.Clone(viewer), "GET /api/v1/policy", "GET /api/v1/discovery")
+	admin := append(slices.Clone(analyst), "POST /api/v1/discovery/accept", "POST /api/v1/discovery/forget", "POST /api/v1/sites/{name}/mode", "GET /api/v1/users", "POST /api/v1/users",
 		"DELETE /api/v1/users/{name}", "GET /api/v1/tokens", "POST /api/v1/tokens", "DELETE /api/v1/tokens/{name}", "GET /api/v1/audit")
 	public := []string{"GET /api/openapi.json", "GET /api/v1/setup", "POST /api/v1/setup", "POST /api/v1/login"}
 	ownAccount := []string{"POST /api/v1/me/password", "POST /api/v1/logout"}
@@ -56,6 +56,7 @@ func TestEveryRoleOnEveryRoute(t *testing.T) {
 		"POST /api/v1/me/password":       NewPassword{Current: goodPassword, New: "short"},
 		"POST /api/v1/entities/lookup":   Lookup{Element: "email", Value: "ann@example.com"},
 		"POST /api/v1/sites/{name}/mode": SwitchMode{Mode: "bypass"},
+		"POST /api/v1/discovery/accept":  AcceptProposals{IDs: []string{"none"}},
 		"POST /api/v1/users":             NewUser{Name: "A B", Role: "viewer", Password: goodPassword},
 		"POST /api/v1/tokens":            NewToken{Name: "A B", Role: "viewer"},
 	}

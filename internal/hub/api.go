@@ -213,6 +213,7 @@ type EdgeStatus struct {
 	Connections  int64            `json:"connections" doc:"visitors' connections open now"`
 	Active       int64            `json:"active" doc:"exchanges in flight"`
 	ClientsGone  int64            `json:"clients_gone" doc:"visitors who left before their response had ended"`
+	NoSYN        int64            `json:"first_packets_missing" doc:"connections whose first packet was wanted and not kept by the system"`
 	Refused      map[string]int64 `json:"refused" doc:"connections and requests that were not relayed, by reason"`
 	OriginErrors map[string]int64 `json:"origin_errors" doc:"failed requests to origins, by kind"`
 }

@@ -31,6 +31,14 @@ type Commands interface {
 	SetMode(ctx context.Context, name string, m site.Mode) (site.Mode, error)
 }
 
+// Discovery is what was learnt of requests that no Spec names.
+type Discovery interface {
+	// Learnt answers what is known now.
+	Learnt() Learnt
+	// Forget begins anew.
+	Forget() error
+}
+
 // LiveItem is an Event that became visible, and its Session as it is now.
 type LiveItem struct {
 	Event   journey.Event
@@ -58,8 +66,10 @@ type Config struct {
 	Settings control.Settings
 	Live     Live
 	Commands Commands
-	Status   func(ctx context.Context) Status
-	Policy   func() Policy
+	// Discovery may be nil: then nothing was ever learnt.
+	Discovery Discovery
+	Status    func(ctx context.Context) Status
+	Policy    func() Policy
 	// Elements are those of the policy in force; the catalogue alone if nil.
 	Elements func() *element.Set
 	// SessionTimeout is the inactivity after which a Session is no longer live.
@@ -93,7 +103,7 @@ func New(c Config) (*Hub, error) {
 	switch {
 	case c.Insight == nil, c.Auth == nil, c.Settings == nil, c.Live == nil, c.Commands == nil,
 		c.Status == nil, c.Policy == nil, c.SessionTimeout == nil, c.Assets == nil:
-		return nil, errors.New("hub: everything but Elements, Secure, Hosts, ClientIP, Logger, Version and Clock must be given")
+		return nil, errors.New("hub: everything but Discovery, Elements, Secure, Hosts, ClientIP, Logger, Version and Clock must be given")
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -44,6 +44,12 @@ func (h *Hub) register(api huma.API) {
 	huma.Register(api, running(http.MethodGet, "/api/v1/policy", "get-policy", "The policy revision in force"), h.getPolicy)
 	huma.Register(api, running(http.MethodPost, "/api/v1/sites/{name}/mode", "switch-mode", "Switch a site's mode"), h.switchMode)
 
+	huma.Register(api, running(http.MethodGet, "/api/v1/discovery", "get-discovery", "Specs proposed for requests that no Spec names"), h.getDiscovery)
+	accept := running(http.MethodPost, "/api/v1/discovery/accept", "accept-proposals", "The policy file of some proposals, checked with the policy in force")
+	accept.Description = "Nothing is changed: the file is put into the policy folder by who keeps that. The audit log says who asked for it."
+	huma.Register(api, accept, h.acceptProposals)
+	huma.Register(api, running(http.MethodPost, "/api/v1/discovery/forget", "forget-discovery", "Forget everything that was learnt"), h.forgetDiscovery)
+
 	access := func(method, path, id, summary string) huma.Operation {
 		return operation(method, path, id, summary, "Access")
 	}

@@ -115,8 +115,8 @@ func (x *Index) trim() {
 	}
 }
 
-// leafDays is how long a Session's evidence is found by the Session, too. Where
-// what it was known as is now another, that lasts as long as the evidence.
+// leafDays is how long a Session's evidence is found by the Session, too. Where its
+// ID was a Spec ID that is now another, that lasts as long as the evidence.
 const leafDays = 7
 
 // sweepLeaves takes some entries from the table of leaves that need not be there.
@@ -127,7 +127,7 @@ func (x *Index) sweepLeaves(today int64) {
 	some := old[:0]
 	for _, s := range p.slots {
 		r := ref(s & refMask)
-		if r != 0 && len(some) < len(old) && int64(x.at(r).day)+leafDays < today && x.idOf(r) == x.at(r).leaf {
+		if r != 0 && len(some) < len(old) && int64(x.at(r).day)+leafDays < today && (x.at(r).many == 0 || x.idOf(r) == x.at(r).leaf) {
 			some = append(some, r)
 		}
 	}

@@ -104,6 +104,7 @@ func (x *Index) unite(a, b ref, now int64, reason string) bool {
 		x.insert(&x.leaves, q)
 	}
 	older.next, younger.next = younger.next, older.next
+	younger.many = max(younger.many, 1) // its ID was given out: see sweepLeaves
 	if older.leaf != younger.leaf {
 		x.change(journey.SpecChange{Kind: journey.SpecMerged, From: younger.leaf, Into: older.leaf, Time: now, Reason: reason})
 		x.set(merged, x.nums[merged]+1)
@@ -112,8 +113,9 @@ func (x *Index) unite(a, b ref, now int64, reason string) bool {
 }
 
 // share marks evidence that speaks for many: it joins nobody any more, and what it
-// had joined is joined anew by the evidence that is left.
-func (x *Index) share(r ref, now int64, reason string) {
+// had joined is joined anew by the evidence that is left. A key that people of many
+// accounts use taints what else their client carries.
+func (x *Index) share(r ref, taints bool, now int64, reason string) {
 	if x.at(r).shared() {
 		return
 	}
@@ -128,6 +130,9 @@ func (x *Index) share(r ref, now int64, reason string) {
 	x.detach(r)
 	e := x.edit(r)
 	e.flags |= sharedBit
+	if taints {
+		e.flags |= maxCount * countUnit
+	}
 	e.up, e.next, e.parent = pack(r), pack(r), packed{}
 	for _, m := range rest {
 		if x.at(m).parent.is(r) {
@@ -231,6 +236,9 @@ func (x *Index) detach(r ref) {
 	}
 	x.remove(&x.leaves, r)
 	if m := x.mate(r); m != 0 {
+		if x.at(r).many > 0 && x.at(m).many == 0 {
+			x.edit(m).many = 1
+		}
 		x.insert(&x.leaves, m)
 	}
 }

@@ -52,6 +52,10 @@ func (x *Index) LearnIn(spec journey.ID, v Visitor, k journey.Key) journey.ID {
 	x.trim()
 	day := dayOf(v.Time)
 	list := x.gather(v.Keys)
+	tainted := x.tainted(list)
+	if tainted {
+		list = nil
+	}
 	host := x.host(spec, v, list)
 	r := x.keys.find(k.Hash)
 	switch {
@@ -60,10 +64,10 @@ func (x *Index) LearnIn(spec journey.ID, v Visitor, k journey.Key) journey.ID {
 		if leaf == 0 {
 			leaf = spec
 		}
-		if r = x.learn(what, k.Hash, leaf, host, x.tainted(list), day); host == 0 {
+		if r = x.learn(what, k.Hash, leaf, host, tainted, day); host == 0 {
 			host = r
 		}
-	case x.at(r).shared():
+	case x.at(r).shared() || x.at(r).kind() >= account || tainted:
 		x.touch(r, day)
 	default:
 		x.touch(r, day)
@@ -129,155 +133,212 @@ func (x *Index) visit(spec journey.ID, v Visitor, day uint16) ref {
 func (x *Index) Confirm(spec journey.ID, v Visitor, acct uint64) journey.ID {
 	x.trim()
 	day := dayOf(v.Time)
-	list := x.gather(v.Keys)
-	host := x.bring(list, v, x.host(spec, v, list), day)
-	hash := accountHash(acct)
-	a := x.keys.find(hash)
-	if a != 0 {
-		x.touch(a, day)
+	c := confirmation{spec: spec, v: v, hash: accountHash(acct), day: day, list: x.gather(v.Keys)}
+	tainted, carried := x.tainted(c.list), c.list
+	if tainted {
+		carried = nil
 	}
-	x.countAccounts(list, a, hash, v.Time, day)
-	if a != 0 && !x.countDevice(a, list, v, day) {
-		return x.who(spec, x.host(spec, v, list))
+	c.host = x.bring(c.list, v, x.host(spec, v, carried), tainted, day)
+	c.device = v.Device
+	for _, f := range c.list { // the last is the surest of a device
+		if f.kind == device || f.kind == ticket {
+			c.device = f.hash
+		}
 	}
-	if host == 0 || x.at(host).shared() {
-		host = x.host(spec, v, list)
+	if c.account = x.keys.find(c.hash); c.account != 0 {
+		x.touch(c.account, day)
 	}
-	if a == 0 {
-		return x.claimAccount(spec, v, list, host, hash, day)
+	x.countAccounts(&c)
+	counted := c.list
+	if tainted {
+		c.list = nil
 	}
-	if host == 0 {
-		host = x.visit(spec, v, day)
+	x.confirm(&c)
+	c.list, carried = counted, c.list
+	x.keepCounted(&c)
+	return x.who(spec, x.host(spec, v, carried))
+}
+
+// confirmation is what is at hand while an account is confirmed.
+type confirmation struct {
+	spec    journey.ID
+	v       Visitor
+	day     uint16
+	list    []found // the Session's keys
+	host    ref     // stands for the Session
+	account ref
+	hash    uint64 // of the account
+	device  uint64 // on which it was confirmed
+	counted bool   // the device was, for the account
+}
+
+func (x *Index) confirm(c *confirmation) {
+	known := c.account != 0
+	if known {
+		if x.countDevice(c); x.at(c.account).shared() {
+			return
+		}
 	}
-	if host == 0 {
-		return x.idOf(a)
+	if c.host == 0 || x.at(c.host).shared() {
+		c.host = x.host(c.spec, c.v, c.list)
+	}
+	if !known {
+		if x.claimAccount(c); c.account != 0 {
+			x.countDevice(c)
+			x.bindAll(c)
+		}
+		return
 	}
 	const reason = "one account was confirmed on both"
-	if !x.unite(host, a, v.Time, reason) && x.part(list, v, x.size(a).accounts, host) {
-		if host = x.host(spec, v, list); host == 0 {
-			host = x.visit(spec, v, day)
+	if c.host == 0 {
+		c.host = x.visit(c.spec, c.v, c.day)
+	}
+	if c.host == 0 {
+		return
+	}
+	if !x.unite(c.host, c.account, c.v.Time, reason) && x.part(c, x.size(c.account).accounts) {
+		if c.host = x.host(c.spec, c.v, c.list); c.host == 0 {
+			c.host = x.visit(c.spec, c.v, c.day)
 		}
-		x.unite(host, a, v.Time, reason)
+		x.unite(c.host, c.account, c.v.Time, reason)
 	}
-	if x.root(host) == x.root(a) {
-		x.bindAll(list, a)
-	}
-	return x.who(spec, host)
+	x.bindAll(c)
 }
 
 // claimAccount remembers an account that nobody had confirmed before.
-func (x *Index) claimAccount(spec journey.ID, v Visitor, list []found, host ref, hash uint64, day uint16) journey.ID {
-	leaf := v.Session
+func (x *Index) claimAccount(c *confirmation) {
+	leaf := c.v.Session
 	if leaf == 0 {
-		leaf = spec
+		leaf = c.spec
 	}
-	if host != 0 && x.size(host).accounts >= x.rules.AccountsPerKey {
-		x.part(list, v, 1, host)
-		host = x.host(spec, v, list)
-		if host != 0 && x.size(host).accounts >= x.rules.AccountsPerKey {
-			return x.who(spec, host) // one Session with many accounts: whose they are is not known
+	if c.host != 0 && x.size(c.host).accounts >= x.rules.AccountsPerKey {
+		x.part(c, 1)
+		c.host = x.host(c.spec, c.v, c.list)
+		if c.host != 0 && x.size(c.host).accounts >= x.rules.AccountsPerKey {
+			return // one Session with many accounts: whose they are is not known
 		}
 	}
-	f := fresh{hash: hash, kind: account, leaf: leaf, host: host, parent: x.bearer(list, host), day: day}
+	f := fresh{hash: c.hash, kind: account, leaf: leaf, host: c.host, parent: x.bearer(c), day: c.day}
 	if anchor := x.leaves.find(uint64(leaf)); anchor != 0 {
-		if host != 0 && x.root(anchor) != x.root(host) {
-			return x.who(spec, host)
+		if c.host != 0 && x.root(anchor) != x.root(c.host) {
+			return
 		}
 		f.host = anchor
 	}
 	if f.host == 0 {
 		f.many = 1
 	}
-	a := x.add(f)
-	if a == 0 {
-		return x.who(spec, host)
-	}
-	x.countDevice(a, list, v, day)
-	x.bindAll(list, a)
-	return x.idOf(a)
+	c.account = x.add(f)
 }
 
 // bearer is the key that an account hangs on: the one that lasts longest.
-func (x *Index) bearer(list []found, host ref) ref {
-	for i := len(list) - 1; i >= 0; i-- {
-		if r := list[i].ref; r != 0 && host != 0 && !x.at(r).shared() && x.root(r) == x.root(host) {
+func (x *Index) bearer(c *confirmation) ref {
+	if c.host == 0 {
+		return 0
+	}
+	for i := len(c.list) - 1; i >= 0; i-- {
+		if r := c.list[i].ref; r != 0 && !x.at(r).shared() && x.root(r) == x.root(c.host) {
 			return r
 		}
 	}
-	return host
+	return c.host
 }
 
 // bindAll keeps that an account was confirmed with each of a Session's keys.
-func (x *Index) bindAll(list []found, a ref) {
-	for _, f := range list {
-		if f.ref != 0 && !x.at(f.ref).shared() && x.root(f.ref) == x.root(a) {
-			x.bind(f.ref, a)
+func (x *Index) bindAll(c *confirmation) {
+	for _, f := range c.list {
+		if f.ref != 0 && !x.at(f.ref).shared() && x.root(f.ref) == x.root(c.account) {
+			if x.at(f.ref).parent.is(0) && !x.hangs(f.ref, c.account) { // also where one Session brought both
+				x.edit(f.ref).parent = pack(c.account)
+			}
+			x.bind(f.ref, c.account)
 		}
 	}
 }
 
 // part takes apart a component that would be of too many accounts: what a Session
 // carried from an earlier one is what many use. It answers whether there was any.
-func (x *Index) part(list []found, v Visitor, more int, host ref) bool {
-	if x.size(host).accounts+more <= x.rules.AccountsPerKey {
+func (x *Index) part(c *confirmation, more int) bool {
+	if x.size(c.host).accounts+more <= x.rules.AccountsPerKey {
 		return false // it is not for the accounts
 	}
-	found := false
-	for _, f := range list {
-		if f.ref != 0 && !x.at(f.ref).shared() && x.at(f.ref).leaf != v.Session {
-			x.share(f.ref, v.Time, "people of many accounts carried one "+kindNames[f.kind])
-			found = true
+	carried := false
+	for _, f := range c.list {
+		if f.ref != 0 && !x.at(f.ref).shared() && x.at(f.ref).leaf != c.v.Session {
+			x.share(f.ref, true, c.v.Time, "people of many accounts carried one "+kindNames[f.kind])
+			carried = true
 		}
 	}
-	return found
+	return carried
 }
 
-// countAccounts counts an account for each of a Session's keys it was not counted
-// for yet; those with too many are shared.
-func (x *Index) countAccounts(list []found, a ref, hash uint64, now int64, day uint16) {
-	for _, f := range list {
-		if f.ref == 0 || x.at(f.ref).shared() || a != 0 && x.near(f.ref, a) || !x.counted(f.ref, f.hash, hash, day) {
+// countAccounts counts the account for each of the Session's keys it was not
+// counted for yet; those with too many are shared.
+func (x *Index) countAccounts(c *confirmation) {
+	for i := range c.list {
+		f := &c.list[i]
+		if f.ref == 0 || x.at(f.ref).shared() || x.hangs(f.ref, c.account) || x.paired(f.hash, c.hash, c.day) {
 			continue
 		}
-		if x.at(f.ref).count() > x.rules.AccountsPerKey {
-			x.share(f.ref, now, fmt.Sprintf("more than %d accounts used one %s", x.rules.AccountsPerKey, kindNames[f.kind]))
+		f.counted = true
+		if x.count(f.ref); x.at(f.ref).count() > x.rules.AccountsPerKey {
+			x.share(f.ref, true, c.v.Time, fmt.Sprintf("more than %d accounts used one %s", x.rules.AccountsPerKey, kindNames[f.kind]))
 		}
 	}
 }
 
-// countDevice counts a device for an account; it answers false when the account
-// joins nobody.
-func (x *Index) countDevice(a ref, list []found, v Visitor, day uint16) bool {
-	if x.at(a).shared() {
-		return false
+// countDevice counts the device for the account; one with too many is shared.
+func (x *Index) countDevice(c *confirmation) {
+	a := c.account
+	if c.device == 0 || x.at(a).shared() || x.hangs(a, x.keys.find(c.device)) || x.paired(c.hash, c.device, c.day) {
+		return
 	}
-	d := v.Device
-	for i := len(list) - 1; i >= 0; i-- {
-		if k := list[i].kind; k == device || k == ticket {
-			d = list[i].hash
-			break
-		}
+	c.counted = true
+	if x.count(a); x.at(a).count() > x.rules.DevicesPerAccount {
+		x.share(a, false, c.v.Time, fmt.Sprintf("more than %d devices used one account", x.rules.DevicesPerAccount))
 	}
-	if d != 0 && x.counted(a, x.at(a).hash, d, day) && x.at(a).count() > x.rules.DevicesPerAccount {
-		x.share(a, v.Time, fmt.Sprintf("more than %d devices used one account", x.rules.DevicesPerAccount))
-	}
-	return !x.at(a).shared()
 }
 
-// counted counts something for an entry, and answers whether it did: not when it
-// was before.
-func (x *Index) counted(r ref, of, what uint64, day uint16) bool {
-	pair := mix(x.lasting(of)) ^ bits.RotateLeft64(mix(x.lasting(what)), 32)
+func (x *Index) count(r ref) {
+	if x.at(r).count() < maxCount {
+		x.edit(r).flags += countUnit
+	}
+}
+
+// hangs tells whether one of two entries was attached by the other. Where a key and
+// an account do, each was counted for the other.
+func (x *Index) hangs(a, b ref) bool {
+	return a != 0 && b != 0 && (x.at(a).parent.is(b) || x.at(b).parent.is(a))
+}
+
+// keepCounted remembers what was counted, but for what can be seen from how the
+// evidence hangs.
+func (x *Index) keepCounted(c *confirmation) {
+	for _, f := range c.list {
+		if f.counted && !x.hangs(f.ref, c.account) {
+			x.pairs.put(x.pairOf(f.hash, c.hash), struct{}{}, c.day, x, didPair)
+		}
+	}
+	if c.counted && !x.hangs(c.account, x.keys.find(c.device)) {
+		x.pairs.put(x.pairOf(c.hash, c.device), struct{}{}, c.day, x, didPair)
+	}
+}
+
+func (x *Index) pairOf(of, what uint64) uint64 {
+	return mix(x.lasting(of)) ^ bits.RotateLeft64(mix(x.lasting(what)), 32)
+}
+
+// paired tells whether something was counted for an entry before, and keeps that.
+func (x *Index) paired(of, what uint64, day uint16) bool {
+	pair := x.pairOf(of, what)
 	if _, known := x.pairs.young[pair]; known {
-		return false
+		return true
 	}
 	_, known := x.pairs.old[pair]
-	x.pairs.put(pair, struct{}{}, day, x, didPair)
-	if known || x.at(r).count() == maxCount {
-		return false
+	if known {
+		x.pairs.put(pair, struct{}{}, day, x, didPair)
 	}
-	x.edit(r).flags += countUnit
-	return true
+	return known
 }
 
 // lasting is a number for a key that stays when it is known by another hash.

@@ -131,8 +131,8 @@ func (x *Index) add(f fresh) ref {
 	e := x.edit(r)
 	*e = entry{hash: f.hash, leaf: f.leaf, up: pack(r), next: pack(r), parent: pack(f.parent),
 		day: f.day, flags: uint8(f.kind), many: f.many}
-	if f.shared {
-		e.flags |= sharedBit
+	if f.shared { // by as many as can be counted, so that it taints what comes after it
+		e.flags |= sharedBit | maxCount*countUnit
 	} else if f.host != 0 {
 		root := x.root(f.host)
 		host := x.edit(root)

@@ -100,10 +100,11 @@ func New(r Rules) *Index {
 
 // found is a key of a visitor, and its entry when it is known.
 type found struct {
-	kind  kind
-	named bool
-	hash  uint64
-	ref   ref
+	kind    kind
+	named   bool
+	counted bool // an account was, for it
+	hash    uint64
+	ref     ref
 }
 
 // maxVisitorKeys bounds how many keys of one visitor are looked at, the surest first.
@@ -161,19 +162,26 @@ func (x *Index) Current(spec journey.ID) journey.ID {
 // was known as may have been split.
 func (x *Index) Of(spec journey.ID, keys []uint64) journey.ID {
 	spec = x.Current(spec)
-	best, youngest := spec, journey.ID(-1)
+	best, youngest, known := spec, journey.ID(-1), false
 	for _, k := range keys {
 		r := x.keys.find(k)
-		if k == 0 || r == 0 || x.at(r).shared() {
+		if k == 0 || r == 0 || x.at(r).kind() >= account {
+			continue
+		}
+		if x.taints(r) {
+			return spec
+		}
+		if x.at(r).shared() {
 			continue
 		}
 		id := x.idOf(r)
-		if id == spec {
-			return spec
-		}
+		known = known || id == spec
 		if leaf := x.at(r).leaf; leaf > youngest {
 			best, youngest = id, leaf
 		}
+	}
+	if known {
+		return spec
 	}
 	return best
 }
@@ -184,7 +192,11 @@ func (x *Index) Start(v Visitor) Answer {
 	x.trim()
 	day := dayOf(v.Time)
 	list := x.gather(v.Keys)
-	first := x.first(list, v.Time)
+	tainted := x.tainted(list)
+	var first found
+	if !tainted {
+		first = x.first(list, v.Time)
+	}
 	answer := Answer{SpecID: v.Session}
 	if first.ref != 0 {
 		x.another(first.ref)
@@ -194,7 +206,7 @@ func (x *Index) Start(v Visitor) Answer {
 			}
 		}
 	}
-	x.bring(list, v, first.ref, day)
+	x.bring(list, v, first.ref, tainted, day)
 	if first.ref != 0 {
 		answer.SpecID, answer.By = x.idOf(first.ref), kindNames[first.kind]
 	} else {
@@ -217,15 +229,14 @@ func (x *Index) first(list []found, now int64) found {
 		if x.size(f.ref).sessions < x.rules.SessionsPerID {
 			return f
 		}
-		x.share(f.ref, now, "too many sessions were known by one "+kindNames[f.kind])
+		x.share(f.ref, false, now, "too many sessions were known by one "+kindNames[f.kind])
 	}
 	return found{}
 }
 
 // bring notes the use of a visitor's keys, and remembers those under a session's
 // name that are new, as brought by the Session.
-func (x *Index) bring(list []found, v Visitor, host ref, day uint16) ref {
-	tainted := x.tainted(list)
+func (x *Index) bring(list []found, v Visitor, host ref, tainted bool, day uint16) ref {
 	for i := range list {
 		f := &list[i]
 		if f.ref != 0 {
@@ -240,12 +251,16 @@ func (x *Index) bring(list []found, v Visitor, host ref, day uint16) ref {
 	return host
 }
 
-// tainted tells whether a visitor's client is one that many people use. What is
-// learned on it says nothing of who they are.
+// tainted tells whether a visitor's client is one that many people use. What else it
+// carries or learns says nothing of who they are: the one before may have left it.
 func (x *Index) tainted(list []found) bool {
 	return slices.ContainsFunc(list, func(f found) bool {
-		return f.ref != 0 && x.at(f.ref).shared() && x.at(f.ref).count() > x.rules.AccountsPerKey
+		return f.ref != 0 && x.taints(f.ref)
 	})
+}
+
+func (x *Index) taints(r ref) bool {
+	return x.at(r).shared() && x.at(r).count() == maxCount
 }
 
 // learn remembers a new key that a Session brought, whose user is known by host.

@@ -117,7 +117,7 @@ func TestAKioskIsTakenApart(t *testing.T) {
 	}
 	for i := range uint64(5) {
 		id := journey.ID(100 + i)
-		if got := x.Of(100, []uint64{7, 500 + i}); got != id {
+		if got := x.Of(id, []uint64{7, 500 + i}); got != id {
 			t.Fatalf("the session with cookie %d is of %v", i, got)
 		}
 		if a := x.Start(Visitor{Session: 300, Time: base, Keys: cookies(500 + i)}); a.SpecID != id {

@@ -63,45 +63,33 @@ func (t *table) insert(r ref) {
 	if int(p.n) >= len(p.slots)*17/20 {
 		t.grow(p, int(h>>54))
 	}
-	for !p.put(h, r) {
+	for left := p.put(h, r); left != 0; left = p.put(mix(t.key(left)), left) {
 		t.grow(p, int(h>>54))
 	}
 	p.n++
 }
 
-// put places an entry, moving those that stand nearer to their home; it refuses,
-// without a change, when one would stand too far away.
-func (p *part) put(h uint64, r ref) bool {
-	if len(p.slots) == 0 {
-		return false
-	}
-	start := home(h, len(p.slots))
-	for try := 0; try < 2; try++ { // first a trial, which moves nothing
-		at, hold := start, uint32(r)
-		for {
-			s := p.slots[at]
-			if s == 0 {
-				if try == 1 {
-					p.slots[at] = hold
-				}
-				break
-			}
-			if s>>refBits < hold>>refBits {
-				if try == 1 {
-					p.slots[at] = hold
-				}
-				hold = s
-			}
-			if hold>>refBits == maxAway {
-				return false
-			}
-			hold += 1 << refBits
-			if at++; at == len(p.slots) {
-				at = 0
-			}
+// put places an entry, moving those that stand nearer to their home. The answer is
+// the entry that found no place, which would stand too far away; mostly 0.
+func (p *part) put(h uint64, r ref) ref {
+	at, hold := home(h, len(p.slots)), uint32(r)
+	for {
+		s := p.slots[at]
+		if s == 0 {
+			p.slots[at] = hold
+			return 0
+		}
+		if s>>refBits < hold>>refBits {
+			p.slots[at], hold = hold, s
+		}
+		if hold>>refBits == maxAway {
+			return ref(hold & refMask)
+		}
+		hold += 1 << refBits
+		if at++; at == len(p.slots) {
+			at = 0
 		}
 	}
-	return true
 }
 
 // remove takes out an entry, and those behind it move up.
@@ -139,19 +127,18 @@ func (t *table) grow(p *part, number int) {
 	if size == 0 {
 		size = 8 + number%3
 	}
-	for {
-		q := part{slots: make([]uint32, size), n: p.n}
-		ok := true
-		for _, s := range p.slots {
-			if r := ref(s & refMask); r != 0 && !q.put(mix(t.key(r)), r) {
-				ok = false
-				break
-			}
-		}
-		if ok {
-			*p = q
-			return
-		}
-		size += size/4 + 1
+	for !t.resize(p, size) {
+		size += size / 4
 	}
+}
+
+func (t *table) resize(p *part, size int) bool {
+	q := part{slots: make([]uint32, size), n: p.n}
+	for _, s := range p.slots {
+		if r := ref(s & refMask); r != 0 && q.put(mix(t.key(r)), r) != 0 {
+			return false
+		}
+	}
+	*p = q
+	return true
 }

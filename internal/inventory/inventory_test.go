@@ -235,6 +235,35 @@ func TestFormsSitesRulesAndWhatIsSent(t *testing.T) {
 	}
 }
 
+// TestKeysAreListed by kind, with what the policy names and where it is read.
+func TestKeysAreListed(t *testing.T) {
+	named := "kind: session\ncookies: [shop_sid]\ndevice_cookies: [shop_visitor]\nheaders: [x-csrf-token]\ntokens: [json $.token, form.csrf, html.meta.csrf]\n---\n" +
+		"kind: spec\nname: S\ntype: other\nmatch: {path: /x}\n"
+	list := func(text string, k Connections) string {
+		c := config(t, compiled(t, text))
+		c.Keys = k
+		var out []string
+		for _, k := range New(c).Keys {
+			if k.Form != Hashed || k.Where != inside {
+				t.Errorf("%+v", k)
+			}
+			out = append(out, k.Kind+": "+k.What+" ("+k.From+")")
+		}
+		return strings.Join(out, "\n")
+	}
+	got := list(named, Connections{TLS: true, Tickets: true})
+	for _, want := range []string{"connection: a number", "cookie: the cookies shop_sid (requests and responses)", "bearer: the bearer token in Authorization (requests)",
+		"token: the header x-csrf-token (requests and responses)", "token: json $.token (requests and responses of all Specs)", "token: form.csrf (requests of all Specs)",
+		"token: html.meta.csrf (responses of all Specs)", "ticket: the random ID", "device: the cookies shop_visitor (requests and responses)"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	if got := list("kind: spec\nname: S\ntype: other\nmatch: {path: /x}\n", Connections{}); strings.Count(got, "\n") != 2 || strings.Contains(got, "connection:") || !strings.Contains(got, "30 days or more") {
+		t.Errorf("without names:\n%s", got)
+	}
+}
+
 // TestNothingOfAnObservationIsLeftOut holds what every Event carries against the
 // fields there are.
 func TestNothingOfAnObservationIsLeftOut(t *testing.T) {

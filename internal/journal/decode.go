@@ -421,6 +421,7 @@ func (c *cursor) observation(o *journey.Observation) {
 	o.UserAgent = c.stringSet(`,"ua":`)
 	o.Agent = c.uintSet(`,"ah":`)
 	o.Device = c.uintSet(`,"dv":`)
+	o.Multiplexed = c.boolSet(`,"mx":`)
 	o.Keys = listed(c, `,"keys":`, (*cursor).key)
 	o.Learned = listed(c, `,"learned":`, (*cursor).key)
 	o.Elements = c.elements(`,"el":`)

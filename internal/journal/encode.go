@@ -229,6 +229,7 @@ func (w *pen) observation(o *journey.Observation) {
 	w.stringSet(`,"ua":`, o.UserAgent)
 	w.uintSet(`,"ah":`, o.Agent)
 	w.uintSet(`,"dv":`, o.Device)
+	w.boolSet(`,"mx":`, o.Multiplexed)
 	list(w, `,"keys":`, o.Keys, (*pen).key)
 	list(w, `,"learned":`, o.Learned, (*pen).key)
 	list(w, `,"el":`, o.Elements, (*pen).element)

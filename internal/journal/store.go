@@ -28,6 +28,7 @@ type Config struct {
 	SyncAlways   bool          // sync to disk before every ack instead
 	MaxInFlight  int           // unacknowledged entries of one Writer; 4096
 	AckTimeout   time.Duration // then an append counts as failed; 5 s
+	Gather       time.Duration // entries wait for others that long before the store is given them; 20 ms
 	TrimEvery    time.Duration // between looks for entries to delete; 1 min
 	Logger       *slog.Logger
 }
@@ -47,6 +48,9 @@ func (c *Config) defaults() {
 	}
 	if c.AckTimeout <= 0 {
 		c.AckTimeout = 5 * time.Second
+	}
+	if c.Gather <= 0 {
+		c.Gather = 20 * time.Millisecond
 	}
 	if c.TrimEvery <= 0 {
 		c.TrimEvery = time.Minute

@@ -93,9 +93,10 @@ func (w *writer) fill(ctx context.Context, n uint64) error {
 
 // writer appends over a connection of its own, which closes with it: what was
 // not sent then never will be. It speaks to the store itself, since the client's
-// own way of publishing takes as much as storing does. Invariants, under mu: next
-// is the sequence the next entry will have; pending holds the unsettled ones in
-// order.
+// own way of publishing takes as much as storing does. Entries go to it a few at a
+// time (Config.Gather), since the way there and back wakes eight goroutines whatever
+// it carries. Invariants, under mu: next is the sequence the next entry will have;
+// pending holds the unsettled ones in order, unsent those after them.
 type writer struct {
 	j         *Journal
 	eng       *engine
@@ -114,7 +115,10 @@ type writer struct {
 	prev    string // message ID of the entry before next; "" before the first of this writer
 	err     error  // the first failure; never unset
 	closed  bool
-	count   int // in flight
+	unsent  []unsent
+	heavy   int         // bytes in unsent
+	due     *time.Timer // sends; runs while unsent holds anything
+	count   int         // in flight
 	bytes   int64
 	settled uint64 // appends settled so far
 	total   uint64 // appends so far
@@ -127,6 +131,18 @@ type pendingAck struct {
 	data []byte
 	ack  func(uint64, error)
 }
+
+// unsent is an entry that was taken and that the store has not been given.
+type unsent struct {
+	msg *nats.Msg
+	pendingAck
+}
+
+// Entries that gather: past either bound they are sent at once.
+const (
+	gatherEntries = 64
+	gatherBytes   = 64 << 10
+)
 
 type flush struct {
 	upTo uint64
@@ -141,6 +157,8 @@ func (j *Journal) newWriter(eng *engine, partition int, last uint64) (*writer, e
 	w := &writer{j: j, eng: eng, partition: partition, nc: nc, next: last + 1, epoch: rand.Text() + ".", tail: j.tail(partition),
 		inbox: nats.NewInbox() + ".", answers: newAnswers(),
 		pending: make(chan pendingAck, j.cfg.MaxInFlight), gone: make(chan struct{})}
+	w.due = time.AfterFunc(time.Hour, w.send)
+	w.due.Stop()
 	accepted := answerHead(partition)
 	if _, err = nc.Subscribe(w.inbox+"*", func(m *nats.Msg) { w.answers.take(m, len(w.inbox), accepted) }); err == nil {
 		err = nc.Flush()
@@ -183,18 +201,48 @@ func (w *writer) append(data []byte, ack func(uint64, error)) error {
 	if w.prev != "" {
 		msg.Header[jetstream.ExpectedLastMsgIDHeader] = []string{w.prev}
 	}
-	if err := w.nc.PublishMsg(msg); err != nil {
-		w.failLocked(fmt.Errorf("journal: append: %w", err))
-		return w.err
-	}
-	w.pending <- pendingAck{seq: w.next, sent: time.Now(), data: data, ack: ack} // has room: count < cap
+	w.unsent = append(w.unsent, unsent{msg, pendingAck{seq: w.next, data: data, ack: ack}})
+	w.heavy += len(data)
 	w.next++
 	w.prev = id
 	w.total++
 	w.count++
 	w.bytes += int64(len(data))
 	w.j.inFlight.Add(1)
-	return nil
+	switch n := len(w.unsent); {
+	case n >= min(gatherEntries, (cap(w.pending)+3)/4) || w.heavy >= gatherBytes:
+		w.sendLocked()
+	case n == 1:
+		w.due.Reset(w.j.cfg.Gather)
+	}
+	return nil // what became of it, its ack tells
+}
+
+func (w *writer) send() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sendLocked()
+}
+
+// sendLocked gives the store what has gathered. After a failure it is given
+// nothing more: what was taken fails in its turn.
+func (w *writer) sendLocked() {
+	w.due.Stop()
+	now := time.Now()
+	for i := range w.unsent {
+		if w.err != nil {
+			break
+		}
+		if err := w.nc.PublishMsg(w.unsent[i].msg); err != nil {
+			w.failLocked(fmt.Errorf("journal: append: %w", err))
+		}
+	}
+	for i := range w.unsent {
+		w.unsent[i].sent = now
+		w.pending <- w.unsent[i].pendingAck // has room: count <= cap
+	}
+	clear(w.unsent)
+	w.unsent, w.heavy = w.unsent[:0], 0
 }
 
 // settle calls the acks in order until the writer is closed and all are called.
@@ -315,6 +363,7 @@ func (w *writer) Flush(ctx context.Context) error {
 		defer w.mu.Unlock()
 		return w.err
 	}
+	w.sendLocked()
 	f := flush{upTo: w.total, done: make(chan struct{})}
 	w.waiting = append(w.waiting, f)
 	w.mu.Unlock()
@@ -338,6 +387,7 @@ func (w *writer) Close() error {
 	}
 	w.closed = true
 	w.failLocked(ErrClosed)
+	w.sendLocked() // to nobody: it fails with the rest
 	w.mu.Unlock()
 	close(w.gone)
 	w.nc.Close()

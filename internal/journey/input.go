@@ -50,14 +50,17 @@ type Observation struct {
 	Agent     uint64 `json:"ah,omitempty"`
 	// Device is a hash of the class of devices and browsers, their versions left
 	// out; 0 when nothing is known. Many visitors share one.
-	Device    uint64    `json:"dv,omitempty"`
-	Keys      []Key     `json:"keys,omitempty"`    // carried by the request
-	Learned   []Key     `json:"learned,omitempty"` // set by the response
-	Elements  []Element `json:"el,omitempty"`
-	Status    int       `json:"st,omitempty"`
-	Outcome   Outcome   `json:"o,omitempty"`
-	Duration  int64     `json:"d,omitempty"` // micros to the response head
-	Truncated bool      `json:"tr,omitempty"`
+	Device uint64 `json:"dv,omitempty"`
+	// Multiplexed says that the client's own connection carries requests side by
+	// side (HTTP/2), so that it needs no other one.
+	Multiplexed bool      `json:"mx,omitempty"`
+	Keys        []Key     `json:"keys,omitempty"`    // carried by the request
+	Learned     []Key     `json:"learned,omitempty"` // set by the response
+	Elements    []Element `json:"el,omitempty"`
+	Status      int       `json:"st,omitempty"`
+	Outcome     Outcome   `json:"o,omitempty"`
+	Duration    int64     `json:"d,omitempty"` // micros to the response head
+	Truncated   bool      `json:"tr,omitempty"`
 	// Enforced is what really happened to the exchange (PhaseResponse and
 	// PhaseComplete): the Verdict's actions as applied, or why not.
 	Enforced []Action `json:"enf,omitempty"`

@@ -15,7 +15,7 @@ func (s *State) place(o *journey.Observation) (*journey.Session, session.Join, i
 	s.rename(o.Keys)
 	s.rename(o.Learned)
 	who := identity.Visitor{Time: o.Time, Keys: s.strong(o.Keys), IP: digest(o.IP), Network: network(o), Device: o.Device, Agent: o.Agent}
-	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Device: o.Device, Keys: who.Keys},
+	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Device: o.Device, Multiplexed: o.Multiplexed, Keys: who.Keys},
 		s.rules(), func() journey.ID { return s.nextID(o.Time) })
 	s.forget(join.Ended)
 	id := join.Entry.ID

@@ -41,6 +41,9 @@ func (l *local) Observe(o *journey.Observation, _ bool) error {
 	return nil
 }
 
+// Mirror implements engine.Judge. A script's exchanges come in their order.
+func (l *local) Mirror(o *journey.Observation) error { return l.Observe(o, false) }
+
 func (l *local) fold(in journey.Input) journey.Judgement {
 	j := l.state.Fold(&in)
 	l.events = append(l.events, j.Events...)

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// agenda has the Sessions by the second of one of their times. Within a second they
-// are in the order in which they came.
+// agenda has the Sessions by a second of each. Within it they are in the order in
+// which they came.
 type agenda struct {
 	which   int
 	seconds []busy // in order; those that were left empty go when they are first
@@ -27,25 +27,17 @@ func (a *agenda) find(at int64) (int, bool) {
 	return slices.BinarySearchFunc(a.seconds, at, func(b busy, at int64) int { return cmp.Compare(b.at, at) })
 }
 
-func (a *agenda) add(t *Table, micros int64, at uint32) {
-	i, known := a.find(floor(micros))
+func (a *agenda) add(t *Table, second int64, at uint32) {
+	i, known := a.find(second)
 	if !known {
-		a.seconds = slices.Insert(a.seconds, i, busy{at: floor(micros)})
+		a.seconds = slices.Insert(a.seconds, i, busy{at: second})
 	}
 	a.set(t, i, t.join(a.which, a.seconds[i].first, at))
 }
 
-func (a *agenda) remove(t *Table, micros int64, at uint32) {
-	i, _ := a.find(floor(micros))
+func (a *agenda) remove(t *Table, second int64, at uint32) {
+	i, _ := a.find(second)
 	a.set(t, i, t.part(a.which, a.seconds[i].first, at))
-}
-
-// move is for an Entry that time has passed for.
-func (a *agenda) move(t *Table, was, is int64, at uint32) {
-	if floor(was) != floor(is) {
-		a.remove(t, was, at)
-		a.add(t, is, at)
-	}
 }
 
 func (a *agenda) set(t *Table, i int, first uint32) {
@@ -65,7 +57,7 @@ func (a *agenda) restore(at int64, first uint32) {
 }
 
 // first returns the Session that stands first, 0 when there is none.
-func (a *agenda) first(t *Table) uint32 {
+func (a *agenda) first() uint32 {
 	a.trim()
 	if len(a.seconds) == 0 {
 		return 0

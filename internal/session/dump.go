@@ -105,6 +105,7 @@ func (t *Table) dumpEntry(out []byte, e *Entry) []byte {
 	out = binary.AppendUvarint(out, uint64(e.ID))
 	out = binary.AppendVarint(out, e.Start)
 	out = binary.AppendVarint(out, e.Last-e.Start)
+	out = binary.AppendUvarint(out, uint64(floor(e.Last)-e.planned))
 	out = binary.LittleEndian.AppendUint64(out, e.agent)
 	for s := e.keys; s != 0; {
 		k := t.keys.at(s)
@@ -182,14 +183,15 @@ func Load(dump Dump) (*Table, error) {
 
 func (t *Table) loadEntry(d *decoder) (uint32, error) {
 	id, start := journey.ID(d.bounded(1<<63-1)), d.signed()
-	last, agent := start+d.signed(), d.fixed()
+	last := start + d.signed()
+	planned, agent := floor(last)-int64(d.bounded(1<<40)), d.fixed()
 	if d.err != nil {
 		return 0, fmt.Errorf("sessions: %w", d.err)
 	}
 	if id == 0 || t.byID[id] != 0 || last < start {
 		return 0, fmt.Errorf("sessions: session %d stands twice, or ends before it starts", id)
 	}
-	at := t.begin(id, start, last, agent)
+	at := t.begin(Entry{ID: id, Start: start, Last: last, agent: agent, planned: planned})
 	e := t.entries.at(at)
 	for as := kind(d.byte()); as != 0; as = kind(d.byte()) {
 		k := key{owner: at, kind: as, flags: d.byte()}
@@ -278,14 +280,14 @@ func LoadOld(old []Old) (*Table, error) {
 		if o.ID <= 0 || t.byID[o.ID] != 0 || o.Last < o.Start {
 			return nil, fmt.Errorf("sessions: session %d stands twice, or ends before it starts", o.ID)
 		}
-		at := t.begin(o.ID, o.Start, o.Last, o.Agent)
+		at := t.begin(Entry{ID: o.ID, Start: o.Start, Last: o.Last, agent: o.Agent, planned: floor(o.Last)})
 		for _, h := range o.Keys {
 			if t.byKey[h] != 0 || t.entries.at(at).nkeys >= maxKeys {
 				return nil, fmt.Errorf("sessions: key %x stands twice, or session %d has more than %d", h, o.ID, maxKeys)
 			}
 			t.bind(at, key{hash: h, used: minuteOf(o.Last), kind: kindCookie, flags: standing})
 		}
-		t.settleAt(at, &Request{IP: o.IP, Agent: o.Agent})
+		t.enter(at, placeHash(o.IP, o.Agent))
 		t.sighted(at, o.Last)
 	}
 	return t, nil

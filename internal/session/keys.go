@@ -81,15 +81,15 @@ func binds(k *journey.Key, as kind) bool {
 func (t *Table) carry(at uint32, r *Request) {
 	e := t.entries.at(at)
 	now := minuteOf(e.Last)
-	for i := range r.Keys {
-		if k := t.byKey[r.Keys[i].Hash]; k != 0 && t.keys.at(k).owner == at {
-			t.use(k, now)
+	for _, slot := range t.slots {
+		if slot != 0 && t.keys.at(slot).owner == at {
+			t.use(slot, now)
 		}
 	}
-	for i := range r.Keys {
+	for i, slot := range t.slots {
 		k := &r.Keys[i]
 		as := kindOf(k)
-		if !binds(k, as) || t.byKey[k.Hash] != 0 {
+		if slot != 0 || !binds(k, as) || t.byKey[k.Hash] != 0 { // it may stand twice
 			continue
 		}
 		if e.nkeys >= maxKeys && !t.makeRoom(at, r) {

@@ -33,19 +33,12 @@ func (p *place) crowded(now int64) bool {
 func lately(seen uint32, now int64) bool { return seen != 0 && now-int64(seen) <= crowdFor }
 
 // placeHash is a hash that nobody can aim at another's address.
-func placeHash(r *Request) uint64 {
-	class := r.Device
-	if class == 0 {
-		class = r.Agent
-	}
+func placeHash(ip string, class uint64) uint64 {
 	var room [96]byte
-	b := append(binary.LittleEndian.AppendUint64(room[:0], class), r.IP...)
+	b := append(binary.LittleEndian.AppendUint64(room[:0], class), ip...)
 	sum := sha256.Sum256(b)
 	return binary.LittleEndian.Uint64(sum[:])
 }
-
-// settleAt has a Session be where its request came from.
-func (t *Table) settleAt(at uint32, r *Request) { t.enter(at, placeHash(r)) }
 
 // enter moves a Session to a place.
 func (t *Table) enter(at uint32, hash uint64) {

@@ -10,6 +10,7 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -43,6 +44,7 @@ type Request struct {
 	Time          int64
 	IP            string
 	Agent, Device uint64
+	Multiplexed   bool // the client's connection carries requests side by side
 	Keys          []journey.Key
 }
 
@@ -52,6 +54,7 @@ type Entry struct {
 	Start, Last int64
 
 	agent    uint64
+	planned  int64 // the second in which it stands in Table.seen
 	rings    [3]ring
 	self     uint32 // its own slot
 	place    uint32
@@ -85,7 +88,9 @@ type Table struct {
 	byKey   map[uint64]uint32
 	byPlace map[uint64]uint32
 
-	seen, begun agenda // the Sessions by the second of their Last and of their Start
+	// The Sessions by the second of their Start, and by one in which they were seen:
+	// those who were seen again since then are put off when it is their turn.
+	seen, begun agenda
 	idle        uint32 // the place that has been without Sessions for longest
 	shared      uint32 // the last of the keys that are many visitors'
 	sharing     int    // how many
@@ -94,8 +99,12 @@ type Table struct {
 	looked      int // Sessions that the last Sweep looked at
 
 	liveBound, placeBound int
-	found                 []found // of the request at hand
 	undo                  undo
+
+	// Of the request at hand.
+	found []found
+	slots []uint32 // its keys', 0 for those that are not known
+	where uint64   // its place
 }
 
 // New returns an empty Table.
@@ -111,6 +120,7 @@ func New() *Table {
 // gives.
 func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
 	var j Join
+	t.where = placeHash(r.IP, cmp.Or(r.Device, r.Agent))
 	why := t.recall(&r, rules, &j)
 	if at := t.settle(&r, &j); at != 0 {
 		t.touch(at, &r)
@@ -138,26 +148,57 @@ func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
 // start begins a Session, for which another may have to go.
 func (t *Table) start(r *Request, newID func() journey.ID, j *Join) uint32 {
 	if t.live >= t.liveBound {
-		oldest := t.seen.first(t)
+		oldest := t.oldest()
 		j.Ended = append(j.Ended, t.entries.at(oldest).ID)
 		t.drop(oldest)
 		t.evicted++
 		t.note(change{did: didEvict})
 	}
-	at := t.begin(newID(), r.Time, r.Time, r.Agent)
+	at := t.begin(Entry{ID: newID(), Start: r.Time, Last: r.Time, agent: r.Agent, planned: floor(r.Time)})
 	t.touch(at, r)
 	return at
 }
 
 // begin puts a Session without keys and place into the table.
-func (t *Table) begin(id journey.ID, start, last int64, agent uint64) uint32 {
+func (t *Table) begin(e Entry) uint32 {
 	at := t.newEntry()
-	*t.entries.at(at) = Entry{ID: id, Start: start, Last: last, agent: agent, self: at}
+	e.self = at
+	*t.entries.at(at) = e
 	t.setLive(1)
-	t.setID(id, at)
-	t.seen.add(t, last, at)
-	t.begun.add(t, start, at)
+	t.setID(e.ID, at)
+	t.seen.add(t, e.planned, at)
+	t.begun.add(t, floor(e.Start), at)
 	return at
+}
+
+// oldestLooks is how many Sessions are looked at to find the one seen longest ago.
+const oldestLooks = 256
+
+// oldest returns the Session seen longest ago, or, when very many were seen again
+// since they were planned, the one of those looked at.
+func (t *Table) oldest() uint32 {
+	best := uint32(0)
+	for range oldestLooks {
+		at := t.seen.first()
+		e := t.entries.at(at)
+		if e.planned == floor(e.Last) && (best == 0 || e.Last <= t.entries.at(best).Last) {
+			return at
+		}
+		if best == 0 || e.Last < t.entries.at(best).Last {
+			best = at
+		}
+		t.putOff(at)
+	}
+	return best
+}
+
+// putOff plans a Session anew that was seen again.
+func (t *Table) putOff(at uint32) {
+	e := t.entries.at(at)
+	t.changing(at)
+	t.seen.remove(t, e.planned, at)
+	e.planned = floor(e.Last)
+	t.seen.add(t, e.planned, at)
 }
 
 // touch moves a Session on by a request of its own. One that comes late moves it
@@ -167,16 +208,14 @@ func (t *Table) touch(at uint32, r *Request) {
 	if r.Time >= e.Last {
 		if r.Time != e.Last || r.Agent != e.agent {
 			t.changing(at)
-			was := e.Last
 			e.Last, e.agent = r.Time, r.Agent
-			t.seen.move(t, was, e.Last, at)
 		}
-		t.settleAt(at, r)
+		t.enter(at, t.where)
 	} else if r.Time < e.Start && e.Start-r.Time <= lateness {
 		t.changing(at)
-		was := e.Start
+		t.begun.remove(t, floor(e.Start), at)
 		e.Start = r.Time
-		t.begun.move(t, was, e.Start, at)
+		t.begun.add(t, floor(e.Start), at)
 	}
 	t.carry(at, r)
 	t.sighted(at, r.Time)
@@ -195,8 +234,8 @@ func (t *Table) drop(at uint32) {
 		k = next
 	}
 	t.leave(at)
-	t.seen.remove(t, e.Last, at)
-	t.begun.remove(t, e.Start, at)
+	t.seen.remove(t, e.planned, at)
+	t.begun.remove(t, floor(e.Start), at)
 	t.setID(e.ID, 0)
 	t.setLive(-1)
 	t.freeEntry(at)

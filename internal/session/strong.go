@@ -10,9 +10,10 @@ type found struct {
 // recall lists the live Sessions that a request's keys name in t.found. Those that
 // have run out end here; it says why one has to begin anew.
 func (t *Table) recall(r *Request, rules Rules, j *Join) (why string) {
-	t.found = t.found[:0]
+	t.found, t.slots = t.found[:0], t.slots[:0]
 	for i := range r.Keys {
 		slot := t.byKey[r.Keys[i].Hash]
+		t.slots = append(t.slots, slot)
 		if slot == 0 || t.keys.at(slot).owner == 0 {
 			continue
 		}
@@ -27,6 +28,7 @@ func (t *Table) recall(r *Request, rules Rules, j *Join) (why string) {
 		}
 		j.Ended = append(j.Ended, e.ID)
 		t.drop(at)
+		t.slots[i] = 0
 	}
 	return why
 }
@@ -46,7 +48,7 @@ func (t *Table) settle(r *Request, j *Join) uint32 {
 		}
 	}
 	j.Key, j.Reason = r.Keys[main.key], main.kind.reason()
-	j.From = t.keys.at(t.byKey[j.Key.Hash]).from
+	j.From = t.keys.at(t.slots[main.key]).from
 	at := main.at
 	for i := range t.found {
 		other := t.found[i].at
@@ -65,6 +67,11 @@ func (t *Table) settle(r *Request, j *Join) uint32 {
 			}
 		}
 		at = old
+	}
+	if len(j.Merged) > 0 { // some may have been forgotten
+		for i := range r.Keys {
+			t.slots[i] = t.byKey[r.Keys[i].Hash]
+		}
 	}
 	return at
 }
@@ -156,9 +163,7 @@ func (t *Table) merge(old, young uint32) {
 	t.drop(young)
 	if last > o.Last {
 		t.changing(old)
-		was := o.Last
 		o.Last, o.agent = last, agent
-		t.seen.move(t, was, last, old)
 		t.enter(old, t.places.at(place).hash)
 		if client >= 0 && t.clientOf(old) < 0 {
 			t.changingPlace(place)

@@ -6,7 +6,7 @@ import (
 	"github.com/throughline/throughline/internal/journey"
 )
 
-// sweepMost is how many Sessions one Sweep ends, about; what is left comes next
+// sweepMost is how many Sessions one Sweep looks at, about. What is left comes next
 // time, and takes no requests meanwhile.
 const sweepMost = 20_000
 
@@ -23,28 +23,34 @@ func (t *Table) Sweep(now int64, rules Rules) []journey.ID {
 	return ended
 }
 
-// sweep ends those of an agenda whose time lies before a limit, by whole seconds.
+// sweep ends those that stand before a limit, by whole seconds, and puts off those
+// that were seen again.
 func (t *Table) sweep(a *agenda, before, now int64, rules Rules, ended []journey.ID) []journey.ID {
-	var out []uint32
-	for len(ended) < sweepMost {
-		first := a.first(t)
+	var due, again []uint32
+	for most := t.looked + sweepMost; t.looked < most; {
+		first := a.first()
 		if first == 0 || a.seconds[0].at > floor(before) {
 			break
 		}
-		out = out[:0]
+		due, again = due[:0], again[:0]
 		for at := first; ; {
 			e := t.entries.at(at)
 			t.looked++
 			if !alive(e, now, rules) {
-				out = append(out, at)
+				due = append(due, at)
+			} else if a.which == ringSeen && e.planned != floor(e.Last) {
+				again = append(again, at)
 			}
 			if at = e.rings[a.which].next; at == first {
 				break
 			}
 		}
-		for _, at := range out {
+		for _, at := range due {
 			ended = append(ended, t.entries.at(at).ID)
 			t.drop(at)
+		}
+		for _, at := range again {
+			t.putOff(at)
 		}
 		if a.seconds[0].first != 0 { // the second in which the limit lies
 			break

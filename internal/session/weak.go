@@ -15,7 +15,7 @@ func (t *Table) weak(r *Request, rules Rules) (uint32, string) {
 	if r.IP == "" {
 		return 0, ""
 	}
-	slot := t.byPlace[placeHash(r)]
+	slot := t.byPlace[t.where]
 	if slot == 0 || t.places.at(slot).head == 0 {
 		return 0, ""
 	}
@@ -52,8 +52,9 @@ func refuse(e *Entry, r *Request) string {
 	if e.kinds&clientKinds != 0 {
 		return "first request; the session of the same address and browser has a session key that this one lacks"
 	}
-	// A client that was given a ticket resumes with it, once it has had the time to.
-	if e.kinds&kindTicket.bit() != 0 && fresh(r) && (r.Time-e.Start > pageLoad || r.Time-e.Last > pageLoad) {
+	// A client that was given a ticket resumes with it, once it has had the time to;
+	// where one connection carries everything it opens no other beside it.
+	if e.kinds&kindTicket.bit() != 0 && fresh(r) && (r.Multiplexed || r.Time-e.Start > pageLoad || r.Time-e.Last > pageLoad) {
 		return "first request; the session of the same address and browser would have resumed its TLS session"
 	}
 	return ""

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Entity, Event, LinkedEntity, Session } from '../src/api/types.ts';
-import { elements, newcomer, sessionsOf, status, world, type Journey } from './data.ts';
+import { elements, learnt, newcomer, sessionsOf, status, world, type Journey } from './data.ts';
 import { now, spec } from './who.ts';
 
 // The Hub's API over invented data. TL_FIXTURE=setup|empty|broken shows those states.
@@ -144,6 +144,14 @@ async function route(req: IncomingMessage, res: ServerResponse, url: URL) {
   if (path === '/live') return live(res);
   if (state === 'broken') return problem(res, 503, 'the warehouse is down: duckdb: disk full');
   if (path === '/elements') return send(res, 200, { elements });
+  if (path === '/discovery') return send(res, 200, state === 'empty' ? { ...learnt(), sites: [{ name: 'shop', learning: false }], proposals: [], shapes: 0, waiting: 0, missed: 0 } : learnt());
+  if (path === '/discovery/forget') return send(res, 204);
+  if (path === '/discovery/accept') {
+    const ids = (await body(req)).ids as string[];
+    const some = learnt().proposals.filter((p) => ids.includes(p.id));
+    const faults = ids.length > 1 ? [] : ['proposed.yaml:3:1: name: spec "login_api_session" is there twice; another id'];
+    return send(res, 200, { file: 'proposed.yaml', yaml: some.map((p) => `# ${p.site}: ${p.says}\n${p.yaml}`).join('---\n'), faults });
+  }
   if (path === '/status') return send(res, 200, status(journeys(), mode, started));
   if (/^\/sites\/[^/]+\/mode$/.test(path)) {
     const asked = (await body(req)).mode as typeof mode | 'configured';

@@ -1,4 +1,4 @@
-import type { Action, Bubble, ElementDef, Event, Label, LinkedEntity, Rating, Session, SessionDetail, Severity, Signature, Status, Turn } from '../src/api/types.ts';
+import type { Action, Bubble, ElementDef, Event, Label, Learnt, LinkedEntity, Rating, Session, SessionDetail, Severity, Signature, Status, Turn } from '../src/api/types.ts';
 import { identify, now } from './who.ts';
 
 // Invented journeys for developing the pages without a Hub. Seeded, so that two
@@ -258,12 +258,40 @@ export function status(all: Journey[], mode: Status['sites'][number]['mode'], st
     version: '0.1.0', started: iso(started), healthy: true,
     sites: [{ name: 'shop', hosts: ['shop.example', 'www.shop.example'], origin: 'http://127.0.0.1:3000', mode, configured_mode: 'active', failure: 'open', requests: events * 9, origin_errors: 3, endpoints: [{ address: '10.0.0.1:3000', up: true, responses: events * 5, failures: 0 }, { address: '10.0.0.2:3000', up: false, error: 'dial tcp 10.0.0.2:3000: connect: connection refused', responses: events * 4, failures: 3 }] }],
     policy: { revision: '9f3ac41d07be', since: iso(started), specs: 14, labels: 22, signatures: 6, workflows: 4, faults: ['labels.yaml:42:11: label "many_cards": when: undeclared reference to "sesion"; did you mean "session"?'] },
-    edge: { connections: 214, active: 9, clients_gone: 31, refused: { malformed: 17, handshake: 4, over_limit: 0, unknown_host: 2 }, origin_errors: { refused: 3 } },
+    edge: { connections: 214, active: 9, clients_gone: 31, first_packets_missing: 0, refused: { malformed: 17, handshake: 4, over_limit: 0, unknown_host: 2 }, origin_errors: { refused: 3 } },
     engine: { requests: events * 9, matched: events, events, live_sessions: all.filter((j) => j.session.live).length, queue: 3, queue_max: 65536, rule_faults: 0, panics: 0, actions: { block_attack: 214, tag_for_review: 12 }, deadline_missed: 2 },
     journal: { state: 'ok', entries: events * 2, bytes: events * 1260, in_flight: 4, error: '' },
     warehouse: { state: 'ok', backend: 'duckdb', events, sessions: all.length, bytes: events * 310, lag: 12, error: '' },
     visible: { count: 1841, p50_ms: 148, p95_ms: 367, p99_ms: 512 }, decision: { count: 611, p50_ms: 0.21, p95_ms: 0.64, p99_ms: 1.9 },
     shed: { 'async queue full': 0, 'judge deadline': 2 }, problems: mode === 'bypass' ? ['site shop is bypassed: traffic is relayed, nothing is judged'] : [],
     data: [{ name: 'country by IP', state: 'ok', detail: 'dbip-country, 2026-11-01, CC BY', licence: 'CC-BY-4.0' }, { name: 'network by IP', state: 'missing', detail: 'not installed: networks stay unnamed', licence: '' }],
+  };
+}
+
+const yaml = (name: string, type: string, path: string, maps: string[], out: string[]) =>
+  `kind: spec\nname: "${name}"\ntype: ${type}\nmatch: {method: POST, path: "${path}", content_type: application/json}\nprocessing: async\nrequest:\n${maps.map((m) => `  ${m}\n`).join('')}${out.length > 0 ? `# Left out on purpose, since they hold secrets: ${out.join(', ')}\n` : ''}response: {status: response_status}\n`;
+
+export function learnt(): Learnt {
+  const field = (source: string, kinds: Record<string, number>, element = '', name = '', secret = false) => ({ source, kinds, element, name, secret });
+  return {
+    sites: [{ name: 'shop', learning: true }, { name: 'docs', learning: false }], shapes: 31, waiting: 12, visitors: 5, missed: 204,
+    proposals: [
+      {
+        id: '5f0c1d2e3a4b5c6d', site: 'shop', name: 'Login api/session', type: 'authentication_attempt', type_name: 'Authentication attempt', says: 'this looks like a login: POST /api/session with email, password, remember, client.version',
+        method: 'POST', path: '/api/session', content_type: 'application/json', count: 18_204, statuses: { '2xx': 14_011, '4xx': 4193 }, named_by: '',
+        fields: [field('json $.client.version', { identifier: 18_204 }), field('json $.email', { email: 18_190, text: 14 }, 'email', 'Email'), field('json $.password', { text: 9000, identifier: 9100, 'long text': 104 }, '', '', true), field('json $.remember', { boolean: 18_204 })],
+        yaml: yaml('Login api/session', 'authentication_attempt', '/api/session', ['"json $.email": email'], ['json $.password']),
+      },
+      {
+        id: '6a1c1d2e3a4b5c6d', site: 'shop', name: 'Payment api/v2/customers/{id}/instruments/{id2}/charges', type: 'transaction', type_name: 'Transaction', says: 'this looks like a payment: POST /api/v2/customers/{id}/instruments/{id2}/charges with amount, currency, card_number, cvc',
+        method: 'POST', path: '/api/v2/customers/{id}/instruments/{id2}/charges', content_type: 'application/json', count: 912, statuses: { '2xx': 880, '4xx': 32 }, named_by: '',
+        fields: [field('json $.amount', { decimal: 700, integer: 212 }, 'transaction_amount', 'Transaction Amount'), field('json $.currency', { text: 912 }, 'currency', 'Currency'), field('json $.payment.instrument.card_number', { 'card number': 912 }, 'card_number', 'Card Number'), field('json $.payment.instrument.cvc', { integer: 912 }, '', '', true)],
+        yaml: yaml('Payment api/v2/customers/{id}/instruments/{id2}/charges', 'transaction', '/api/v2/customers/{id}/instruments/{id2}/charges', ['"json $.amount": transaction_amount', '"json $.currency": currency', '"json $.payment.instrument.card_number": card_number'], ['json $.payment.instrument.cvc']),
+      },
+      {
+        id: '7b2c1d2e3a4b5c6d', site: 'shop', name: 'Support contact', type: 'support_contact', type_name: 'Support contact', says: 'this looks like a message to support: POST /contact', method: 'POST', path: '/contact', content_type: '', count: 44,
+        statuses: { '3xx': 44 }, named_by: 'Contact form', fields: [], yaml: yaml('Support contact', 'support_contact', '/contact', ['"path": url_path'], []),
+      },
+    ],
   };
 }

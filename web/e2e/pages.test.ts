@@ -99,7 +99,7 @@ it('needs no exception from a strict content policy, on any page', async () => {
   for (const [path, shows] of [
     [`/events/${detail.turns[0]?.event_id}`, 'Handling'], [`/entities/${detail.entities[0]?.id}`, 'Recent sessions'],
     [`/spec-ids/${detail.spec_id}`, 'Sessions over time'], [`/spec-ids/${detail.spec_id}?chart=table`, 'Sessions over time'],
-    ['/status', 'Response to visible'], ['/no/such/page', 'There is no such page'],
+    ['/discovery', 'Learning from'], ['/status', 'Response to visible'], ['/no/such/page', 'There is no such page'],
   ] as const) {
     await page.goto(base + path);
     await page.getByText(shows).first().waitFor();
@@ -302,6 +302,35 @@ describe.each(sizes)('$name', ({ name, viewport }) => {
       await expect.poll(async () => (await site())?.mode).toBe(mode);
       await page.getByRole('dialog').waitFor({ state: 'detached' });
     }
+  });
+
+  it('proposes Specs for what none names, and makes a policy file of them', async () => {
+    interface Proposal { id: string; name: string; says: string; yaml: string; named_by: string; fields: { source: string; secret: boolean }[] }
+    const open = async () => (await api<{ proposals: Proposal[] }>(page, '/api/v1/discovery')).proposals.filter((p) => !p.named_by);
+    await page.goto(`${base}/discovery`);
+    const [wanted] = await open();
+    if (!wanted) throw new Error('nothing is proposed; the tests need one request that no Spec names, sent by enough visitors');
+    const card = page.getByRole('region', { name: wanted.name });
+    await card.getByText(wanted.says.slice(1)).waitFor();
+    expect(await card.locator('ul[aria-label=Fields] li').count()).toBe(wanted.fields.length);
+    expect(await card.getByText('left out: a secret').count()).toBe(wanted.fields.filter((f) => f.secret).length);
+    await card.getByRole('button', { name: 'Show the Spec' }).click();
+    expect(await card.locator('pre').textContent()).toBe(wanted.yaml);
+    const accept = page.getByRole('button', { name: /^Accept/ });
+    expect(await accept.isDisabled()).toBe(true);
+    await card.getByRole('checkbox').check();
+    await accept.click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('nothing is wrong').waitFor();
+    expect(await dialog.locator('pre').textContent()).toContain(wanted.yaml);
+    await dialog.getByRole('button', { name: 'Copy' }).click();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain(wanted.yaml);
+    const [file] = await Promise.all([page.waitForEvent('download'), dialog.getByRole('button', { name: 'Download' }).click()]);
+    expect(file.suggestedFilename()).toMatch(/^proposed(-\d+)?\.yaml$/);
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    const log = await api<{ entries: { action: string; detail: string }[] }>(page, '/api/v1/audit?limit=20');
+    expect(log.entries.find((e) => e.action === 'discovery.accept')?.detail).toBe(wanted.name);
   });
 
   it('says so where nothing is found', async () => {

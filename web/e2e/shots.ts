@@ -72,6 +72,19 @@ for (const size of sizes) {
     await page.goto(`${base}/status`);
     await page.getByText('Response to visible').waitFor();
     await shot('status', true);
+    await page.goto(`${base}/discovery`);
+    await page.getByRole('heading', { name: 'Discovery', exact: true }).waitFor();
+    await shot('discovery', true);
+    const proposals = page.getByRole('checkbox', { name: /^Choose / });
+    if ((await proposals.count()) > 0) {
+      await page.getByRole('button', { name: 'Show the Spec' }).first().click();
+      await proposals.first().check();
+      await shot('discovery-open', true);
+      await page.getByRole('button', { name: /^Accept/ }).click();
+      await page.getByRole('dialog').waitFor();
+      await shot('discovery-file');
+      await page.keyboard.press('Escape');
+    }
     await page.goto(`${base}/no/such/page`);
     await shot('not-found');
     for (const f of new Set(list)) console.log(`${size.name} ${colorScheme}: ${f}`);

@@ -110,11 +110,17 @@ const status = createRoute({
   component: lazyRouteComponent(() => import('./pages/status/StatusPage'), 'StatusPage'),
 });
 
+const discovery = createRoute({
+  getParentRoute: () => shell,
+  path: '/discovery',
+  component: lazyRouteComponent(() => import('./pages/discovery/DiscoveryPage'), 'DiscoveryPage'),
+});
+
 // Below the shell, so that one who is signed in keeps the way to the pages there are.
 const other = createRoute({ getParentRoute: () => shell, path: '$', component: NotFound });
 
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, setUp, shell.addChildren([home, sessions, session, event, entity, spec, status, other])]),
+  routeTree: root.addChildren([signIn, setUp, shell.addChildren([home, sessions, session, event, entity, spec, discovery, status, other])]),
   context: { queryClient },
   defaultPreload: 'intent',
   defaultPendingComponent: () => <Loading lines={8} />,

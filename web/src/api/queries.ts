@@ -34,6 +34,13 @@ export const statusQuery = queryOptions({
   staleTime: 0,
 });
 
+export const discoveryQuery = queryOptions({
+  queryKey: ['discovery'],
+  queryFn: ({ signal }) => answerOf(api.GET('/api/v1/discovery', { signal })),
+  refetchInterval: 15_000,
+  staleTime: 5000,
+});
+
 export const pageSize = 50;
 
 export function sessionsQuery(q: SessionsQuery) {

@@ -21,6 +21,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/discovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Specs proposed for requests that no Spec names */
+        get: operations["get-discovery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/discovery/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The policy file of some proposals, checked with the policy in force
+         * @description Nothing is changed: the file is put into the policy folder by who keeps that. The audit log says who asked for it.
+         */
+        post: operations["accept-proposals"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/discovery/forget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Forget everything that was learnt */
+        post: operations["forget-discovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/elements": {
         parameters: {
             query?: never;
@@ -391,6 +445,9 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptProposals: {
+            ids: string[];
+        };
         Action: {
             /** Format: int64 */
             count?: number;
@@ -495,6 +552,11 @@ export interface components {
              * @description visitors' connections open now
              */
             connections: number;
+            /**
+             * Format: int64
+             * @description connections whose first packet was wanted and not kept by the system
+             */
+            first_packets_missing: number;
             /** @description failed requests to origins, by kind */
             origin_errors: {
                 [key: string]: number;
@@ -722,6 +784,35 @@ export interface components {
             /** Format: double */
             p99_ms: number;
         };
+        LearningSite: {
+            learning: boolean;
+            name: string;
+        };
+        Learnt: {
+            /**
+             * Format: int64
+             * @description requests passed over, since there were too many
+             */
+            missed: number;
+            /** @description those no Spec names first, then the most frequent */
+            proposals: components["schemas"]["Proposal"][];
+            /**
+             * Format: int64
+             * @description kinds of requests learnt, those without a proposal included
+             */
+            shapes: number;
+            sites: components["schemas"]["LearningSite"][];
+            /**
+             * Format: int64
+             * @description how many must have sent a word before it is kept
+             */
+            visitors: number;
+            /**
+             * Format: int64
+             * @description words that too few visitors have sent to be kept
+             */
+            waiting: number;
+        };
         LinkedEntity: {
             element: string;
             hashed: boolean;
@@ -824,6 +915,54 @@ export interface components {
             specs: number;
             /** Format: int64 */
             workflows: number;
+        };
+        Proposal: {
+            content_type: string;
+            /**
+             * Format: int64
+             * @description requests seen
+             */
+            count: number;
+            fields: components["schemas"]["ProposedField"][];
+            id: string;
+            method: string;
+            /** @description of the Spec proposed */
+            name: string;
+            /** @description name of a Spec in force that names such requests by now; empty: none */
+            named_by: string;
+            path: string;
+            /** @description why it is proposed */
+            says: string;
+            site: string;
+            /** @description how they were answered, by class: 2xx */
+            statuses: {
+                [key: string]: number;
+            };
+            /** @description event type */
+            type: string;
+            type_name: string;
+            yaml: string;
+        };
+        ProposedField: {
+            /** @description which it is proposed to be copied to; empty: it is not */
+            element: string;
+            /** @description what its values looked like, by how often */
+            kinds: {
+                [key: string]: number;
+            };
+            /** @description of that element */
+            name: string;
+            /** @description left out since it holds secrets */
+            secret: boolean;
+            /** @description as a Spec reads it */
+            source: string;
+        };
+        ProposedFile: {
+            /** @description what is wrong with the policy once it is there; empty: it compiles */
+            faults: string[];
+            /** @description a name that the policy folder does not have */
+            file: string;
+            yaml: string;
         };
         Session: {
             account: string;
@@ -1177,6 +1316,95 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AuditList"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-discovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Learnt"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "accept-proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptProposals"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposedFile"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "forget-discovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {

@@ -1,5 +1,5 @@
 import { Menu, useMantineColorScheme } from '@mantine/core';
-import { IconActivityHeartbeat, IconKey, IconKeyboard, IconLogout, IconRoute, IconSearch, IconUserCircle } from '@tabler/icons-react';
+import { IconActivityHeartbeat, IconBulb, IconKey, IconKeyboard, IconLogout, IconRoute, IconSearch, IconUserCircle } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -20,6 +20,8 @@ export function Shell() {
   const [open, setOpen] = useState<Open>(null);
   const navigate = useNavigate();
   const status = useQuery({ ...statusQuery, refetchInterval: 15_000 });
+  const role = useQuery(meQuery).data?.role;
+  const mayReadPolicy = role === 'admin' || role === 'analyst';
   const troubled = status.data !== undefined && !status.data.healthy;
 
   useKeys({
@@ -27,6 +29,7 @@ export function Shell() {
     '/': () => setOpen('palette'),
     '?': () => setOpen('help'),
     'g s': () => void navigate({ to: '/sessions' }),
+    'g d': () => void navigate({ to: '/discovery' }),
     'g t': () => void navigate({ to: '/status' }),
   });
 
@@ -40,6 +43,12 @@ export function Shell() {
           <IconRoute size={20} stroke={1.6} />
           Sessions
         </Link>
+        {mayReadPolicy && (
+          <Link to="/discovery" className={css.item} activeProps={{ 'data-active': true, 'aria-current': 'page' }}>
+            <IconBulb size={20} stroke={1.6} />
+            Discovery
+          </Link>
+        )}
         <Link to="/status" className={css.item} activeProps={{ 'data-active': true, 'aria-current': 'page' }}>
           <span className={css.withDot}>
             <IconActivityHeartbeat size={20} stroke={1.6} />

@@ -11,6 +11,7 @@ import { useNarrow } from '../../design/narrow';
 import { ratings } from '../../design/rating';
 import { toast } from '../../design/toast';
 import { sessionsCSV } from '../../format/csv';
+import { save } from '../../format/file';
 import { count, many } from '../../format/number';
 import { countryName } from '../../format/place';
 import { clock } from '../../format/time';
@@ -188,11 +189,7 @@ function Download({ view, total }: { view: SessionsView; total: number }) {
         cursor = page.next;
         setLoaded(all.length);
       } while (cursor && all.length < most);
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(new Blob([sessionsCSV(all)], { type: 'text/csv;charset=utf-8' }));
-      link.download = `sessions-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}.csv`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+      save(`sessions-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}.csv`, 'text/csv;charset=utf-8', sessionsCSV(all));
       toast.done(cursor ? `${many(all.length, 'session')} downloaded; narrow the search for the rest` : `${many(all.length, 'session')} downloaded`);
     } catch (e) {
       toast.failed(`The download failed: ${(e as Error).message}`);

@@ -79,6 +79,7 @@ function Shown({ status: s }: { status: Status }) {
             ['Open now', count(s.edge.connections)],
             ['Exchanges in flight', count(s.edge.active)],
             ['Visitors who left early', count(s.edge.clients_gone)],
+            ['First packets not kept', count(s.edge.first_packets_missing)],
           ]} />
         </Panel>
         <Panel title="Turned away" note="before any judgement">
