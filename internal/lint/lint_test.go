@@ -56,6 +56,7 @@ var allowed = map[string][]string{
 	// beside
 	"probe":     {"site"},
 	"demo":      {},
+	"sim":       {"journey", "identity", "session"},
 	"telemetry": {},
 	"lint":      {},
 	"discovery": {"journey", "wire"},

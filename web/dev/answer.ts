@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Entity, Event, LinkedEntity, Session } from '../src/api/types.ts';
 import { elements, learnt, newcomer, recognition, sessionsOf, status, world, type Journey } from './data.ts';
+import { now, spec } from './who.ts';
 
 // The Hub's API over invented data. TL_FIXTURE=setup|empty|broken shows those states.
 
@@ -43,7 +44,7 @@ function sessions(p: URLSearchParams) {
     if (p.has('country') && s.country !== p.get('country')?.toUpperCase()) return false;
     if (p.has('city') && s.city !== p.get('city')) return false;
     if (p.has('ip') && s.ip !== p.get('ip')) return false;
-    if (p.has('spec_id') && s.spec_id !== p.get('spec_id')) return false;
+    if (p.has('spec_id') && now(s.spec_id) !== now(p.get('spec_id') ?? '')) return false;
     if (p.has('label') && !s.labels.some((l) => l.id === p.get('label'))) return false;
     if (p.has('signature') && !s.signatures.some((g) => g.id === p.get('signature'))) return false;
     if (p.has('entity')) return events.some((e) => e.elements.some((x) => x.entity_id === p.get('entity')));
@@ -175,6 +176,10 @@ async function route(req: IncomingMessage, res: ServerResponse, url: URL) {
   if (kind === 'events') {
     const e = journeys().flatMap((j) => j.events).find((x) => x.id === key);
     return e ? send(res, 200, e) : problem(res, 404, 'no such event');
+  }
+  if (kind === 'spec-ids' && key) {
+    const s = spec(key, journeys());
+    return s ? send(res, 200, s) : problem(res, 404, 'no such Spec ID');
   }
   if (kind === 'entities' && key) {
     const e = entity(key);

@@ -1,4 +1,5 @@
 import type { Action, Bubble, ElementDef, Event, Label, Learnt, LinkedEntity, Rate, Rating, Recognition, RecognitionGroup, Session, SessionDetail, Severity, Signature, Status, Turn } from '../src/api/types.ts';
+import { identify, now } from './who.ts';
 
 // Invented journeys for developing the pages without a Hub. Seeded, so that two
 // runs show the same; nothing of this is in the built app.
@@ -22,7 +23,7 @@ const hash = (s: string) => {
 export const elements: ElementDef[] = (
   [
     ['ip', 'IP address', 'Network', true], ['country', 'Country', 'Network', false], ['city', 'City', 'Network', false], ['asn', 'Network (ASN)', 'Network', true],
-    ['user_agent', 'User agent', 'Device', true], ['session_cookie', 'Session cookie', 'Device', true], ['accept_language', 'Accept-Language', 'Device', false],
+    ['user_agent', 'User agent', 'Device', true], ['device_fingerprint', 'Device Fingerprint', 'Device', true], ['session_cookie', 'Session cookie', 'Device', true], ['accept_language', 'Accept-Language', 'Device', false],
     ['username', 'Username', 'Account', true], ['email', 'E-mail', 'Account', true], ['email_domain', 'E-mail domain', 'Account', false], ['phone', 'Phone', 'Account', true], ['password', 'Password (hashed)', 'Account', true],
     ['card', 'Card number', 'Payment', true], ['card_bin', 'Card BIN', 'Payment', false], ['card_last4', 'Card last 4', 'Payment', false], ['transaction_amount', 'Amount', 'Payment', false], ['order_id', 'Order', 'Payment', true],
     ['promo_code', 'Promo code', 'Shop', true], ['product_id', 'Product', 'Shop', true], ['search_query', 'Search text', 'Shop', false], ['path', 'Path', 'Request', false],
@@ -105,7 +106,7 @@ export class Journey implements Story {
   take(step: Step, at: number) {
     const s = this.session;
     const eventID = id(at);
-    const named: [string, string][] = [...(step.elements ?? []), ['ip', s.ip], ['country', s.country], ['city', s.city], ['user_agent', s.user_agent], ['path', step.path], ['session_cookie', hash(s.id).slice(1)]];
+    const named: [string, string][] = [...(step.elements ?? []), ['ip', s.ip], ['country', s.country], ['city', s.city], ['user_agent', s.user_agent], ['path', step.path], ['device_fingerprint', `ja4-${hash(s.user_agent).slice(1, 9)}`], ['session_cookie', hash(s.id).slice(1)]];
     const labels: Label[] = [];
     for (const l of step.labels ?? []) {
       const def = labelDefs[l];
@@ -218,7 +219,8 @@ export class Journey implements Story {
     }
     return {
       ...s, chart: [...buckets.values()], turns: this.turns, entities: [...seen.values()].sort((a, b) => b.shared_sessions - a.shared_sessions),
-      related: all.filter((j) => j !== this && j.session.spec_id === s.spec_id).map((j) => j.session).slice(0, 20), absorbed: [],
+      related: all.filter((j) => j !== this && now(j.session.spec_id) === now(s.spec_id)).map((j) => j.session).slice(0, 20),
+      absorbed: all.filter((j) => j.session.merged_into === s.id).map((j) => j.session),
     };
   }
 }
@@ -243,7 +245,9 @@ export function world(now: number): Journey[] {
     j.session.live = now - Date.parse(j.session.last) < 1800_000;
     all.push(j);
   }
-  return all.sort((a, b) => Date.parse(b.session.start) - Date.parse(a.session.start));
+  all.sort((a, b) => Date.parse(b.session.start) - Date.parse(a.session.start));
+  identify(all);
+  return all;
 }
 
 export const newcomer = () => new Journey(pick(['good', 'good', 'good', 'stuffing', 'cards', 'promo', 'scrape']), Date.now());

@@ -84,7 +84,7 @@ it('needs no exception from a strict content policy, on any page', async () => {
   await clean();
 
   const [worst] = (await sessions(page, 'rating=malicious&from=7d&limit=1')).sessions;
-  const detail = await api<{ entities: { id: string }[]; turns: { event_id: string }[] }>(page, `/api/v1/sessions/${worst?.id}`);
+  const detail = await api<{ spec_id: string; entities: { id: string }[]; turns: { event_id: string }[] }>(page, `/api/v1/sessions/${worst?.id}`);
   await page.goto(`${base}/sessions/${worst?.id}`);
   const chart = page.getByTestId('risk-chart').locator('canvas');
   await chart.waitFor();
@@ -98,6 +98,7 @@ it('needs no exception from a strict content policy, on any page', async () => {
   await clean();
   for (const [path, shows] of [
     [`/events/${detail.turns[0]?.event_id}`, 'Handling'], [`/entities/${detail.entities[0]?.id}`, 'Recent sessions'],
+    [`/spec-ids/${detail.spec_id}`, 'Sessions over time'], [`/spec-ids/${detail.spec_id}?chart=table`, 'Sessions over time'],
     ['/recognition', 'How it is measured'], ['/discovery', 'Learning from'], ['/status', 'Response to visible'], ['/no/such/page', 'There is no such page'],
   ] as const) {
     await page.goto(base + path);
@@ -235,6 +236,52 @@ describe.each(sizes)('$name', ({ name, viewport }) => {
     expect(page.url()).not.toContain(encodeURIComponent(wanted?.value ?? ''));
   });
 
+  it('tells who a visitor is, from a session to the Spec ID and back', async () => {
+    interface Known { id: string; spec_id: string; known_as: string; recognised: string }
+    interface Spec { id: string; known_as: string; ids: string[]; sessions: number; ratings: Record<string, number>; recent: Known[]; history: { reason: string }[]; actors: { spec_id: string; worst_session: string }[] }
+    const all = (await api<{ sessions: Known[] }>(page, '/api/v1/sessions?from=7d&limit=500')).sessions;
+    const who = (s: Known) => s.known_as || s.spec_id;
+    const times = (s: Known) => all.filter((o) => who(o) === who(s)).length;
+    const regular = all.filter((s) => s.spec_id).sort((a, b) => times(b) - times(a))[0];
+    expect(regular, 'a session with a Spec ID').toBeDefined();
+    await page.goto(`${base}/sessions/${regular?.id}`);
+    await page.getByText('Recognised by').first().waitFor();
+    await page.getByRole('link', { name: 'Spec ID page' }).click();
+    await page.waitForURL(`**/spec-ids/${regular?.spec_id}`);
+    await page.getByTestId('visits').waitFor();
+    const spec = await api<Spec>(page, `/api/v1/spec-ids/${regular?.spec_id}`);
+    expect(spec.ids).toContain(regular?.spec_id);
+    // Traffic goes on meanwhile: there may be more of them by now, never fewer.
+    expect((await sessions(page, `spec_id=${spec.id}&limit=1`)).total).toBeGreaterThanOrEqual(spec.sessions);
+    expect(Object.values(spec.ratings).reduce((a, b) => a + b)).toBe(spec.sessions);
+    await rows(page).first().waitFor();
+    expect(await rows(page).count()).toBeGreaterThanOrEqual(Math.min(spec.sessions, 12));
+    for (const a of spec.actors.slice(0, 5)) await page.getByTestId('actors').getByRole('link', { name: a.spec_id }).waitFor();
+    if (spec.history[0]) await page.getByTestId('history').getByText(spec.history[0].reason).first().waitFor();
+    await page.getByRole('radio', { name: 'Table' }).check();
+    await page.waitForURL(/chart=table/);
+    await page.getByRole('columnheader', { name: 'From, UTC' }).waitFor();
+    await page.reload();
+    await page.getByRole('columnheader', { name: 'From, UTC' }).waitFor();
+    await rows(page).first().waitFor();
+    await page.keyboard.press('j');
+    const first = await page.locator('[data-session][data-active]').getAttribute('data-session');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**/sessions/${first}`);
+    await page.keyboard.press('Escape');
+    await page.waitForURL(/\/spec-ids\//);
+    await page.getByRole('link', { name: 'Search its sessions' }).click();
+    await page.locator('[data-total]').waitFor();
+    expect(await shownTotal(page)).toBeGreaterThanOrEqual(spec.sessions);
+    await page.getByRole('link', { name: 'Spec ID page' }).waitFor();
+    // What became of an ID is said on its page, and an Event keeps the one it was recorded under.
+    const former = all.find((s) => s.known_as);
+    if (former) {
+      await page.goto(`${base}/spec-ids/${former.spec_id}`);
+      await page.getByTestId('known-as').getByRole('link', { name: former.known_as }).waitFor();
+    }
+  });
+
   it('says how the Hub is', async () => {
     await page.goto(`${base}/status`);
     await page.getByText('Response to visible').waitFor();
@@ -315,11 +362,13 @@ describe.each(sizes)('$name', ({ name, viewport }) => {
   it('says so where nothing is found', async () => {
     await page.goto(`${base}/sessions?country=ZZ&from=1h`);
     await page.getByText('No session fits this search').waitFor();
-    // These two are asked for and not there: the browser reports each as an error.
+    // These are asked for and not there: the browser reports each as an error.
     await page.goto(`${base}/sessions/883612061859840001`);
     await page.getByText('There is no such session').waitFor();
     await page.goto(`${base}/entities/e0000000000000001`);
     await page.getByText('No session has seen this entity').waitFor();
+    await page.goto(`${base}/spec-ids/883612061859840001`);
+    await page.getByText('There is no such Spec ID').waitFor();
     expect(list.splice(0).filter((f) => !f.includes('404'))).toEqual([]);
     await page.goto(`${base}/nowhere`);
     await page.getByText('There is no such page').waitFor();

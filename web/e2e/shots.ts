@@ -63,6 +63,12 @@ for (const size of sizes) {
       await page.getByText('Recent sessions').waitFor();
       await shot('entity');
     }
+    const [regular] = ((await (await page.request.get(`${base}/api/v1/sessions?from=30d&limit=500`)).json()) as { sessions: { spec_id: string; known_as: string }[] }).sessions
+      .map((s, _, all) => ({ id: s.known_as || s.spec_id, n: all.filter((o) => (o.known_as || o.spec_id) === (s.known_as || s.spec_id)).length })).sort((a, b) => b.n - a.n);
+    await page.goto(`${base}/spec-ids/${regular?.id}`);
+    await rows(page);
+    await shot('spec');
+    await shot('spec-whole', true);
     await page.goto(`${base}/recognition`);
     await page.getByText(/How it is measured|No log-in to measure by/).waitFor();
     await shot('recognition', true);

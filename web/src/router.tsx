@@ -97,6 +97,13 @@ const entity = createRoute({
   component: lazyRouteComponent(() => import('./pages/entity/EntityPage'), 'EntityPage'),
 });
 
+const spec = createRoute({
+  getParentRoute: () => shell,
+  path: '/spec-ids/$id',
+  validateSearch: anySearch,
+  component: lazyRouteComponent(() => import('./pages/spec/SpecPage'), 'SpecPage'),
+});
+
 const recognition = createRoute({
   getParentRoute: () => shell,
   path: '/recognition',
@@ -120,7 +127,7 @@ const discovery = createRoute({
 const other = createRoute({ getParentRoute: () => shell, path: '$', component: NotFound });
 
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, setUp, shell.addChildren([home, sessions, session, event, entity, recognition, discovery, status, other])]),
+  routeTree: root.addChildren([signIn, setUp, shell.addChildren([home, sessions, session, event, entity, spec, recognition, discovery, status, other])]),
   context: { queryClient },
   defaultPreload: 'intent',
   defaultPendingComponent: () => <Loading lines={8} />,

@@ -105,6 +105,14 @@ export function entityQuery(id: string) {
   });
 }
 
+export function specQuery(id: string) {
+  return queryOptions({
+    queryKey: ['spec', id],
+    queryFn: ({ signal }) => answerOf(api.GET('/api/v1/spec-ids/{id}', { params: { path: { id } }, signal })),
+    staleTime: 5000,
+  });
+}
+
 /** It is found out meanwhile: asked again until it is. */
 export function recognitionQuery(days: number, site: string) {
   return queryOptions({

@@ -12,6 +12,9 @@ function cell(v: string | number): string {
 const columns: [string, (s: Session) => string | number][] = [
   ['session_id', (s) => s.id],
   ['spec_id', (s) => s.spec_id],
+  ['known_as', (s) => s.known_as || s.spec_id],
+  ['recognised', (s) => s.recognised],
+  ['merged_into', (s) => s.merged_into],
   ['site', (s) => s.site],
   ['rating', (s) => s.rating],
   ['points', (s) => s.points],

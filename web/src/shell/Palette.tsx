@@ -1,10 +1,10 @@
 import { Loader, Modal } from '@mantine/core';
-import { IconActivityHeartbeat, IconBulb, IconFingerprint, IconListSearch, IconRoute, IconSearch, IconShare3, IconUserScan } from '@tabler/icons-react';
+import { IconActivityHeartbeat, IconBulb, IconFingerprint, IconListSearch, IconRoute, IconSearch, IconShare3, IconUser, IconUserScan } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useId, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { ApiError } from '../api/client';
-import { elementsQuery, eventQuery, lookupEntity, sessionQuery } from '../api/queries';
+import { elementsQuery, eventQuery, lookupEntity, sessionQuery, specQuery } from '../api/queries';
 import { toast } from '../design/toast';
 import { guess, likely } from './guess';
 import css from './Palette.module.css';
@@ -65,7 +65,7 @@ function Finder({ onClose }: { onClose: () => void }) {
             setAt(0);
           }}
           onKeyDown={onKey}
-          placeholder="Page, session or event ID, or a value such as an e-mail"
+          placeholder="Page, session, event or Spec ID, or a value such as an e-mail"
           aria-label="Find a page, a session, an event or an entity"
           role="combobox"
           aria-expanded="true"
@@ -141,8 +141,16 @@ function useEntries(text: string): Entry[] {
         await navigate({ to: '/events/$id', params: { id: g.id } });
       }
     };
+    const openSpec = async () => {
+      try {
+        await queryClient.fetchQuery(specQuery(g.id));
+      } catch (e) {
+        throw e instanceof ApiError && e.status === 404 ? new Error(`No session was recorded under the Spec ID ${g.id}.`) : e;
+      }
+      await navigate({ to: '/spec-ids/$id', params: { id: g.id } });
+    };
     found.push({ key: 'id', group: 'Open', icon: <IconFingerprint {...icon} />, text: <>Session or event <code>{g.id}</code></>, run: open });
-    found.push({ key: 'spec', group: 'Open', icon: <IconListSearch {...icon} />, text: <>Sessions of Spec ID <code>{g.id}</code></>, run: () => navigate({ to: '/sessions', search: { spec_id: g.id, from: 'all' } }) });
+    found.push({ key: 'spec', group: 'Open', icon: <IconUser {...icon} />, text: <>Spec ID <code>{g.id}</code></>, run: openSpec });
   }
   for (const e of likely(t, elements).slice(0, 12)) {
     const look = async () => {

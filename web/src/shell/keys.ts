@@ -8,7 +8,7 @@ export const keyHelp: { group: string; keys: KeyHelp[] }[] = [
   {
     group: 'Anywhere',
     keys: [
-      { keys: '⌘ K  or  /', does: 'Find a page, session, event or entity' },
+      { keys: '⌘ K  or  /', does: 'Find a page, session, event, Spec ID or entity' },
       { keys: 'g  s', does: 'Go to Sessions' },
       { keys: 'g  r', does: 'Go to Recognition' },
       { keys: 'g  d', does: 'Go to Discovery' },

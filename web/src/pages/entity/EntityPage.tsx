@@ -5,8 +5,7 @@ import { entityQuery } from '../../api/queries';
 import type { Entity } from '../../api/types';
 import { Ago, CopyButton, Empty, Fact, Facts, Failed, Flag, Loading, Page, PageHead, Panel, When } from '../../design/parts';
 import { LinkButton } from '../../design/LinkButton';
-import { ratings, ratingWord } from '../../design/rating';
-import { RatingMark } from '../../design/RatingMark';
+import { RatingsSplit } from '../../design/RatingsSplit';
 import { count } from '../../format/number';
 import { countryName } from '../../format/place';
 import { useKeys } from '../../shell/keys';
@@ -61,7 +60,7 @@ function Told({ entity: e }: { entity: Entity }) {
             <Fact name="Sessions">{count(e.sessions)}</Fact>
             <Fact name="Linked entities">{count(e.linked_entities)}</Fact>
           </Facts>
-          <RatingsSplit entity={e} />
+          <RatingsSplit counts={e.ratings} search={{ entity: e.id }} />
         </div>
       </Panel>
       <div className={css.columns}>
@@ -95,27 +94,5 @@ function Told({ entity: e }: { entity: Entity }) {
         </div>
       </div>
     </>
-  );
-}
-
-function RatingsSplit({ entity: e }: { entity: Entity }) {
-  const total = ratings.reduce((n, r) => n + (e.ratings[r] ?? 0), 0);
-  return (
-    <div className={css.split}>
-      <svg className={css.bar} viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
-        {ratings.map((r, i) => {
-          const before = ratings.slice(0, i).reduce((n, x) => n + (e.ratings[x] ?? 0), 0);
-          return <rect key={r} data-rating={r} x={(before / Math.max(1, total)) * 100} width={((e.ratings[r] ?? 0) / Math.max(1, total)) * 100} height="8" />;
-        })}
-      </svg>
-      <div className={css.legend}>
-        {ratings.map((r) => (
-          <Link key={r} to="/sessions" search={{ entity: e.id, rating: r, from: 'all' }}>
-            <RatingMark rating={r} />
-            {ratingWord[r]} <b>{count(e.ratings[r] ?? 0)}</b>
-          </Link>
-        ))}
-      </div>
-    </div>
   );
 }

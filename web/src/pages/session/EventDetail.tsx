@@ -6,6 +6,7 @@ import { ActionChip, Outcome, SignatureChip } from '../../design/Chips';
 import { CopyButton, Fact, Facts, Flag, ID, None, When } from '../../design/parts';
 import { asRating } from '../../design/rating';
 import { RatingBadge } from '../../design/RatingMark';
+import { SpecID } from '../../design/Who';
 import { count, millis } from '../../format/number';
 import { countryName } from '../../format/place';
 import { EntityValue } from '../entity/EntityValue';
@@ -72,6 +73,7 @@ export function EventDetail({ event: e, page = false }: { event: Event; page?: b
           <Fact name="Answered in">{e.duration_ms > 0 ? millis(e.duration_ms) : <None>unknown</None>}</Fact>
           <Fact name="Rating then"><RatingBadge rating={asRating(e.rating)} plain /><small>{count(e.points)} points</small></Fact>
           <Fact name="Joined by">{e.join_reason || <None>unknown</None>}</Fact>
+          <Fact name="Spec ID then" wide><SpecID id={e.spec_id} knownAs={e.known_as} copy={false} /></Fact>
           <Fact name="Workflows">{e.workflows.length > 0 ? e.workflows.join(', ') : <None />}</Fact>
           <Fact name="Spec">{e.spec}</Fact>
           <Fact name="Policy revision"><code>{e.revision}</code></Fact>

@@ -1,3 +1,4 @@
+import { IconArrowMerge } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useCanGoBack, useNavigate, useParams, useRouter } from '@tanstack/react-router';
 import { useMemo } from 'react';
@@ -7,12 +8,14 @@ import type { SessionDetail } from '../../api/types';
 import { ActionChip } from '../../design/Chips';
 import { ratingWord } from '../../design/rating';
 import { RatingMark } from '../../design/RatingMark';
+import { RecognisedBy, SpecID } from '../../design/Who';
 import { Ago, Empty, Fact, Facts, Failed, ID, Loading, None, Page, PageHead, Panel, Place, When } from '../../design/parts';
 import { count, velocity } from '../../format/number';
 import { device } from '../../format/place';
 import { duration } from '../../format/time';
 import { useKeys } from '../../shell/keys';
 import { SessionCards } from '../sessions/SessionCards';
+import { CandidateList } from './CandidateList';
 import { ChartPanel } from './ChartPanel';
 import { LabelList, SignatureList } from './Findings';
 import { LinkedEntities } from './LinkedEntities';
@@ -73,6 +76,11 @@ function Told({ session: s }: { session: SessionDetail }) {
           <Panel title="Labels" note={count(s.labels.length)} flush>
             {s.labels.length > 0 ? <LabelList labels={s.labels} /> : <p className={css.nothing}>No rule placed a label.</p>}
           </Panel>
+          {s.candidates.length > 0 && (
+            <Panel title="Candidates" note="who it may be; an answer, not an identity" flush>
+              <CandidateList candidates={s.candidates} />
+            </Panel>
+          )}
           <Panel title="Actions">
             {s.actions.length > 0 ? (
               <ul className={css.actions}>
@@ -94,8 +102,13 @@ function Told({ session: s }: { session: SessionDetail }) {
           <Panel title="Linked entities" note={count(s.entities.length)} flush className={css.after}>
             <LinkedEntities entities={s.entities} compact />
           </Panel>
-          <Panel className={css.after} title="Same Spec ID" note={s.related.length > 0 ? count(s.related.length) : undefined} flush aside={s.related.length > 0 ? <Link className="link" to="/sessions" search={{ spec_id: s.spec_id, from: 'all' }}>All</Link> : undefined}>
-            {s.related.length > 0 ? <SessionCards sessions={s.related.slice(0, 8)} /> : <p className={css.nothing}>No other session of this visitor.</p>}
+          {s.absorbed.length > 0 && (
+            <Panel className={css.after} title="Merged into this one" note={count(s.absorbed.length)} flush>
+              <SessionCards sessions={s.absorbed} who />
+            </Panel>
+          )}
+          <Panel className={css.after} title="Same Spec ID" note={s.related.length > 0 ? count(s.related.length) : undefined} flush aside={s.spec_id ? <Link className="link" to="/spec-ids/$id" params={{ id: s.spec_id }}>Spec ID page</Link> : undefined}>
+            {s.related.length > 0 ? <SessionCards sessions={s.related.slice(0, 8)} who /> : <p className={css.nothing}>No other session of this visitor.</p>}
           </Panel>
         </div>
       </div>
@@ -107,6 +120,12 @@ function Spotlight({ session: s }: { session: SessionDetail }) {
   const parts = useMemo(() => story(s), [s]);
   return (
     <Panel label="Spotlight" flush className={css.spotlight}>
+      {s.merged_into && (
+        <p className={css.merged} data-testid="merged">
+          <IconArrowMerge size={15} stroke={1.7} />
+          <span>Merged into session <Link className="link" to="/sessions/$id" params={{ id: s.merged_into }}><code>{s.merged_into}</code></Link>, of which it turned out to be part. It takes no more events.</span>
+        </p>
+      )}
       <div className={css.banner} data-rating={s.rating}>
         <RatingMark rating={s.rating} size={26} />
         <div className={css.verdict}>
@@ -139,7 +158,8 @@ function Spotlight({ session: s }: { session: SessionDetail }) {
           <Fact name="Place"><Place country={s.country} city={s.city} /></Fact>
           <Fact name="IP"><code>{s.ip || '–'}</code></Fact>
           <Fact name="Device"><span title={s.user_agent}>{device(s.user_agent)}</span></Fact>
-          <Fact name="Spec ID"><ID id={s.spec_id} what="Spec ID" /></Fact>
+          <Fact name="Spec ID" wide><SpecID id={s.spec_id} knownAs={s.known_as} /></Fact>
+          <Fact name="Recognised by"><RecognisedBy kind={s.recognised} /></Fact>
           <Fact name="Site">{s.site}</Fact>
         </Facts>
       </div>

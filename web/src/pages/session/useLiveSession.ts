@@ -2,7 +2,7 @@ import { useQueryClient, type InfiniteData } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
 import { useLive } from '../../api/live';
 import { sessionQuery, type EventsFilter } from '../../api/queries';
-import type { Event, EventList } from '../../api/types';
+import type { Event, EventList, Session } from '../../api/types';
 
 type Pages = InfiniteData<EventList, string>;
 
@@ -26,7 +26,7 @@ export function useLiveSession(id: string, live: boolean) {
     (m) => {
       if (m.session.id !== id) return;
       const { queryKey } = sessionQuery(id);
-      queryClient.setQueryData(queryKey, (old) => old && { ...old, ...m.session });
+      queryClient.setQueryData(queryKey, (old) => old && { ...old, ...m.session, ...asKnown(old, m.session) });
       for (const [key, pages] of queryClient.getQueriesData<Pages>({ queryKey: ['session', id, 'events'] })) {
         const filter = (key[3] ?? {}) as EventsFilter;
         if (!pages || !fits(m.event, filter) || pages.pages.some((p) => p.events.some((e) => e.id === m.event.id))) continue;
@@ -40,6 +40,12 @@ export function useLiveSession(id: string, live: boolean) {
     },
     () => void queryClient.invalidateQueries({ queryKey: ['session', id] }),
   );
+}
+
+/** The stream says what was recorded; who that is by now stays until asked again. */
+function asKnown(old: Session, now: Session): Partial<Session> {
+  const same = old.spec_id === now.spec_id;
+  return { ...(same && { known_as: old.known_as }), candidates: old.candidates };
 }
 
 function add(old: Pages, e: Event, oldestFirst: boolean): Pages {

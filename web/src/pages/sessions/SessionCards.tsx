@@ -3,13 +3,14 @@ import type { Session } from '../../api/types';
 import { LabelChips } from '../../design/Chips';
 import { Ago, Place } from '../../design/parts';
 import { RatingBadge } from '../../design/RatingMark';
+import { RecognisedBy } from '../../design/Who';
 import { many } from '../../format/number';
 import { duration } from '../../format/time';
 import type { Freshness } from './useSessions';
 import css from './SessionCards.module.css';
 
-/** The sessions on a narrow screen, and wherever a few of them are listed. */
-export function SessionCards({ sessions, fresh, active }: { sessions: readonly Session[]; fresh?: ReadonlyMap<string, Freshness>; active?: number }) {
+/** The sessions on a narrow screen, and wherever a few of them are listed. `who` adds how each was recognised. */
+export function SessionCards({ sessions, fresh, active, who = false }: { sessions: readonly Session[]; fresh?: ReadonlyMap<string, Freshness>; active?: number; who?: boolean }) {
   return (
     <ul className={css.list}>
       {sessions.map((s, i) => (
@@ -29,6 +30,8 @@ export function SessionCards({ sessions, fresh, active }: { sessions: readonly S
               <code>{s.ip}</code>
               <span>{many(s.events, 'event')}</span>
               <span>{duration(s.duration_ms)}</span>
+              {who && <RecognisedBy kind={s.recognised} />}
+              {s.merged_into && <span>merged</span>}
             </span>
           </Link>
         </li>

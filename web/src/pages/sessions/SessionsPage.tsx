@@ -6,6 +6,7 @@ import { useLiveState } from '../../api/live';
 import { listSessions } from '../../api/queries';
 import type { Session } from '../../api/types';
 import { copy, Empty, Failed, Loading, Page, PageHead, Panel } from '../../design/parts';
+import { LinkButton } from '../../design/LinkButton';
 import { useNarrow } from '../../design/narrow';
 import { ratings } from '../../design/rating';
 import { toast } from '../../design/toast';
@@ -63,7 +64,13 @@ export function SessionsPage() {
 
   return (
     <Page title="Sessions">
-      <PageHead title="Sessions" />
+      <PageHead title="Sessions">
+        {view.spec_id && (
+          <LinkButton to="/spec-ids/$id" params={{ id: view.spec_id }} variant="default" ml="auto">
+            Spec ID page
+          </LinkButton>
+        )}
+      </PageHead>
       <SearchBar view={view} change={change} focusRef={searchBox} />
       <div className={css.line}>
         <span className={css.total} data-testid="total" data-total={found.isSuccess ? found.total : undefined}>

@@ -1,3 +1,4 @@
+import { IconUser } from '@tabler/icons-react';
 import { columnVisibilityFeature, createColumnHelper, tableFeatures } from '@tanstack/react-table';
 import { Link } from '@tanstack/react-router';
 import type { Session } from '../../api/types';
@@ -45,6 +46,11 @@ export const columns = column.columns([
           <code>{c.getValue()}</code>
         </Link>
         <span className={css.quiet}>
+          {c.row.original.spec_id && (
+            <Link className={css.person} to="/spec-ids/$id" params={{ id: c.row.original.known_as || c.row.original.spec_id }} aria-label="Open its Spec ID" title={`Spec ID ${c.row.original.known_as || c.row.original.spec_id}`}>
+              <IconUser size={14} stroke={1.7} />
+            </Link>
+          )}
           <CopyButton text={c.getValue()} what="session ID" />
         </span>
       </span>

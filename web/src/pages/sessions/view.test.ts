@@ -59,6 +59,9 @@ describe('a live session', () => {
   it('is left to the API when only an earlier event could tell', () => {
     expect(matches({ ...blank, entity: 'e1' }, m)).toBe(true);
     expect(matches({ ...blank, entity: 'e2' }, m)).toBeNull();
+    expect(matches({ ...blank, spec_id: '5' }, m)).toBe(true);
+    expect(matches({ ...blank, spec_id: '4' }, m)).toBeNull();
+    expect(matches({ ...blank, spec_id: '4', rating: ['malicious'] }, m)).toBe(false);
   });
   it('counts conditions', () => expect([narrowings(blank), narrowings(full)]).toEqual([0, 8]));
 });

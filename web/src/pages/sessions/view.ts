@@ -140,9 +140,10 @@ export function matches(v: SessionsView, m: LiveMessage): boolean | null {
   if (v.country && s.country !== v.country.toUpperCase()) return false;
   if (v.city && s.city !== v.city) return false;
   if (v.ip && s.ip !== v.ip) return false;
-  if (v.spec_id && s.spec_id !== v.spec_id) return false;
   if (v.label && !s.labels.some((l) => l.id === v.label)) return false;
   if (v.signature && !s.signatures.some((g) => g.id === v.signature)) return false;
+  // Another Spec ID may be known as this one.
+  if (v.spec_id && s.spec_id !== v.spec_id) return null;
   if (v.entity) return m.event.elements.some((e) => e.entity_id === v.entity) || null;
   if (v.element && v.values.length > 0) {
     return m.event.elements.some((e) => e.id === v.element && v.values.includes(e.value)) || null;
