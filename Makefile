@@ -97,6 +97,10 @@ bench-events: ## CPU time of an Event behind the relay, stage by stage, as key=v
 bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk, h2load)
 	@go run ./bench/wire
 
+.PHONY: bench-identity
+bench-identity: ## how well Sessions and Spec IDs are found in simulated traffic, as key=value lines
+	@go run ./bench/identity
+
 .PHONY: bench-idle
 bench-idle: ## heap and stack of an idle visitor's connection after a collection, as key=value lines
 	@script/bench ./internal/edge BenchmarkIdleConnection

@@ -86,6 +86,12 @@ func (x *Index) Sweep(now int64) {
 		}
 	}
 	x.sweepLeaves(today)
+	day := uint16(today)
+	x.pairs.age(day)
+	x.blocks.age(day)
+	x.seen.age(day)
+	x.related.age(day)
+	x.linked.age(day)
 }
 
 func (x *Index) entries() int64 { return x.nums[keys] + x.nums[accounts] + x.nums[visits] }

@@ -106,13 +106,10 @@ func (x *Index) candidates(v Visitor, list []found, day uint16) []journey.Candid
 	slices.SortFunc(all, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(b.units, a.units), cmp.Compare(a.id, b.id))
 	})
-	total := odds(0)
-	for _, c := range all {
-		total += odds(c.units)
-	}
+	none := odds(0) // each stands for itself: one user may be several candidates
 	var out []journey.Candidate
 	for _, c := range all[:min(len(all), maxCandidates)] {
-		if p := int(odds(c.units) * 100 / total); p >= least {
+		if p := int(odds(c.units) * 100 / (none + odds(c.units))); p >= least {
 			out = append(out, journey.Candidate{SpecID: c.id, Confidence: min(p, 99), Reasons: x.reasons(c, v, day)})
 		}
 	}

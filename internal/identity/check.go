@@ -87,12 +87,13 @@ func (x *Index) checkComponents(top ref) error {
 
 func (x *Index) checkExtras() error {
 	n := 0
-	for r, list := range x.extra {
-		if r == 0 || len(list) == 0 || x.at(r).kind() == nothing || !slices.IsSorted(list) {
+	for _, r := range x.extra.entries() {
+		list := x.extra.of(r)
+		if r == 0 || len(list) == 0 || x.at(r).kind() == nothing || !increasing(list) {
 			return fmt.Errorf("entry %d has broken bonds", r)
 		}
 		for _, o := range list {
-			if o == 0 || o == r || x.at(o).up != x.at(r).up || x.at(o).kind() == nothing || !slices.Contains(x.extra[o], r) {
+			if o == 0 || o == r || x.at(o).up != x.at(r).up || x.at(o).kind() == nothing || !x.extra.has(o, r) {
 				return fmt.Errorf("entry %d has broken bonds", r)
 			}
 		}
@@ -107,6 +108,15 @@ func (x *Index) checkExtras() error {
 		}
 	}
 	return nil
+}
+
+func increasing(list []ref) bool {
+	for i := 1; i < len(list); i++ {
+		if list[i] <= list[i-1] {
+			return false
+		}
+	}
+	return true
 }
 
 // fill builds the tables of an index whose entries were read.

@@ -42,36 +42,6 @@ func (x *Index) size(r ref) (s size) {
 	return s
 }
 
-// near tells whether two entries are bound directly: by one Session that brought
-// both, or since one was attached by the other.
-func (x *Index) near(a, b ref) bool {
-	p, q := x.at(a), x.at(b)
-	return p.leaf == q.leaf || p.parent.is(b) || q.parent.is(a)
-}
-
-// bind keeps that two entries were seen together, so that it is not lost when what
-// else binds them turns out to be shared.
-func (x *Index) bind(a, b ref) {
-	if a == b || x.near(a, b) {
-		return
-	}
-	if x.at(a).parent.is(0) {
-		x.edit(a).parent = pack(b)
-		return
-	}
-	if x.at(b).parent.is(0) {
-		x.edit(b).parent = pack(a)
-		return
-	}
-	// An account is surer than what a Session was known by, which is not lost where
-	// it is bound to the account itself.
-	if p := x.at(a).parent.unpack(); x.at(b).kind() == account && x.at(p).kind() != account && x.near(p, b) {
-		x.edit(a).parent = pack(b)
-		return
-	}
-	x.addExtra(a, b)
-}
-
 // may tells whether two components may become one.
 func (x *Index) may(a, b ref) bool {
 	p, q := x.size(a), x.size(b)
@@ -119,7 +89,7 @@ func (x *Index) share(r ref, taints bool, now int64, reason string) {
 	if x.at(r).shared() {
 		return
 	}
-	old := x.idOf(r)
+	old, lost := x.idOf(r), x.size(r).sessions
 	var rest []ref
 	x.members(x.root(r), func(m ref) bool {
 		if m != r {
@@ -141,6 +111,12 @@ func (x *Index) share(r ref, taints bool, now int64, reason string) {
 	}
 	x.set(split, x.nums[split]+1)
 	x.rebuild(rest, r, old, now, reason)
+	for _, m := range rest {
+		lost -= x.sessions(m)
+	}
+	if heir := x.leaves.find(uint64(old)); heir != 0 && lost > 0 {
+		x.inheritSessions(heir, lost)
+	}
 }
 
 // rebuild makes components of entries that were one, by the evidence among them,
@@ -176,7 +152,7 @@ func (x *Index) rebuild(rest []ref, gone ref, old journey.ID, now int64, reason 
 		if j, ok := place[e.parent.unpack()]; ok {
 			join(j, i)
 		}
-		for _, o := range x.extra[m] {
+		for _, o := range x.extra.of(m) {
 			if j, ok := place[o]; ok {
 				join(j, i)
 			}
@@ -227,8 +203,8 @@ func (x *Index) tellSplit(into map[journey.ID]journey.ID, old journey.ID, now in
 // detach takes an entry from the table of leaves and its extra bonds: another entry
 // of the same leaf stands for that, when there is one.
 func (x *Index) detach(r ref) {
-	for len(x.extra[r]) > 0 {
-		x.removeExtra(r, x.extra[r][0])
+	for _, o := range x.extra.of(r) {
+		x.removeExtra(r, o)
 	}
 	leaf := x.at(r).leaf
 	if x.leaves.find(uint64(leaf)) != r {
@@ -258,6 +234,11 @@ func (x *Index) mate(r ref) (mate ref) {
 // drop forgets an entry. What it held together stays together: it was no evidence
 // against anyone.
 func (x *Index) drop(r ref) (work int) {
+	many, short := x.sessions(r), x.at(r).kind() == token || x.at(r).kind() == visit
+	mate := x.mate(r)
+	if mate != 0 {
+		many += x.sessions(mate)
+	}
 	x.remove(&x.keys, r)
 	if x.over[r] != 0 {
 		x.setOver(r, 0)
@@ -283,6 +264,12 @@ func (x *Index) drop(r ref) (work int) {
 		x.crown(heir, was.leaf)
 	}
 	x.release(r)
+	if mate != 0 { // detach has counted its leaf anew, maybe
+		many -= x.sessions(mate)
+	}
+	if short && many > 0 { // its Sessions are not forgotten as soon
+		x.inheritSessions(heir, many)
+	}
 	return work
 }
 
@@ -291,8 +278,8 @@ func (x *Index) inherit(r ref) (heir ref) {
 	e := x.at(r)
 	parent := e.parent.unpack()
 	if heir = x.mate(r); heir == 0 {
-		if heir = parent; heir == 0 && len(x.extra[r]) > 0 {
-			heir = x.extra[r][0]
+		if heir = parent; heir == 0 {
+			heir = x.extra.one[r]
 		}
 	}
 	var children []ref
@@ -316,7 +303,7 @@ func (x *Index) inherit(r ref) (heir ref) {
 	if parent != 0 {
 		x.bind(heir, parent)
 	}
-	for _, o := range slices.Clone(x.extra[r]) {
+	for _, o := range x.extra.of(r) {
 		x.removeExtra(r, o)
 		x.bind(heir, o)
 	}
@@ -344,56 +331,4 @@ func (x *Index) crown(heir ref, leaf journey.ID) {
 		x.edit(m).up = pack(heir)
 		return true
 	})
-}
-
-// maxExtras bounds the bonds that no entry has room for.
-const maxExtras = 1 << 18
-
-func (x *Index) addExtra(a, b ref) {
-	if slices.Contains(x.extra[a], b) {
-		return
-	}
-	if x.nums[extras] >= maxExtras {
-		x.set(dropped, x.nums[dropped]+1)
-		return
-	}
-	x.set(extras, x.nums[extras]+1)
-	x.setExtra(a, b, true)
-	x.setExtra(b, a, true)
-}
-
-func (x *Index) removeExtra(a, b ref) {
-	x.set(extras, x.nums[extras]-1)
-	x.setExtra(a, b, false)
-	x.setExtra(b, a, false)
-}
-
-// setExtra changes one direction of a bond. Lists are in order, and never changed
-// in place.
-func (x *Index) setExtra(a, b ref, there bool) {
-	was := x.extra[a]
-	list := make([]ref, 0, len(was)+1)
-	for _, o := range was {
-		if o != b {
-			list = append(list, o)
-		}
-	}
-	old := int64(0)
-	if there {
-		list = append(list, b)
-		slices.Sort(list)
-	} else {
-		old = 1
-	}
-	if delete(x.extra, a); len(list) > 0 {
-		x.extra[a] = list
-	}
-	x.note(step{what: didExtra, ref: a, n: uint32(b), old: old})
-}
-
-func (x *Index) takeBackExtra(s *step) {
-	on := x.undo.on
-	x.undo.on = false
-	x.setExtra(s.ref, ref(s.n), s.old == 1)
-	x.undo.on = on
 }

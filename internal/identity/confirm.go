@@ -71,7 +71,8 @@ func (x *Index) LearnIn(spec journey.ID, v Visitor, k journey.Key) journey.ID {
 		x.touch(r, day)
 	default:
 		x.touch(r, day)
-		if host == 0 {
+		if host == 0 || x.idOf(host) != x.Current(spec) {
+			// Nothing stands for the Session: it comes to this user by the key, and counts.
 			host = x.visit(spec, v, day)
 		}
 		if host != 0 {

@@ -38,11 +38,12 @@ func (x *Index) Dump() Dump {
 		b = binary.AppendUvarint(b, uint64(r))
 		b = binary.AppendUvarint(b, uint64(x.over[r]))
 	}
-	b = binary.AppendUvarint(b, uint64(len(x.extra)))
-	for _, r := range inOrder(x.extra) {
+	b = binary.AppendUvarint(b, uint64(len(x.extra.one)))
+	for _, r := range x.extra.entries() {
+		list := x.extra.of(r)
 		b = binary.AppendUvarint(b, uint64(r))
-		b = binary.AppendUvarint(b, uint64(len(x.extra[r])))
-		for _, o := range x.extra[r] {
+		b = binary.AppendUvarint(b, uint64(len(list)))
+		for _, o := range list {
 			b = binary.AppendUvarint(b, uint64(o))
 		}
 	}
@@ -286,7 +287,7 @@ func (x *Index) readSides(r *reader, top uint64) {
 		for i := range list {
 			list[i] = ref(r.uvarint(top))
 		}
-		x.extra[k] = list
+		x.extra.put(k, list)
 	}
 }
 

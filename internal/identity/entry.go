@@ -174,6 +174,16 @@ func (x *Index) another(r ref) {
 	x.setOver(r, x.over[r]+1)
 }
 
+// inheritSessions counts the Sessions that were known by an entry which stands for
+// them no more: they keep their ID, which has room for so many fewer.
+func (x *Index) inheritSessions(r ref, n int) {
+	n += x.sessions(r)
+	x.edit(r).many = uint8(min(n, 255))
+	if over := uint32(max(n-255, 0)); over != x.over[r] {
+		x.setOver(r, over)
+	}
+}
+
 // touch notes that an entry was used. It stays in its bucket until that is looked at.
 func (x *Index) touch(r ref, day uint16) {
 	if x.at(r).day < day {

@@ -52,6 +52,17 @@ func (g *generations[V]) put(key uint64, v V, day uint16, x *Index, what did) {
 	g.young[key] = v
 }
 
+// age drops what is too old. It can't be taken back.
+func (g *generations[V]) age(day uint16) {
+	if len(g.young)+len(g.old) == 0 || day < g.since || day-g.since < g.days {
+		return
+	}
+	if g.old = g.young; day-g.since >= 2*g.days {
+		g.old = map[uint64]V{}
+	}
+	g.young, g.since = map[uint64]V{}, day
+}
+
 // turnTo begins a younger map, and has another for the older.
 func (g *generations[V]) turnTo(old map[uint64]V, day uint16, x *Index, what did) {
 	if x.undo.on {

@@ -63,7 +63,7 @@ type Index struct {
 	keys    table // by hash
 	leaves  table // by leaf: one entry of each that need be found by it
 	over    map[ref]uint32
-	extra   map[ref][]ref // bonds that no entry has room for
+	extra   bonds
 	buckets []bucket
 	nums    [numbers]int64
 
@@ -85,7 +85,7 @@ func New(r Rules) *Index {
 	r.SessionsPerID = max(r.SessionsPerID, 1)
 	r.MaxKeys = min(max(r.MaxKeys, 1), maxRefs-maxRefs/16)
 	days := int(min(max(r.Remember/micros, 1), 3650))
-	x := &Index{rules: r, days: days, over: map[ref]uint32{}, extra: map[ref][]ref{},
+	x := &Index{rules: r, days: days, over: map[ref]uint32{}, extra: bonds{map[ref]ref{}, map[ref][]ref{}},
 		buckets: make([]bucket, days+3)}
 	x.keys.key = func(r ref) uint64 { return x.at(r).hash }
 	x.leaves.key = func(r ref) uint64 { return uint64(x.at(r).leaf) }
@@ -162,7 +162,7 @@ func (x *Index) Current(spec journey.ID) journey.ID {
 // was known as may have been split.
 func (x *Index) Of(spec journey.ID, keys []uint64) journey.ID {
 	spec = x.Current(spec)
-	best, youngest, known := spec, journey.ID(-1), false
+	best, youngest, known := ref(0), journey.ID(-1), false
 	for _, k := range keys {
 		r := x.keys.find(k)
 		if k == 0 || r == 0 || x.at(r).kind() >= account {
@@ -174,16 +174,15 @@ func (x *Index) Of(spec journey.ID, keys []uint64) journey.ID {
 		if x.at(r).shared() {
 			continue
 		}
-		id := x.idOf(r)
-		known = known || id == spec
+		known = known || x.idOf(r) == spec
 		if leaf := x.at(r).leaf; leaf > youngest {
-			best, youngest = id, leaf
+			best, youngest = r, leaf
 		}
 	}
-	if known {
+	if known || best == 0 || x.size(best).sessions >= x.rules.SessionsPerID {
 		return spec
 	}
-	return best
+	return x.idOf(best)
 }
 
 // Start says who the visitor of a new Session is: the Spec ID its keys are known

@@ -45,7 +45,7 @@ func held(t *testing.T, x *Index) {
 		if p := e.parent.unpack(); p != 0 {
 			group[find(r)] = find(p)
 		}
-		for _, o := range x.extra[r] {
+		for _, o := range x.extra.of(r) {
 			group[find(r)] = find(o)
 		}
 	})

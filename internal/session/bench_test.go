@@ -98,25 +98,23 @@ func joins(b *testing.B, n int) {
 	run("new_at_the_bound", t, fresh)
 }
 
-// BenchmarkMemory reports what a live Session takes of the heap, all in, and what
-// one that ended less than a day ago leaves behind.
+// BenchmarkMemory reports what a live Session takes of the heap, all in, with as
+// many places remembered of Sessions that have ended as there may be.
 func BenchmarkMemory(b *testing.B) {
-	const n = 1_000_000
-	var held, after float64
+	var held float64
 	for b.Loop() {
 		before := inUse()
-		t, _ := million(n)
-		held = (inUse() - before) / n
-		for t.Sweep(60*minute, rules) != nil {
+		t, _ := million(maxLive)
+		for i := range maxPlaces - maxLive { // each leaves a place behind
+			t.enter(t.byID[journey.ID(i+1)], uint64(i))
 		}
-		if t.Len() != 0 {
-			b.Fatal("sessions are left")
+		if t.Len() != maxLive || len(t.byPlace) != maxPlaces {
+			b.Fatalf("%d sessions, %d places", t.Len(), len(t.byPlace))
 		}
-		after = (inUse() - before) / n
+		held = (inUse() - before) / maxLive
 		runtime.KeepAlive(t)
 	}
 	b.ReportMetric(held, "bytes/session")
-	b.ReportMetric(after, "bytes/ended")
 }
 
 func inUse() float64 {

@@ -195,6 +195,9 @@ func TestACrowdIsCountedAlikeUnderANewKey(t *testing.T) {
 		at(v, 0, ticket(7))
 		change(v)
 		k := renewed(ticket(7))
+		if name == "while it lived" { // and all had come back before it ended
+			k.Former = 0
+		}
 		for h := int64(4); h < 20; h += 4 {
 			at(v, h, k)
 			k.Former = 0

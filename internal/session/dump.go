@@ -105,8 +105,8 @@ func (t *Table) dumpEntry(out []byte, e *Entry) []byte {
 	out = binary.AppendUvarint(out, uint64(e.ID))
 	out = binary.AppendVarint(out, e.Start)
 	out = binary.AppendVarint(out, e.Last-e.Start)
-	out = binary.AppendUvarint(out, uint64(floor(e.Last)-e.planned))
-	out = binary.LittleEndian.AppendUint64(out, e.agent)
+	out = binary.AppendUvarint(out, uint64(e.behind))
+	out = binary.LittleEndian.AppendUint32(out, e.agent)
 	for s := e.keys; s != 0; {
 		k := t.keys.at(s)
 		out = append(out, byte(k.kind), k.flags)
@@ -120,7 +120,11 @@ func (t *Table) dumpEntry(out []byte, e *Entry) []byte {
 
 func dumpPlace(out []byte, p *place, number map[uint32]uint64) []byte {
 	out = binary.LittleEndian.AppendUint64(out, p.hash)
+	out = binary.AppendUvarint(out, uint64(p.last))
 	out = binary.AppendUvarint(out, uint64(p.third))
+	for _, m := range p.arrivals {
+		out = binary.AppendUvarint(out, uint64(m))
+	}
 	for _, c := range p.clients {
 		out = binary.AppendUvarint(out, uint64(c.seen))
 		out = binary.AppendUvarint(out, number[c.owner])
@@ -184,14 +188,14 @@ func Load(dump Dump) (*Table, error) {
 func (t *Table) loadEntry(d *decoder) (uint32, error) {
 	id, start := journey.ID(d.bounded(1<<63-1)), d.signed()
 	last := start + d.signed()
-	planned, agent := floor(last)-int64(d.bounded(1<<40)), d.fixed()
+	behind, agent := uint32(d.bounded(1<<32-1)), d.half()
 	if d.err != nil {
 		return 0, fmt.Errorf("sessions: %w", d.err)
 	}
 	if id == 0 || t.byID[id] != 0 || last < start {
 		return 0, fmt.Errorf("sessions: session %d stands twice, or ends before it starts", id)
 	}
-	at := t.begin(Entry{ID: id, Start: start, Last: last, agent: agent, planned: planned})
+	at := t.begin(Entry{ID: id, Start: start, Last: last, agent: agent, behind: behind})
 	e := t.entries.at(at)
 	for as := kind(d.byte()); as != 0; as = kind(d.byte()) {
 		k := key{owner: at, kind: as, flags: d.byte()}
@@ -222,7 +226,10 @@ func (t *Table) loadEntry(d *decoder) (uint32, error) {
 }
 
 func (t *Table) loadPlace(d *decoder, slots []uint32, busy bool) error {
-	p := place{hash: d.fixed(), third: uint32(d.bounded(1<<32 - 1))}
+	p := place{hash: d.fixed(), last: uint32(d.bounded(1<<32 - 1)), third: uint32(d.bounded(1<<32 - 1))}
+	for i := range p.arrivals {
+		p.arrivals[i] = uint32(d.bounded(1<<32 - 1))
+	}
 	for i := range p.clients {
 		c := &p.clients[i]
 		c.seen = uint32(d.bounded(1<<32 - 1))
@@ -280,7 +287,7 @@ func LoadOld(old []Old) (*Table, error) {
 		if o.ID <= 0 || t.byID[o.ID] != 0 || o.Last < o.Start {
 			return nil, fmt.Errorf("sessions: session %d stands twice, or ends before it starts", o.ID)
 		}
-		at := t.begin(Entry{ID: o.ID, Start: o.Start, Last: o.Last, agent: o.Agent, planned: floor(o.Last)})
+		at := t.begin(Entry{ID: o.ID, Start: o.Start, Last: o.Last, agent: short(o.Agent)})
 		for _, h := range o.Keys {
 			if t.byKey[h] != 0 || t.entries.at(at).nkeys >= maxKeys {
 				return nil, fmt.Errorf("sessions: key %x stands twice, or session %d has more than %d", h, o.ID, maxKeys)

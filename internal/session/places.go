@@ -11,8 +11,10 @@ type place struct {
 	hash       uint64
 	head       uint32 // the Session that came last
 	prev, next uint32 // while nobody is there: its neighbours among such places
-	third      uint32 // the minute in which another than the two clients was seen last
+	last       uint32 // the minute in which anybody was seen last,
+	third      uint32 // and that in which another than the two clients was
 	clients    [2]client
+	arrivals   [tooMany]uint32 // the minutes of the latest, in their order
 }
 
 // client is one of those seen at a place, told apart by what it keeps.
@@ -22,12 +24,31 @@ type client struct {
 	marks [3]uint32 // of its device cookie, its cookie or bearer token, its ticket
 }
 
-const crowdFor = 24 * 60 // minutes for which a client is remembered
+const (
+	crowdFor = 24 * 60 // minutes for which clients and arrivals are remembered
+	quiet    = 3       // after so many minutes without anybody, whoever brings no key arrives
+	tooMany  = 7       // arrivals within a day, for one client or two
+)
 
-// crowded says that more than two clients were seen within a day.
+// crowded says that more than two clients were seen within a day, or that somebody
+// arrived so often that they hardly were two. Of clients that keep nothing one that
+// comes back looks like another: how often somebody comes is all that tells an
+// office from a home.
 func (p *place) crowded(now int64) bool {
 	m := now / minute
-	return lately(p.third, m) && lately(p.clients[0].seen, m) && lately(p.clients[1].seen, m)
+	return lately(p.arrivals[0], m) ||
+		lately(p.third, m) && lately(p.clients[0].seen, m) && lately(p.clients[1].seen, m)
+}
+
+// arrived notes that somebody came without a key after nobody was there for a while.
+func (t *Table) arrived(slot uint32, now int64) {
+	p, m := t.places.at(slot), uint32(now/minute)
+	if p.last != 0 && m <= p.last+quiet {
+		return
+	}
+	t.changingPlace(slot)
+	copy(p.arrivals[:], p.arrivals[1:])
+	p.arrivals[tooMany-1] = m
 }
 
 func lately(seen uint32, now int64) bool { return seen != 0 && now-int64(seen) <= crowdFor }
@@ -121,10 +142,15 @@ func (t *Table) forget(slot uint32) {
 	t.freePlace(slot)
 }
 
-// sighted notes that a Session's client was seen at its place.
+// sighted notes that a Session's client was seen at its place. One that keeps nothing
+// is not told from others, and not counted.
 func (t *Table) sighted(at uint32, now int64) {
 	e := t.entries.at(at)
 	p, m := t.places.at(e.place), uint32(now/minute)
+	if p.last < m {
+		t.changingPlace(e.place)
+		p.last = m
+	}
 	mine, free := -1, -1
 	for i := range p.clients {
 		c := &p.clients[i]
@@ -140,6 +166,9 @@ func (t *Table) sighted(at uint32, now int64) {
 		}
 	}
 	marks, former := t.marksOf(e)
+	if marks == [3]uint32{} {
+		return
+	}
 	for i := range p.clients {
 		if c := &p.clients[i]; mine < 0 && c.seen != 0 && (c.keeps(marks) || c.keeps(former)) {
 			mine = i
@@ -174,7 +203,7 @@ func (c *client) keeps(marks [3]uint32) bool {
 	return false
 }
 
-func mark(hash uint64) uint32 { return max(1, uint32(hash^hash>>32)) }
+func mark(hash uint64) uint32 { return max(1, short(hash)) }
 
 // marksOf are a Session's, and what they were before the key of hashes was replaced.
 func (t *Table) marksOf(e *Entry) (marks, former [3]uint32) {

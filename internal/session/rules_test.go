@@ -33,6 +33,7 @@ type step struct {
 	at      float64 // seconds
 	ip      string
 	agent   uint64 // the whole User-Agent; hundreds are versions of one device class
+	mux     bool   // its connection carries requests side by side
 	keys    []journey.Key
 	learn   []journey.Key // taught by its response
 	account uint64        // proven by it
@@ -119,6 +120,40 @@ var stories = []struct {
 		{at: 60 * hour, ip: home, agent: 101, want: "F", why: "first request"},
 		{at: 60*hour + 5, ip: home, agent: 101, want: "F", why: "same address and browser"},
 	}},
+	{"a weak join is refused: somebody who keeps nothing came so often that it hardly was one", []step{
+		{at: 0, ip: home, agent: 101, want: "A"},
+		{at: 1 * hour, ip: home, agent: 101, want: "B", why: "first request"},
+		{at: 2 * hour, ip: home, agent: 101, want: "C", why: "first request"},
+		{at: 3 * hour, ip: home, agent: 101, want: "D", why: "first request"},
+		{at: 4 * hour, ip: home, agent: 101, want: "E", why: "first request"},
+		{at: 4*hour + 250, ip: home, agent: 101, want: "E", why: "same address and browser"},
+		{at: 5 * hour, ip: home, agent: 101, want: "F", why: "first request"},
+		{at: 5*hour + 100, ip: home, agent: 101, want: "G", why: "more than two clients share its address and device"},
+		{at: 27 * hour, ip: home, agent: 101, want: "H", why: "first request"},
+		{at: 27*hour + 60, ip: home, agent: 101, want: "H", why: "same address and browser"},
+	}},
+	{"who keeps nothing and stays has not come often", []step{
+		{at: 0, ip: home, agent: 101, want: "A"},
+		{at: 1 * hour, ip: home, agent: 101, keys: carrying(connection(1)), want: "B"},
+		{at: 1*hour + 120, ip: home, agent: 101, keys: carrying(connection(2)), want: "B", why: "same address and browser"},
+		{at: 1*hour + 240, ip: home, agent: 101, keys: carrying(connection(3)), want: "B", why: "same address and browser"},
+		{at: 1*hour + 360, ip: home, agent: 101, keys: carrying(connection(4)), want: "B", why: "same address and browser"},
+		{at: 1*hour + 480, ip: home, agent: 101, keys: carrying(connection(5)), want: "B", why: "same address and browser"},
+		{at: 1*hour + 1000, ip: home, agent: 101, keys: carrying(connection(5)), want: "B", why: "same TLS connection"},
+		{at: 1*hour + 1600, ip: home, agent: 101, keys: carrying(connection(5)), want: "B", why: "same TLS connection"},
+		{at: 1*hour + 1660, ip: home, agent: 101, keys: carrying(connection(6)), want: "B", why: "same address and browser"},
+	}},
+	{"in a crowd, connections that a browser opens at once are one client's", []step{
+		{at: 0, ip: home, agent: 101, keys: carrying(device(1)), want: "A"},
+		{at: 1, ip: home, agent: 101, keys: carrying(device(2)), want: "B"},
+		{at: 2, ip: home, agent: 101, keys: carrying(device(3)), want: "C"},
+		{at: 100, ip: home, agent: 101, keys: carrying(connection(1)), want: "D", why: "more than two clients"},
+		{at: 100.3, ip: home, agent: 101, keys: carrying(connection(2)), want: "D", why: "in the same second"},
+		{at: 103, ip: home, agent: 101, keys: carrying(connection(3)), want: "E", why: "more than two clients"},
+		{at: 103.3, ip: home, agent: 101, keys: carrying(connection(4)), want: "F", why: "more than two clients"},
+		{at: 160, ip: home, agent: 101, keys: carrying(connection(1)), want: "D", why: "same TLS connection"},
+		{at: 160.5, ip: home, agent: 101, keys: carrying(connection(5)), want: "D", why: "in the same second"},
+	}},
 	{"one client that comes back all day by its cookie, ticket or device cookie is no crowd", []step{
 		{at: 0, ip: home, agent: 101, keys: carrying(connection(11)), learn: carrying(ticket(2)), want: "A"},
 		{at: 1, ip: home, agent: 101, keys: carrying(connection(11)), want: "A"},
@@ -133,6 +168,12 @@ var stories = []struct {
 		{at: 0.08, ip: home, agent: 101, keys: carrying(connection(3)), learn: carrying(ticket(13)), want: "A", why: "same address and browser"},
 		{at: 20, ip: home, agent: 101, keys: carrying(connection(4), ticket(12)), want: "A", why: "TLS session ticket"},
 		{at: 21, ip: away, agent: 101, keys: carrying(connection(2)), want: "A", why: "same TLS connection"},
+	}},
+	{"where one connection carries everything, another one beside it is somebody else's", []step{
+		{at: 0, ip: home, agent: 101, mux: true, keys: carrying(connection(1)), learn: carrying(ticket(11)), want: "A"},
+		{at: 0.3, ip: home, agent: 101, mux: true, keys: carrying(connection(2)), learn: carrying(ticket(12)), want: "B", why: "would have resumed"},
+		{at: 0.4, ip: home, agent: 101, mux: true, keys: carrying(connection(1)), want: "A", why: "same TLS connection"},
+		{at: 90, ip: home, agent: 101, mux: true, keys: carrying(connection(3), ticket(12)), want: "B", why: "TLS session ticket"},
 	}},
 	{"connections that a cookie reached too late come out as one session by the next request", []step{
 		{at: 0, ip: home, agent: 101, keys: carrying(connection(1)), learn: carrying(cookie(5)), want: "A"},
@@ -291,6 +332,7 @@ var stories = []struct {
 	}},
 }
 
+// TestStories tells them. Each request is undone once before it stands.
 func TestStories(t *testing.T) {
 	for _, s := range stories {
 		t.Run(s.name, func(t *testing.T) { tell(t, s.steps, func(*visitor) {}) })
@@ -298,7 +340,7 @@ func TestStories(t *testing.T) {
 }
 
 // TestStoriesGoOnAfterARestart tells them with a table that is loaded from its dump
-// before each request, and undoes each request once.
+// before each request.
 func TestStoriesGoOnAfterARestart(t *testing.T) {
 	for _, s := range stories {
 		t.Run(s.name, func(t *testing.T) { tell(t, s.steps, func(v *visitor) { v.t = reload(t, v.t) }) })
@@ -323,7 +365,7 @@ func tell(t *testing.T, steps []step, between func(*visitor)) {
 	accounts := map[string]map[uint64]bool{}
 	for i, s := range steps {
 		between(v)
-		q := Request{Time: noon + int64(s.at*float64(second)), IP: s.ip, Agent: s.agent, Device: s.agent / 100, Keys: s.keys}
+		q := Request{Time: noon + int64(s.at*float64(second)), IP: s.ip, Agent: s.agent, Device: s.agent / 100, Multiplexed: s.mux, Keys: s.keys}
 		v.t.Begin()
 		j := v.stitch(q, rules)
 		v.t.Undo()

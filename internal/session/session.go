@@ -28,7 +28,7 @@ const (
 // Bounds of one Table, and of what it remembers of one Session.
 const (
 	maxLive     = 1_000_000 // Sessions; past it those seen longest ago go
-	maxPlaces   = maxLive + maxLive/4
+	maxPlaces   = maxLive + maxLive/8
 	maxKeys     = 16
 	maxAccounts = 8
 	maxShared   = 4096 // keys known to be many visitors'
@@ -53,8 +53,8 @@ type Entry struct {
 	ID          journey.ID
 	Start, Last int64
 
-	agent    uint64
-	planned  int64 // the second in which it stands in Table.seen
+	agent    uint32 // short for the User-Agent
+	behind   uint32 // seconds by which it stands before its Last in Table.seen
 	rings    [3]ring
 	self     uint32 // its own slot
 	place    uint32
@@ -127,17 +127,17 @@ func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
 		j.Entry = t.entries.at(at)
 		return j
 	}
-	at, refused := t.weak(&r, rules)
+	at, weak := t.weak(&r, rules)
 	if at != 0 {
 		t.touch(at, &r)
-		j.Entry, j.Reason = t.entries.at(at), "same address and browser, no other candidate"
+		j.Entry, j.Reason = t.entries.at(at), weak
 		return j
 	}
 	switch {
 	case why != "":
 		j.Reason = why
-	case refused != "":
-		j.Reason = refused
+	case weak != "":
+		j.Reason = weak
 	default:
 		j.Reason = "first request"
 	}
@@ -154,7 +154,7 @@ func (t *Table) start(r *Request, newID func() journey.ID, j *Join) uint32 {
 		t.evicted++
 		t.note(change{did: didEvict})
 	}
-	at := t.begin(Entry{ID: newID(), Start: r.Time, Last: r.Time, agent: r.Agent, planned: floor(r.Time)})
+	at := t.begin(Entry{ID: newID(), Start: r.Time, Last: r.Time, agent: short(r.Agent)})
 	t.touch(at, r)
 	return at
 }
@@ -166,7 +166,7 @@ func (t *Table) begin(e Entry) uint32 {
 	*t.entries.at(at) = e
 	t.setLive(1)
 	t.setID(e.ID, at)
-	t.seen.add(t, e.planned, at)
+	t.seen.add(t, e.planned(), at)
 	t.begun.add(t, floor(e.Start), at)
 	return at
 }
@@ -181,7 +181,7 @@ func (t *Table) oldest() uint32 {
 	for range oldestLooks {
 		at := t.seen.first()
 		e := t.entries.at(at)
-		if e.planned == floor(e.Last) && (best == 0 || e.Last <= t.entries.at(best).Last) {
+		if e.behind == 0 && (best == 0 || e.Last <= t.entries.at(best).Last) {
 			return at
 		}
 		if best == 0 || e.Last < t.entries.at(best).Last {
@@ -196,9 +196,9 @@ func (t *Table) oldest() uint32 {
 func (t *Table) putOff(at uint32) {
 	e := t.entries.at(at)
 	t.changing(at)
-	t.seen.remove(t, e.planned, at)
-	e.planned = floor(e.Last)
-	t.seen.add(t, e.planned, at)
+	t.seen.remove(t, e.planned(), at)
+	e.behind = 0
+	t.seen.add(t, e.planned(), at)
 }
 
 // touch moves a Session on by a request of its own. One that comes late moves it
@@ -206,11 +206,14 @@ func (t *Table) putOff(at uint32) {
 func (t *Table) touch(at uint32, r *Request) {
 	e := t.entries.at(at)
 	if r.Time >= e.Last {
-		if r.Time != e.Last || r.Agent != e.agent {
+		if agent := short(r.Agent); r.Time != e.Last || agent != e.agent {
 			t.changing(at)
-			e.Last, e.agent = r.Time, r.Agent
+			e.seenAgain(r.Time, agent)
 		}
 		t.enter(at, t.where)
+		if len(t.found) == 0 {
+			t.arrived(e.place, r.Time)
+		}
 	} else if r.Time < e.Start && e.Start-r.Time <= lateness {
 		t.changing(at)
 		t.begun.remove(t, floor(e.Start), at)
@@ -220,6 +223,18 @@ func (t *Table) touch(at uint32, r *Request) {
 	t.carry(at, r)
 	t.sighted(at, r.Time)
 }
+
+// seenAgain moves the end of a Session on; its place in Table.seen stays.
+func (e *Entry) seenAgain(now int64, agent uint32) {
+	e.behind += uint32(floor(now) - floor(e.Last))
+	e.Last, e.agent = now, agent
+}
+
+// planned is the second in which a Session stands in Table.seen.
+func (e *Entry) planned() int64 { return floor(e.Last) - int64(e.behind) }
+
+// short folds a hash that only has to tell a few apart.
+func short(hash uint64) uint32 { return uint32(hash ^ hash>>32) }
 
 // drop ends a Session.
 func (t *Table) drop(at uint32) {
@@ -234,7 +249,7 @@ func (t *Table) drop(at uint32) {
 		k = next
 	}
 	t.leave(at)
-	t.seen.remove(t, e.planned, at)
+	t.seen.remove(t, e.planned(), at)
 	t.begun.remove(t, floor(e.Start), at)
 	t.setID(e.ID, 0)
 	t.setLive(-1)

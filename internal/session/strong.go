@@ -163,7 +163,7 @@ func (t *Table) merge(old, young uint32) {
 	t.drop(young)
 	if last > o.Last {
 		t.changing(old)
-		o.Last, o.agent = last, agent
+		o.seenAgain(last, agent)
 		t.enter(old, t.places.at(place).hash)
 		if client >= 0 && t.clientOf(old) < 0 {
 			t.changingPlace(place)

@@ -38,7 +38,7 @@ func (t *Table) sweep(a *agenda, before, now int64, rules Rules, ended []journey
 			t.looked++
 			if !alive(e, now, rules) {
 				due = append(due, at)
-			} else if a.which == ringSeen && e.planned != floor(e.Last) {
+			} else if a.which == ringSeen && e.behind > 0 {
 				again = append(again, at)
 			}
 			if at = e.rings[a.which].next; at == first {
@@ -66,8 +66,7 @@ func (t *Table) forgetClients(now int64) {
 		if t.idle == 0 {
 			return
 		}
-		p := t.places.at(t.idle)
-		if lately(p.third, m) || lately(p.clients[0].seen, m) || lately(p.clients[1].seen, m) {
+		if lately(t.places.at(t.idle).last, m) {
 			return
 		}
 		t.forget(t.idle)

@@ -7,10 +7,14 @@ const (
 	// pageLoad is how long a browser may go on opening connections for its first
 	// page without the ticket of the first of them: it opens them side by side.
 	pageLoad = 10 * second
+
+	// Behind an address of many a connection is still one of those that a browser
+	// opens at once, when only one Session was there in that moment.
+	atOnce = second
 )
 
-// weak joins by address and device only when exactly one Session could be meant.
-// Otherwise it may say why the request begins one of its own.
+// weak joins by address and device only when exactly one Session could be meant. It
+// says why, or why not.
 func (t *Table) weak(r *Request, rules Rules) (uint32, string) {
 	if r.IP == "" {
 		return 0, ""
@@ -20,33 +24,42 @@ func (t *Table) weak(r *Request, rules Rules) (uint32, string) {
 		return 0, ""
 	}
 	p := t.places.at(slot)
-	if p.crowded(r.Time) {
-		return 0, "first request; more than two clients share its address and device"
-	}
-	one, n, why := uint32(0), 0, ""
+	var one, loading uint32
+	n, busy, no := 0, 0, ""
 	at := p.head
 	for range weakLooks {
 		e := t.entries.at(at)
 		if alive(e, r.Time, rules) && r.Time-e.Last <= weakWithin {
-			if no := refuse(e, r); no == "" {
+			if why := refuse(e, r); why == "" {
 				one, n = at, n+1
-			} else if why == "" {
-				why = no
+				if r.Time-e.Last <= pageLoad {
+					loading, busy = at, busy+1
+				}
+			} else if no == "" {
+				no = why
 			}
 		}
-		if at = e.rings[ringPlace].next; at == p.head || n > 1 {
+		if at = e.rings[ringPlace].next; at == p.head || busy > 1 {
 			break
 		}
 	}
-	if n > 1 {
+	crowded := p.crowded(r.Time)
+	switch {
+	case n == 1 && !crowded:
+		return one, "same address and browser, no other candidate"
+	case busy == 1 && at == p.head && r.Time-t.entries.at(loading).Last <= atOnce:
+		return loading, "same address and browser, in the same second"
+	case crowded:
+		return 0, "first request; more than two clients share its address and device"
+	case n > 1:
 		return 0, "first request; several sessions share its address and browser"
 	}
-	return one, why
+	return 0, no
 }
 
 // refuse says what speaks against a Session of the same address and device.
 func refuse(e *Entry, r *Request) string {
-	if e.agent != r.Agent {
+	if e.agent != short(r.Agent) {
 		return "first request; the session of the same address and device has another user agent"
 	}
 	if e.kinds&clientKinds != 0 {
