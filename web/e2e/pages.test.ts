@@ -121,7 +121,7 @@ it('needs no exception from a strict content policy, on any page', async () => {
   await expect.poll(async () => (await refused()).map((r) => r.split(':')[0]).sort()).toEqual(['img-src', 'script-src-elem', 'style-src-attr']);
   expect(await page.evaluate(() => 'ran' in window)).toBe(false);
   await page.context().close();
-});
+}, 120_000); // it goes to every page
 
 describe.each(sizes)('$name', ({ name, viewport }) => {
   let context: BrowserContext;
