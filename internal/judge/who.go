@@ -131,7 +131,10 @@ func (s *State) confirm(e *journey.Event, v *journey.Session, who *identity.Visi
 		s.sessions.Account(entry, digest(account))
 		v.Accounts = int(entry.Accounts)
 	}
-	v.SpecID = s.people.Confirm(v.SpecID, *who, digest(account))
+	// Who is held to be malicious does not become his victims by their passwords.
+	if v.Rating < journey.Malicious {
+		v.SpecID = s.people.Confirm(v.SpecID, *who, digest(account))
+	}
 }
 
 // relate links a user to others with whom an Event shares what people do not
