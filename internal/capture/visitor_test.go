@@ -366,3 +366,33 @@ func TestDeviceIsASource(t *testing.T) {
 		t.Errorf("of nothing known: %q", got)
 	}
 }
+
+// FuzzLearned reads any Set-Cookie: what it teaches is a bounded number of hashes,
+// the same each time, and what a request brings back of it is among them.
+func FuzzLearned(f *testing.F) {
+	for _, s := range []string{"sid=0123456789abcdef; HttpOnly", "v=0123456789abcdef; Max-Age=2592000", `v="0123456789abcdef"; Expires=Wed, 04 Feb 2036 10:00:00 GMT`,
+		"=;=;Max-Age=;Expires=", "a=%%%2; max-age=99999999999999999999", "v=0123456789abcdef;Max-Age=-9223372036854775808"} {
+		f.Add(s)
+	}
+	snap, _ := withSession(f, "")
+	c := capturer(f)
+	f.Fuzz(func(t *testing.T, s string) {
+		x := set("Set-Cookie", s)
+		first, second := c.Learned(snap, x), c.Learned(snap, x)
+		if len(first) > 1 || !slices.Equal(first, second) {
+			t.Fatalf("%v, then %v", first, second)
+		}
+		pair, _, _ := strings.Cut(s, ";")
+		name, value, _ := strings.Cut(pair, "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value) // as browsers send it back (RFC 6265 5.2)
+		if len(first) == 0 || strings.ContainsAny(pair, "\r\n") {
+			return
+		}
+		for _, k := range c.Keys(snap, head("GET", "/x", "Cookie", "a=b; "+name+"="+value+"; c=d")) {
+			if k.Hash == first[0].Hash {
+				return
+			}
+		}
+		t.Fatalf("%q is learned and not known again", s)
+	})
+}

@@ -22,7 +22,7 @@ import (
 // local is a Judge that folds at once, in the caller's goroutine.
 type local struct {
 	state  *judge.State
-	events []journey.Event
+	all    []journey.Judgement
 	faults []string
 }
 
@@ -46,7 +46,7 @@ func (l *local) Mirror(o *journey.Observation) error { return l.Observe(o, false
 
 func (l *local) fold(in journey.Input) journey.Judgement {
 	j := l.state.Fold(&in)
-	l.events = append(l.events, j.Events...)
+	l.all = append(l.all, j)
 	if j.Fault != "" {
 		l.faults = append(l.faults, j.Fault)
 	}
@@ -71,14 +71,14 @@ func play(ctx context.Context, s *script, snap *policy.Snapshot) ([][]string, er
 	if err := e.SetPolicy(ctx, snap); err != nil {
 		return nil, err
 	}
-	sessions, seen := map[journey.ID]int{}, map[journey.ID]int{}
+	n := &names{sessions: map[journey.ID]int{}, events: map[journey.ID]int{}, told: map[journey.ID]bool{}}
 	out := make([][]string, len(s.steps))
 	for i := range s.steps {
 		st := &s.steps[i]
 		if st.at > now+int64(time.Minute/time.Microsecond) {
 			l.fold(journey.Input{Kind: journey.InputTick, Time: st.at})
 		}
-		now, l.events = st.at, nil
+		now, l.all = st.at, nil
 		x, err := st.exchange(uint64(i+1), s.mode)
 		if err != nil {
 			return nil, fmt.Errorf("%d: %w", st.line, err)
@@ -87,7 +87,7 @@ func play(ctx context.Context, s *script, snap *policy.Snapshot) ([][]string, er
 		if len(l.faults) > 0 {
 			return nil, fmt.Errorf("%d: the judge faulted: %s", st.line, l.faults[0])
 		}
-		out[i] = describe(l.events, sessions, seen, sent, edits)
+		out[i] = n.describe(l.all, sent, edits)
 	}
 	return out, nil
 }
@@ -145,6 +145,7 @@ func (st *step) exchange(id uint64, mode site.Mode) (*wire.Exchange, error) {
 	c := st.client
 	x := &wire.Exchange{ID: id, Site: "site", Mode: string(mode), Start: st.at,
 		Conn: wire.Conn{Client: c.ip, Peer: netip.AddrPortFrom(c.ip, 40000)}}
+	c.conn.over(&x.Conn)
 	x.Request = wire.Head{Method: method, Target: target, Host: "shop.example", Proto: "HTTP/1.1"}
 	add := func(h *wire.Head, name, value string) {
 		if h.Get(name) == "" {
@@ -212,30 +213,31 @@ func (j *jar) keep(h *wire.Head) {
 
 // joined is why an Event belongs to its Session. An Event that it names is numbered
 // by its place in the script, since nobody can tell IDs apart.
-func joined(e *journey.Event, seen map[journey.ID]int) string {
+func (n *names) joined(e *journey.Event) string {
 	const by = " of event "
 	why, id, names := strings.Cut(e.JoinReason, by)
-	if n, err := journey.ParseID(id); names && err == nil && seen[n] > 0 {
-		return why + by + strconv.Itoa(seen[n])
+	if event, err := journey.ParseID(id); names && err == nil && n.events[event] > 0 {
+		return why + by + strconv.Itoa(n.events[event])
 	}
 	return e.JoinReason
 }
 
 // describe renders what came of an exchange.
-func describe(events []journey.Event, sessions, seen map[journey.ID]int, answered int, edits []wire.Edit) []string {
+func (n *names) describe(all []journey.Judgement, answered int, edits []wire.Edit) []string {
+	var events []journey.Event
+	for _, j := range all {
+		events = append(events, j.Events...)
+	}
 	if len(events) == 0 {
 		return []string{"= nothing"}
 	}
 	var out []string
 	for i := range events {
 		e := &events[i]
-		if sessions[e.SessionID] == 0 {
-			sessions[e.SessionID] = len(sessions) + 1
-		}
 		out = append(out, fmt.Sprintf("= event %s %q %s session=%d rating=%s points=%d",
-			e.Type, e.Name, word(string(e.Outcome)), sessions[e.SessionID], e.Rating, e.Points))
-		seen[e.ID] = len(seen) + 1
-		out = append(out, "=   joined: "+joined(e, seen))
+			e.Type, e.Name, word(string(e.Outcome)), n.of(e.SessionID), e.Rating, e.Points))
+		n.events[e.ID] = len(n.events) + 1
+		out = append(out, "=   joined: "+n.joined(e))
 		if line := elements(e); line != "" {
 			out = append(out, "=   elements"+line)
 		}
@@ -266,6 +268,7 @@ func describe(events []journey.Event, sessions, seen map[journey.ID]int, answere
 			out = append(out, fmt.Sprintf("=   action %s (%s) by %q: %s", a.Name, a.Type, a.Workflow, state))
 		}
 	}
+	out = append(out, n.who(all)...)
 	if answered != 0 {
 		out = append(out, fmt.Sprintf("=   the client got %d instead of the origin's answer", answered))
 	}

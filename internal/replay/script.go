@@ -38,6 +38,7 @@ type client struct {
 	name, agent string
 	ip          netip.Addr
 	jar         *jar
+	conn        *connection // nil: TLS ends elsewhere
 }
 
 // jar keeps a client's cookies in the order in which they were first set.
@@ -54,14 +55,15 @@ type message struct {
 
 // parser goes through a script line by line.
 type parser struct {
-	s       *script
-	now     time.Time
-	clients map[string]*client
-	current *client
-	lead    []string
-	open    *step
-	part    byte // the part of open that is being read: > < or =
-	inBody  bool
+	s           *script
+	now         time.Time
+	clients     map[string]*client
+	current     *client
+	connections int
+	lead        []string
+	open        *step
+	part        byte // the part of open that is being read: > < or =
+	inBody      bool
 }
 
 func parse(path, text string) (*script, error) {
@@ -113,6 +115,8 @@ func (p *parser) line(n int, line string) error {
 		p.now = p.now.Add(d)
 	case word == "client":
 		return p.client(rest)
+	case word == "connect":
+		return p.connect(rest)
 	case word == "as":
 		c := p.clients[rest]
 		if c == nil {
@@ -120,7 +124,7 @@ func (p *parser) line(n int, line string) error {
 		}
 		p.current = c
 	default:
-		return fmt.Errorf("%q is not understood; want policy, mode, client, as, at, +pause, or lines with > < =", word)
+		return fmt.Errorf("%q is not understood; want policy, mode, client, connect, as, at, +pause, or lines with > < =", word)
 	}
 	return nil
 }
@@ -165,7 +169,7 @@ func (p *parser) client(s string) error {
 		return fmt.Errorf("client: want client NAME ip=203.0.113.7")
 	}
 	if old := p.clients[name]; old != nil {
-		c.jar = old.jar // the same person elsewhere keeps the cookies
+		c.jar, c.conn = old.jar, old.conn // the same person elsewhere keeps the cookies
 	}
 	p.clients[name], p.current = c, c
 	if facts != (enrich.Facts{}) {
