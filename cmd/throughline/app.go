@@ -26,6 +26,7 @@ import (
 	"github.com/throughline/throughline/internal/hub"
 	"github.com/throughline/throughline/internal/insight"
 	"github.com/throughline/throughline/internal/journal"
+	"github.com/throughline/throughline/internal/recognition"
 	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/telemetry"
 	"github.com/throughline/throughline/internal/warehouse"
@@ -54,6 +55,7 @@ type app struct {
 	edge    *edge.Server
 	ingests []*warehouse.Ingest
 	live    broadcast
+	known   *recognition.Service
 
 	visible, decision telemetry.Latency
 	metrics           *telemetry.Metrics
@@ -325,7 +327,9 @@ func (a *app) startHub(ctx context.Context, hasher *element.Hasher) error {
 	if err != nil {
 		return err
 	}
-	h, err := hub.New(hub.Config{Insight: questions, Auth: a.auth, Settings: a.control, Live: &a.live, Commands: a, Discovery: a,
+	a.known = recognition.NewService(ownJournal{a}, nil, nil)
+	a.background.Go(func() { a.known.Run(a.run) })
+	h, err := hub.New(hub.Config{Insight: questions, Auth: a.auth, Settings: a.control, Live: &a.live, Commands: a, Recognition: a.known, Discovery: a,
 		Status: a.status, Policy: a.policyText, Elements: a.elements, SessionTimeout: a.sessionTimeout, Assets: web.Assets(),
 		Secure: secure, Hosts: a.set.Hub.Hosts, Logger: a.log, Version: version})
 	if err != nil {

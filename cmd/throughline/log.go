@@ -50,6 +50,11 @@ func (l partitionLog) Replay(ctx context.Context, after uint64, fn func(uint64, 
 	if err != nil || last <= after {
 		return max(last, after), err
 	}
+	return l.replayTo(ctx, after, last, fn)
+}
+
+// replayTo reads what follows a sequence, up to one that is there.
+func (l partitionLog) replayTo(ctx context.Context, after, last uint64, fn func(uint64, *journey.Entry) error) (uint64, error) {
 	r, err := l.j.Reader(ctx, l.n, after)
 	if err != nil {
 		return after, err

@@ -45,7 +45,7 @@ func root() *cobra.Command {
 		Version:       version,
 	}
 	c.AddCommand(serveCommand(), demoCommand(), policyCommand(), userCommand(), tokenCommand(),
-		initCommand(), elementsCommand(), siteCommand(), backupCommand(), restoreCommand(), restartCommand(), keyCommand(), discoverCommand(), versionCommand())
+		initCommand(), elementsCommand(), siteCommand(), backupCommand(), restoreCommand(), restartCommand(), keyCommand(), identityCommand(), discoverCommand(), versionCommand())
 	return c
 }
 

@@ -74,6 +74,7 @@ func (a *app) startSocket() error {
 		}
 		_ = json.NewEncoder(w).Encode(a.learner.Stats()) // who asked may have left
 	})
+	mux.HandleFunc("POST /identity/report", a.reportIdentity)
 	for _, t := range []turn{rotate, retire} {
 		mux.HandleFunc("POST /key/"+string(t), func(w http.ResponseWriter, r *http.Request) {
 			report, err := a.turnKey(r.Context(), t)

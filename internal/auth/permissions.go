@@ -40,6 +40,7 @@ var routes = map[string]Permission{
 	"POST /api/v1/entities/lookup":     ReadJourneys,
 	"GET /api/v1/elements":             ReadJourneys,
 	"GET /api/v1/live":                 ReadJourneys,
+	"GET /api/v1/identity/report":      ReadJourneys,
 
 	"GET /api/v1/status":             ReadStatus,
 	"GET /api/v1/policy":             ReadPolicy,

@@ -34,18 +34,19 @@ func (b *builder) add(d *element.Def, transform string, f found) {
 		b.invalid(d.ID, f.err.Error())
 		return
 	}
-	r, err := element.Normalise(*d, transformed(f.text, transform), b.opt)
+	raw := transformed(f.text, transform)
+	r, err := d.Normalise(raw, &b.opt)
 	if err != nil {
 		b.invalid(d.ID, err.Error())
 		return
 	}
 	b.put(d, r.Value, f.own, f.unverified)
 	if d.Hashed() {
-		b.alias(d, r.Value, transformed(f.text, transform))
+		b.alias(d, r.Value, raw)
 	}
 	for _, p := range r.Parts {
-		if pd, ok := b.known.Lookup(p.ID); ok {
-			b.put(&pd, p.Value, true, f.unverified)
+		if pd := b.known.Find(p.ID); pd != nil {
+			b.put(pd, p.Value, true, f.unverified)
 		}
 	}
 }
@@ -70,29 +71,34 @@ func transformed(raw, transform string) string {
 // put keeps a value. What is said twice, once by a token that nobody verified and
 // once without, is verified.
 func (b *builder) put(d *element.Def, value string, own, unverified bool) {
+	at := -1 // of what was told of this element so far when no value fitted
 	for i := range b.out {
-		if b.out[i].ID == d.ID && b.out[i].Value == value && b.out[i].Invalid == "" {
-			b.out[i].Unverified = b.out[i].Unverified && unverified
+		e := &b.out[i]
+		switch {
+		case e.ID != d.ID:
+		case e.Invalid != "":
+			at = i
+		case e.Value == value:
+			e.Unverified = e.Unverified && unverified
 			return
 		}
 	}
-	e := journey.Element{ID: d.ID, Value: value, Entity: d.Entity, Unverified: unverified}
+	if at < 0 {
+		at = len(b.out)
+		b.out, b.marks = append(b.out, journey.Element{}), append(b.marks, mark{})
+	}
+	e := &b.out[at]
+	e.ID, e.Value, e.Entity, e.Unverified, e.Invalid = d.ID, value, d.Entity, unverified, ""
 	if d.Entity {
-		e.Hash = b.c.opt.Hasher.Entity(d.ID, value)
+		e.Hash = b.opt.Hasher.Entity(d.ID, value)
 	}
-	for i := range b.out {
-		if b.out[i].ID == d.ID && b.out[i].Invalid != "" {
-			b.out[i], b.marks[i] = e, mark{b.slot, !own}
-			return
-		}
-	}
-	b.out, b.marks = append(b.out, e), append(b.marks, mark{b.slot, !own})
+	b.marks[at] = mark{b.slot, !own}
 }
 
 // alias notes beside a keyed hash the one that the key being retired would make of
 // the same value, so that what is known under it stays linked.
 func (b *builder) alias(d *element.Def, value, raw string) {
-	former := b.c.opt.Hasher.Previous()
+	former := b.opt.Hasher.Previous()
 	if former == nil {
 		return
 	}

@@ -56,7 +56,10 @@ func (r *repeated) add(f found) {
 
 // back forgets what a duplicate replaces.
 func (r *repeated) back() {
-	r.first, r.last, r.all = found{}, found{}, r.all[:min(r.mark, len(r.all))]
+	if r.first.ok || r.first.err != nil { // mostly there is nothing, and nothing is written
+		r.first, r.last = found{}, found{}
+	}
+	r.all = r.all[:min(r.mark, len(r.all))]
 }
 
 // pairValue is the value of one name=value of a query or form, when it is that

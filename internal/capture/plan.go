@@ -101,11 +101,7 @@ func conditions(m map[string]string) []condition {
 
 // definition is an element of a policy, nil when there is none of that name.
 func definition(set *element.Set, id string) *element.Def {
-	d, ok := set.Lookup(id)
-	if !ok {
-		return nil
-	}
-	return &d
+	return set.Find(id)
 }
 
 func newSide(spec *policy.Spec, all []policy.Mapping) side {

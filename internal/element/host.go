@@ -92,6 +92,53 @@ func wideHost(s string) (string, bool) {
 	if len(s) > 1024 {
 		return "", false
 	}
+	if h, ok := latinHost(s); ok {
+		return h, true
+	}
+	return idnaHost(s)
+}
+
+// latinHost is the short way for names of lower-case letters, digits and the
+// letters à to ÿ, such as bücher.example: nothing in them is mapped, composed or
+// runs from right to left, so that there is nothing to look up but how they are
+// written in ASCII. What is odd in any way takes the long way.
+func latinHost(s string) (string, bool) {
+	label := 0 // bytes of it so far
+	for i, r := range s {
+		switch {
+		case r == '.':
+			if label == 0 || s[i-1] == '-' {
+				return "", false
+			}
+			label = 0
+			continue
+		case r == '-':
+			if label == 0 || s[i-1] == '-' {
+				return "", false
+			}
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r >= 'à' && r <= 'ÿ' && r != '÷':
+		default:
+			return "", false
+		}
+		label++
+	}
+	if label == 0 || s[len(s)-1] == '-' {
+		return "", false
+	}
+	h, err := idna.Punycode.ToASCII(s)
+	if err != nil || len(h) > 253 {
+		return "", false
+	}
+	for rest, more := h, true; more; {
+		var one string
+		if one, rest, more = strings.Cut(rest, "."); len(one) > 63 {
+			return "", false
+		}
+	}
+	return h, true
+}
+
+func idnaHost(s string) (string, bool) {
 	h, err := idna.Lookup.ToASCII(s)
 	if err != nil || h == "" || len(h) > 253 || strings.HasSuffix(h, ".") {
 		return "", false

@@ -1,6 +1,7 @@
 package element
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -84,3 +85,35 @@ func FuzzURL(f *testing.F) {
 func FuzzIP(f *testing.F)      { fuzz(f, IP, "::ffff:1.2.3.4", "[::1]:1", "fe80::1%a") }
 func FuzzNetwork(f *testing.F) { fuzz(f, Network, "10.1.2.3/8", "::1/0", "::ffff:1.2.3.4/100") }
 func FuzzPath(f *testing.F)    { fuzz(f, Path, "/a/../b", "/\x00") }
+
+// TestTheShortWayIsTheLongOne holds that names which take the short way come out as
+// the library brings them, and that what is odd does not take it.
+func TestTheShortWayIsTheLongOne(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	letters := []rune("abcxyz019-.äöüéñßàÿ÷ÀıÅå")
+	short := 0
+	for range 50_000 {
+		name := make([]rune, 1+random.IntN(14))
+		for i := range name {
+			name[i] = letters[random.IntN(len(letters))]
+		}
+		s := string(name)
+		h, ok := latinHost(s)
+		if !ok {
+			continue
+		}
+		short++
+		if want, good := idnaHost(s); !good || h != want {
+			t.Fatalf("%q: %q, the long way %q %t", s, h, want, good)
+		}
+	}
+	if short < 1000 {
+		t.Errorf("%d took the short way", short)
+	}
+	for s, want := range map[string]string{"bücher.example": "xn--bcher-kva.example", "größe.example": "", "Bücher.example": "", "-ü.example": "", "ü-.example": "", "ü..example": "",
+		"ü": "xn--tda", "bü--cher.example": "", strings.Repeat("ü", 80) + ".example": "", "ü.": "", "": ""} {
+		if got, ok := latinHost(s); got != want || ok != (want != "") {
+			t.Errorf("%q: %q %t", s, got, ok)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package element
 import (
 	"errors"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -19,6 +20,26 @@ func languageTag(s string) (string, error) {
 	if len(s) < 2 || len(s) > 35 || !isASCII(s) {
 		return "", errors.New("not a language")
 	}
+	if tag, ok := commonTags()[s]; ok {
+		return tag, nil
+	}
+	return parsedTag(s)
+}
+
+// commonTags are those that nearly all visitors send, read once.
+var commonTags = sync.OnceValue(func() map[string]string {
+	m := map[string]string{}
+	for _, s := range strings.Fields("en en-US en-GB en-CA en-AU en-IN en-us en-gb de de-DE de-AT de-CH de-de fr fr-FR fr-CA fr-BE fr-CH es es-ES es-MX es-AR es-419 " +
+		"it it-IT pt pt-BR pt-PT nl nl-NL nl-BE pl pl-PL ru ru-RU uk uk-UA cs cs-CZ sk sk-SK hu hu-HU ro ro-RO bg el el-GR tr tr-TR sv sv-SE da da-DK nb nb-NO no fi fi-FI " +
+		"ja ja-JP ko ko-KR zh zh-CN zh-TW zh-HK zh-Hans zh-Hant vi vi-VN th th-TH id id-ID ms hi hi-IN ar ar-SA he he-IL fa") {
+		if tag, err := parsedTag(s); err == nil {
+			m[s] = tag
+		}
+	}
+	return m
+})
+
+func parsedTag(s string) (string, error) {
 	t, err := language.Raw.Parse(s)
 	if err != nil || t == language.Und {
 		return "", errors.New("not a language")

@@ -45,6 +45,11 @@ const maxRaw = 8 << 10
 // says why it does not fit and never repeats the value. A sensitive element
 // needs a Hasher.
 func Normalise(d Def, raw string, opt Options) (Result, error) {
+	return d.Normalise(raw, &opt)
+}
+
+// Normalise is the same without copying what is not changed.
+func (d *Def) Normalise(raw string, opt *Options) (Result, error) {
 	if len(raw) > maxRaw {
 		if d.Kind != Text && d.Kind != UserAgent {
 			return Result{}, fmt.Errorf("longer than %d bytes", maxRaw)
@@ -61,7 +66,7 @@ func Normalise(d Def, raw string, opt Options) (Result, error) {
 	if d.Hashed() && opt.Hasher == nil {
 		return Result{}, errors.New("can't be kept without a hash key")
 	}
-	r, err := byKind(&d, s, &opt)
+	r, err := byKind(d, s, opt)
 	if err == nil && d.Hashed() && !d.Kind.AlwaysHashed() {
 		return Result{Value: opt.Hasher.Secret(d.ID, r.Value)}, nil // a harmless kind in a sensitive element
 	}

@@ -64,6 +64,10 @@ func FuzzPhone(f *testing.F) {
 	fuzz(f, Phone, "(415) 555-0132", "+49 30 901820", "tel:+1-415-555-0132;ext=3", "1800FLOWERS", "+", "0", "٤١٥٥٥٥٠١٣٢")
 }
 
+func FuzzCallingCode(f *testing.F) {
+	fuzz(f, CallingCode, "+49", "0049", "DE +49", "Germany (+49)", "+1-684", "+", "000")
+}
+
 // TestCallingCodesAsFormsHaveThem reads what stands in the field beside a number.
 func TestCallingCodesAsFormsHaveThem(t *testing.T) {
 	forms(t, CallingCode, Options{}, map[string]string{

@@ -50,6 +50,18 @@ func (s *Set) Lookup(id string) (Def, bool) {
 	return s.all[i], true
 }
 
+// Find is Lookup without a copy: what it points to is not changed by anybody.
+func (s *Set) Find(id string) *Def {
+	all, at := table, index
+	if s != nil {
+		all, at = s.all, s.index
+	}
+	if i, ok := at[id]; ok {
+		return &all[i]
+	}
+	return nil
+}
+
 // All lists the elements, the policy's own last. Callers don't change it.
 func (s *Set) All() []Def {
 	if s == nil {

@@ -53,3 +53,14 @@ func FuzzUserAgent(f *testing.F)  { fuzz(f, UserAgent, "a\r\nb") }
 func FuzzSecret(f *testing.F)     { fuzz(f, Secret, "hunter2", "DE 89") }
 func FuzzEventType(f *testing.F)  { fuzz(f, EventType, "Page View") }
 func FuzzRiskRating(f *testing.F) { fuzz(f, RiskRating, "Malicious Session") }
+
+// TestCommonLanguagesAreReadAsOthers holds that the tags read once say what reading
+// them anew says.
+func TestCommonLanguagesAreReadAsOthers(t *testing.T) {
+	for s, tag := range commonTags() {
+		if want, err := parsedTag(s); err != nil || tag != want {
+			t.Errorf("%s: %s, want %s %v", s, tag, want, err)
+		}
+	}
+	forms(t, Language, Options{}, map[string]string{"en": "en", "en-us": "en-US", "EN-us": "en-US", "iw": "he", "no": "no", "zh-hant": "zh-Hant"})
+}

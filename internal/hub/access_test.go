@@ -43,7 +43,7 @@ func TestEveryRoleOnEveryRoute(t *testing.T) {
 	viewer := []string{
 		"GET /api/v1/me", "POST /api/v1/me/password", "POST /api/v1/logout",
 		"GET /api/v1/sessions", "GET /api/v1/sessions/{id}", "GET /api/v1/sessions/{id}/events", "GET /api/v1/events/{id}",
-		"GET /api/v1/entities/{id}", "GET /api/v1/spec-ids/{id}", "POST /api/v1/entities/lookup", "GET /api/v1/elements", "GET /api/v1/live", "GET /api/v1/status",
+		"GET /api/v1/entities/{id}", "GET /api/v1/spec-ids/{id}", "POST /api/v1/entities/lookup", "GET /api/v1/elements", "GET /api/v1/live", "GET /api/v1/identity/report", "GET /api/v1/status",
 	}
 	analyst := append(slices.Clone(viewer), "GET /api/v1/policy", "GET /api/v1/discovery")
 	admin := append(slices.Clone(analyst), "POST /api/v1/discovery/accept", "POST /api/v1/discovery/forget", "POST /api/v1/sites/{name}/mode", "GET /api/v1/users", "POST /api/v1/users",

@@ -13,6 +13,7 @@ import (
 	"github.com/throughline/throughline/internal/auth"
 	"github.com/throughline/throughline/internal/control"
 	"github.com/throughline/throughline/internal/insight"
+	"github.com/throughline/throughline/internal/recognition"
 )
 
 // admit lets a request through to its route if the permission table says so.
@@ -82,7 +83,9 @@ func (h *Hub) failed(ctx context.Context, where string, err error) error {
 		return huma.Error401Unauthorized(auth.ErrCredentials.Error())
 	case errors.Is(err, insight.ErrNotFound), errors.Is(err, control.ErrNotFound):
 		return huma.Error404NotFound("not found")
-	case errors.Is(err, ErrNoSite):
+	case errors.Is(err, recognition.ErrBusy):
+		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(recognition.ErrBusy.Error()), http.Header{"Retry-After": {"30"}})
+	case errors.Is(err, ErrNoSite), errors.Is(err, recognition.ErrNoSite):
 		return huma.Error404NotFound(ErrNoSite.Error())
 	case errors.Is(err, control.ErrExists):
 		return huma.Error409Conflict("the name is taken")

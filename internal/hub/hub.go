@@ -18,6 +18,7 @@ import (
 	"github.com/throughline/throughline/internal/element"
 	"github.com/throughline/throughline/internal/insight"
 	"github.com/throughline/throughline/internal/journey"
+	"github.com/throughline/throughline/internal/recognition"
 	"github.com/throughline/throughline/internal/site"
 )
 
@@ -52,6 +53,12 @@ type Live interface {
 	Subscribe(ctx context.Context) (items <-chan LiveItem, dropped func() int64)
 }
 
+// Recognition answers how well visitors are recognised, at once and as far as it
+// is known; what is not it finds out meanwhile.
+type Recognition interface {
+	Ask(q recognition.Question) (recognition.Answer, error)
+}
+
 // ModeSetting is the settings key, followed by the site's name, under which a
 // switched mode outlives a restart; Configured stands for none.
 const (
@@ -66,6 +73,8 @@ type Config struct {
 	Settings control.Settings
 	Live     Live
 	Commands Commands
+	// Recognition measures how well visitors are recognised.
+	Recognition Recognition
 	// Discovery may be nil: then nothing was ever learnt.
 	Discovery Discovery
 	Status    func(ctx context.Context) Status
@@ -101,7 +110,7 @@ type Hub struct {
 // New builds a Hub. It serves until CloseStreams and has nothing to close itself.
 func New(c Config) (*Hub, error) {
 	switch {
-	case c.Insight == nil, c.Auth == nil, c.Settings == nil, c.Live == nil, c.Commands == nil,
+	case c.Insight == nil, c.Auth == nil, c.Settings == nil, c.Live == nil, c.Commands == nil, c.Recognition == nil,
 		c.Status == nil, c.Policy == nil, c.SessionTimeout == nil, c.Assets == nil:
 		return nil, errors.New("hub: everything but Discovery, Elements, Secure, Hosts, ClientIP, Logger, Version and Clock must be given")
 	}

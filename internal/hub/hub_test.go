@@ -38,6 +38,7 @@ type stand struct {
 	server *httptest.Server
 	feed   *feed
 	sites  *sites
+	known  *known
 	clock  *clock
 	log    *syncBuffer
 }
@@ -122,14 +123,14 @@ func (f *feed) publish(item LiveItem) {
 
 func newStand(t testing.TB, change ...func(*Config)) *stand {
 	t.Helper()
-	s := &stand{t: t, feed: newFeed(), sites: &sites{mode: map[string]site.Mode{"shop": site.Active}}, clock: &clock{}, log: &syncBuffer{}}
+	s := &stand{t: t, feed: newFeed(), sites: &sites{mode: map[string]site.Mode{"shop": site.Active}}, clock: &clock{}, log: &syncBuffer{}, known: &known{}}
 	s.clock.us.Store(day.Add(2 * time.Hour).UnixMicro())
 	var err error
 	if s.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "control.db")); err != nil {
 		t.Fatal(err)
 	}
 	config := Config{
-		Settings: s.store, Live: s.feed, Commands: s.sites, Clock: s.clock.Now, Version: "1.2.3",
+		Settings: s.store, Live: s.feed, Commands: s.sites, Recognition: s.known, Clock: s.clock.Now, Version: "1.2.3",
 		Logger: slog.New(slog.NewJSONHandler(s.log, nil)),
 		Status: func(context.Context) Status {
 			return Status{Healthy: true, Sites: []SiteStatus{{Name: "shop"}}, Journal: JournalStatus{State: "ok"}, Warehouse: WarehouseStatus{State: "ok"}}

@@ -74,6 +74,11 @@ type liveInput struct {
 	parsed liveQuery
 }
 
+type recognitionInput struct {
+	Days int    `query:"days" minimum:"1" maximum:"90" default:"7" doc:"how far back; the journal keeps about seven days"`
+	Site string `query:"site" maxLength:"128" doc:"all sites if empty"`
+}
+
 type siteInput struct {
 	Name string `path:"name" maxLength:"128"`
 	Body SwitchMode

@@ -37,6 +37,11 @@ func (h *Hub) register(api huma.API) {
 	huma.Register(api, journeys("/api/v1/elements", "list-elements", "The element catalogue"), h.listElements)
 	huma.Register(api, liveOperation(api), h.live)
 
+	report := journeys("/api/v1/identity/report", "get-identity-report", "How well visitors are recognised, measured on this traffic")
+	report.Description = "Log-ins are the truth: the journal's observations are stitched anew with every account hidden, and the Spec IDs held against the accounts. " +
+		"It is found out in the background; ask again until `state` is ready or failed. An answer holds for a while, the longer the more there was to read."
+	huma.Register(api, report, h.getIdentityReport)
+
 	running := func(method, path, id, summary string) huma.Operation {
 		return operation(method, path, id, summary, "Running")
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/throughline/throughline/internal/recognition"
 	"github.com/throughline/throughline/internal/site"
 )
 
@@ -31,6 +32,14 @@ func (h *Hub) getPolicy(context.Context, *empty) (*answer[Policy], error) {
 		p.Files = map[string]string{}
 	}
 	return &answer[Policy]{p}, nil
+}
+
+func (h *Hub) getIdentityReport(ctx context.Context, in *recognitionInput) (*answer[recognition.Answer], error) {
+	a, err := h.Recognition.Ask(recognition.Question{Site: in.Site, Days: in.Days})
+	if err != nil {
+		return nil, h.failed(ctx, "query", err)
+	}
+	return &answer[recognition.Answer]{a}, nil
 }
 
 // switchMode switches first and keeps it for the next start second: the switch is

@@ -16,6 +16,7 @@ import (
 // but appends. It is never mended, only replaced.
 type engine struct {
 	srv  *server.Server
+	log  *slog.Logger
 	nc   *nats.Conn
 	js   jetstream.JetStream
 	once sync.Once
@@ -40,7 +41,7 @@ func startEngine(cfg Config) (*engine, error) {
 	log := &serverLog{log: cfg.Logger}
 	srv.SetLogger(log, false, false)
 	srv.Start()
-	e := &engine{srv: srv, dead: make(chan struct{})}
+	e := &engine{srv: srv, log: cfg.Logger, dead: make(chan struct{})}
 	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
 		srv.Shutdown()
 		return nil, fmt.Errorf("journal: the store in %s does not start: %s", cfg.Dir, log.last())
@@ -58,7 +59,13 @@ func startEngine(cfg Config) (*engine, error) {
 // connect opens a connection within the process.
 func (e *engine) connect() (*nats.Conn, error) {
 	return nats.Connect("", nats.InProcessServer(e.srv), nats.NoReconnect(), nats.Timeout(10*time.Second),
-		nats.FlusherTimeout(10*time.Second))
+		nats.FlusherTimeout(10*time.Second), nats.ErrorHandler(e.mended))
+}
+
+// mended hears of what the client mends by itself: a reader that a burst overran is
+// sent the same again. The client's own handler writes it to the terminal.
+func (e *engine) mended(_ *nats.Conn, _ *nats.Subscription, err error) {
+	e.log.Debug("journal store", "error", err.Error())
 }
 
 func (e *engine) healthy() bool {

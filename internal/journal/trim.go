@@ -92,6 +92,24 @@ func (j *Journal) floor(partition int) (uint64, error) {
 	return min(j.consumed[partition], snaps[len(snaps)-1].seq), nil
 }
 
+// Before returns the newest sequence of a partition that was stored before a time,
+// so that a Reader after it begins there.
+func (j *Journal) Before(ctx context.Context, partition int, t time.Time) (uint64, error) {
+	eng, err := j.engine()
+	if err != nil {
+		return 0, err
+	}
+	s, err := j.stream(ctx, eng, partition)
+	if err != nil {
+		return 0, err
+	}
+	st := s.CachedInfo().State
+	if st.Msgs == 0 {
+		return st.LastSeq, nil
+	}
+	return oldest(ctx, s, st.FirstSeq, st.LastSeq, t)
+}
+
 // oldest finds by bisection the newest sequence in [first, last] stored before
 // the time given; first-1 when there is none.
 func oldest(ctx context.Context, s jetstream.Stream, first, last uint64, before time.Time) (uint64, error) {

@@ -40,6 +40,7 @@ var allowed = map[string][]string{
 	"identity":    {"journey"},
 	"session":     {"journey", "identity"},
 	"window":      {"journey"},
+	"recognition": {"journey", "identity", "session"},
 	"judge":       {"journey", "policy", "expr", "identity", "session", "window"},
 	"action":      {"journey", "policy", "wire"},
 	"engine":      {"site", "capture", "enrich", "judge", "action", "policy", "journey", "wire", "signature"},
@@ -50,7 +51,7 @@ var allowed = map[string][]string{
 	// Hub path
 	"auth":    {"control"},
 	"insight": {"journey", "element", "policy", "warehouse"},
-	"hub":     {"auth", "control", "insight", "policy", "element", "site", "journey"},
+	"hub":     {"auth", "control", "insight", "policy", "element", "site", "journey", "recognition"},
 	"replay":  {"engine", "capture", "enrich", "judge", "policy", "journey", "journal", "warehouse", "element", "wire", "action", "site"},
 	// beside
 	"probe":     {"site"},
@@ -143,6 +144,8 @@ func testMay(self, target string) bool {
 	switch self {
 	case "hub", "insight":
 		return target == "warehouse" || target == "element" || target == "control" || target == "auth"
+	case "recognition":
+		return target == "judge" || target == "policy"
 	case "discovery":
 		return target == "policy" || target == "element"
 	case "engine":

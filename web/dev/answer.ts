@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Entity, Event, LinkedEntity, Session } from '../src/api/types.ts';
-import { elements, learnt, newcomer, sessionsOf, status, world, type Journey } from './data.ts';
+import { elements, learnt, newcomer, recognition, sessionsOf, status, world, type Journey } from './data.ts';
 import { now, spec } from './who.ts';
 
 // The Hub's API over invented data. TL_FIXTURE=setup|empty|broken shows those states.
@@ -11,6 +11,7 @@ let all: Journey[] | undefined;
 const journeys = () => (all ??= state === 'empty' ? [] : world(Date.now()));
 let mode: Parameters<typeof status>[1] = 'active';
 let cookie = '';
+let measured = 0;
 const readers = new Set<ServerResponse>();
 
 function send(res: ServerResponse, code: number, body?: unknown) {
@@ -144,6 +145,7 @@ async function route(req: IncomingMessage, res: ServerResponse, url: URL) {
   if (path === '/live') return live(res);
   if (state === 'broken') return problem(res, 503, 'the warehouse is down: duckdb: disk full');
   if (path === '/elements') return send(res, 200, { elements });
+  if (path === '/identity/report') return send(res, 200, recognition(Date.now(), Math.min(1, (measured += 0.4)), state === 'empty'));
   if (path === '/discovery') return send(res, 200, state === 'empty' ? { ...learnt(), sites: [{ name: 'shop', learning: false }], proposals: [], shapes: 0, waiting: 0, missed: 0 } : learnt());
   if (path === '/discovery/forget') return send(res, 204);
   if (path === '/discovery/accept') {

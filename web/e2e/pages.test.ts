@@ -99,7 +99,7 @@ it('needs no exception from a strict content policy, on any page', async () => {
   for (const [path, shows] of [
     [`/events/${detail.turns[0]?.event_id}`, 'Handling'], [`/entities/${detail.entities[0]?.id}`, 'Recent sessions'],
     [`/spec-ids/${detail.spec_id}`, 'Sessions over time'], [`/spec-ids/${detail.spec_id}?chart=table`, 'Sessions over time'],
-    ['/discovery', 'Learning from'], ['/status', 'Response to visible'], ['/no/such/page', 'There is no such page'],
+    ['/recognition', 'How it is measured'], ['/discovery', 'Learning from'], ['/status', 'Response to visible'], ['/no/such/page', 'There is no such page'],
   ] as const) {
     await page.goto(base + path);
     await page.getByText(shows).first().waitFor();
@@ -290,6 +290,32 @@ describe.each(sizes)('$name', ({ name, viewport }) => {
     }
   });
 
+  it('says how well visitors are recognised, as the API does', async () => {
+    interface Group { name: string; quality: { sessions: number } }
+    interface Answer { state: string; report?: { labelled: number; notes: string[]; families: Group[]; kinds: Group[] } }
+    const differ = async () => {
+      await page.goto(`${base}/recognition?days=1`);
+      await page.getByRole('heading', { name: 'How it is measured' }).waitFor();
+      const { state, report } = await api<Answer>(page, '/api/v1/identity/report?days=1');
+      if (state !== 'ready' || !report) return state; // found anew meanwhile
+      const shown = await page.locator('[data-group]').evaluateAll((all) => all.map((g) => `${g.getAttribute('data-group')} ${g.getAttribute('data-sessions')}`));
+      const said = [...report.families, ...report.kinds].map((g) => `${g.name} ${g.quality.sessions}`);
+      for (const n of report.notes) if ((await page.getByText(n, { exact: true }).count()) !== 1) return `"${n}" is not shown`;
+      return JSON.stringify(shown) === JSON.stringify(said) ? '' : `shown ${JSON.stringify(shown)}, said ${JSON.stringify(said)}`;
+    };
+    await expect.poll(differ, { timeout: 30_000, interval: 500 }).toBe('');
+    for (const name of ['Known on the first request', 'New, taken for somebody else', 'One Spec ID, one account', 'One account, one Spec ID']) {
+      expect(await page.getByRole('region', { name }).locator('b').textContent(), name).toMatch(/^([<>]?\d+(\.\d+)? %|–)$/);
+    }
+    await page.getByRole('radio', { name: '30 days' }).check();
+    await page.waitForURL(/days=30/);
+    await page.getByRole('heading', { name: 'By key' }).waitFor();
+    // One that is not there: the browser reports it as an error.
+    await page.goto(`${base}/recognition?site=nowhere`);
+    await page.getByText('The measurement could not be loaded').waitFor();
+    expect(list.splice(0).filter((f) => !f.includes('404'))).toEqual([]);
+  });
+
   it('switches the mode of a site and back', async () => {
     interface Site { name: string; mode: string; configured_mode: string }
     const site = async () => (await api<{ sites: Site[] }>(page, '/api/v1/status')).sites[0];
@@ -378,6 +404,9 @@ describe.each(sizes)('$name', ({ name, viewport }) => {
     await page.keyboard.press('Enter');
     await page.waitForURL(`**/sessions/${id}`);
     await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.keyboard.press('g');
+    await page.keyboard.press('r');
+    await page.waitForURL('**/recognition');
     await page.keyboard.press('g');
     await page.keyboard.press('t');
     await page.waitForURL('**/status');

@@ -69,6 +69,9 @@ for (const size of sizes) {
     await rows(page);
     await shot('spec');
     await shot('spec-whole', true);
+    await page.goto(`${base}/recognition`);
+    await page.getByText(/How it is measured|No log-in to measure by/).waitFor();
+    await shot('recognition', true);
     await page.goto(`${base}/status`);
     await page.getByText('Response to visible').waitFor();
     await shot('status', true);

@@ -104,6 +104,13 @@ const spec = createRoute({
   component: lazyRouteComponent(() => import('./pages/spec/SpecPage'), 'SpecPage'),
 });
 
+const recognition = createRoute({
+  getParentRoute: () => shell,
+  path: '/recognition',
+  validateSearch: anySearch,
+  component: lazyRouteComponent(() => import('./pages/recognition/RecognitionPage'), 'RecognitionPage'),
+});
+
 const status = createRoute({
   getParentRoute: () => shell,
   path: '/status',
@@ -120,7 +127,7 @@ const discovery = createRoute({
 const other = createRoute({ getParentRoute: () => shell, path: '$', component: NotFound });
 
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, setUp, shell.addChildren([home, sessions, session, event, entity, spec, discovery, status, other])]),
+  routeTree: root.addChildren([signIn, setUp, shell.addChildren([home, sessions, session, event, entity, spec, recognition, discovery, status, other])]),
   context: { queryClient },
   defaultPreload: 'intent',
   defaultPendingComponent: () => <Loading lines={8} />,

@@ -239,10 +239,10 @@ func (v visitor) values(ctx context.Context, column, country, city string) (out 
 	return out, err
 }
 
-// marks counts Sessions by when they began, in buckets of whole hours at least.
+// marks counts Sessions by when they began, in buckets of a second at least.
 func (v visitor) marks(ctx context.Context, buckets int) error {
 	first, last := v.out.First, v.out.Last
-	width := max((last-first)/int64(buckets)+1, int64(time.Hour/time.Microsecond))
+	width := max((last-first)/int64(buckets)+1, int64(time.Second/time.Microsecond))
 	query := fmt.Sprintf(`SELECT %d + (epoch_us(s.start) - %d) // %d * %d AS b, s.user_agent, s.rating, count(*)
 		FROM %s GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, first, first, width, width, v.from)
 	return v.ask(ctx, query, nil, func(rows *sql.Rows) error {

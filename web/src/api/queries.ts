@@ -113,5 +113,15 @@ export function specQuery(id: string) {
   });
 }
 
+/** It is found out meanwhile: asked again until it is. */
+export function recognitionQuery(days: number, site: string) {
+  return queryOptions({
+    queryKey: ['recognition', days, site],
+    queryFn: ({ signal }) => answerOf(api.GET('/api/v1/identity/report', { params: { query: { days, ...(site ? { site } : {}) } }, signal })),
+    refetchInterval: (q) => (q.state.data?.state === 'waiting' || q.state.data?.state === 'running' ? 700 : 60_000),
+    staleTime: 0,
+  });
+}
+
 export const lookupEntity = (element: string, value: string) =>
   answerOf(api.POST('/api/v1/entities/lookup', { body: { element, value } }));

@@ -146,6 +146,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/identity/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How well visitors are recognised, measured on this traffic
+         * @description Log-ins are the truth: the journal's observations are stitched anew with every account hidden, and the Spec IDs held against the accounts. It is found out in the background; ask again until `state` is ready or failed. An answer holds for a while, the longer the more there was to read.
+         */
+        get: operations["get-identity-report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -477,6 +497,32 @@ export interface components {
             /** @description the newest session so rated; empty when none is stored */
             worst_session: string;
         };
+        Answer: {
+            /** @description why the last try failed */
+            error?: string;
+            /**
+             * Format: date-time
+             * @description when that was
+             */
+            measured?: string;
+            /**
+             * Format: double
+             * @description 0 to 1, of what is under way
+             */
+            progress: number;
+            /** @description of the last try that went well; a newer one may be under way */
+            report?: components["schemas"]["Report"];
+            /**
+             * @description ask again while it is waiting or running
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "ready" | "failed";
+            /**
+             * Format: int64
+             * @description how long it took, pauses for the traffic's sake included
+             */
+            took_ms: number;
+        };
         AuditEntry: {
             /** @example session.create */
             action: string;
@@ -744,11 +790,43 @@ export interface components {
             value: string;
             what: string;
         };
+        FirstRequest: {
+            /** @description no strong key, and the likeliest candidate was right */
+            candidate: components["schemas"]["Rate"];
+            /**
+             * Format: int64
+             * @description no strong key, and the likeliest candidate was not right
+             */
+            candidate_wrong: number;
+            /**
+             * Format: int64
+             * @description sessions of an account that had signed in to an earlier one
+             */
+            returning: number;
+            /** @description answered rightly by a strong key */
+            strong: components["schemas"]["Rate"];
+            /**
+             * Format: int64
+             * @description answered by a strong key with the Spec ID of others
+             */
+            strong_wrong: number;
+            /**
+             * Format: int64
+             * @description taken for new, without a candidate
+             */
+            unanswered: number;
+        };
         FirstUser: {
             name: string;
             password: string;
             /** @description from the set-up link in the log */
             token: string;
+        };
+        Group: {
+            first_request: components["schemas"]["FirstRequest"];
+            /** @description of the family; or cookie, bearer, token, ticket, device, none */
+            name: string;
+            quality: components["schemas"]["Quality"];
         };
         JournalStatus: {
             /** Format: int64 */
@@ -812,6 +890,53 @@ export interface components {
              * @description words that too few visitors have sent to be kept
              */
             waiting: number;
+        };
+        LeftOut: {
+            /**
+             * Format: int64
+             * @description labelled sessions past the bound on memory
+             */
+            beyond_limit: number;
+            /**
+             * Format: int64
+             * @description requests not followed since too many waited for their response
+             */
+            beyond_pending: number;
+            /**
+             * Format: int64
+             * @description dropped at the bound on memory, the oldest first
+             */
+            forgotten_keys: number;
+            /**
+             * Format: int64
+             * @description sessions in which more than one account signed in
+             */
+            several_accounts: number;
+            /**
+             * Format: int64
+             * @description their sessions
+             */
+            shared_account_sessions: number;
+            /**
+             * Format: int64
+             * @description accounts used on more devices, or in more sessions, than one user has
+             */
+            shared_accounts: number;
+            /**
+             * Format: int64
+             * @description sessions that signed in with a key that more accounts used than one user has
+             */
+            shared_device_sessions: number;
+            /**
+             * Format: int64
+             * @description sessions without a successful log-in
+             */
+            unlabelled: number;
+            /**
+             * Format: int64
+             * @description responses whose request lies before the window
+             */
+            without_request: number;
         };
         LinkedEntity: {
             element: string;
@@ -963,6 +1088,98 @@ export interface components {
             /** @description a name that the policy folder does not have */
             file: string;
             yaml: string;
+        };
+        Quality: {
+            /** @description the mean over sessions: of those with its Spec ID, how many are of its account */
+            bcubed_precision: components["schemas"]["Rate"];
+            /** @description the mean over sessions: of those of its account, how many have its Spec ID */
+            bcubed_recall: components["schemas"]["Rate"];
+            /** @description of pairs of sessions with one Spec ID, those of one account */
+            pair_precision: components["schemas"]["Rate"];
+            /** @description of pairs of sessions of one account, those with one Spec ID */
+            pair_recall: components["schemas"]["Rate"];
+            /** Format: int64 */
+            sessions: number;
+        };
+        Rate: {
+            /**
+             * Format: int64
+             * @description how many observations the interval rests on: fewer than counted where pairs of one session are not independent
+             */
+            basis: number;
+            /**
+             * Format: double
+             * @description upper end
+             */
+            high: number;
+            /**
+             * Format: double
+             * @description how many were right; a fraction where each session counts in part
+             */
+            hits: number;
+            /**
+             * Format: double
+             * @description lower end of the 95 % Wilson interval
+             */
+            low: number;
+            /**
+             * Format: int64
+             * @description of how many; 0: there was nothing to count
+             */
+            of: number;
+            /**
+             * Format: double
+             * @description 0 to 1; 0 where nothing was counted
+             */
+            share: number;
+        };
+        Report: {
+            /**
+             * Format: int64
+             * @description that signed in to those
+             */
+            accounts: number;
+            /**
+             * Format: int64
+             * @description journal entries read
+             */
+            entries: number;
+            /** @description of accounts seen for the first time, those whose first request was given the Spec ID of another account */
+            false_recognition: components["schemas"]["Rate"];
+            /** @description by browser family, the most sessions first */
+            families: components["schemas"]["Group"][];
+            first_request: components["schemas"]["FirstRequest"];
+            /**
+             * Format: date-time
+             * @description of the oldest entry that was read
+             */
+            from?: string;
+            /** @description by the kind of key by which the first request was known */
+            kinds: components["schemas"]["Group"][];
+            /**
+             * Format: int64
+             * @description sessions in which exactly one account signed in, and that are not left out
+             */
+            labelled: number;
+            left_out: components["schemas"]["LeftOut"];
+            /** @description what bounds these figures, in words */
+            notes: string[];
+            overall: components["schemas"]["Quality"];
+            /**
+             * Format: int64
+             * @description stitched anew from them
+             */
+            sessions: number;
+            /**
+             * Format: int64
+             * @description given to those, the accounts hidden
+             */
+            spec_ids: number;
+            /**
+             * Format: date-time
+             * @description of the newest
+             */
+            to?: string;
         };
         Session: {
             account: string;
@@ -1529,6 +1746,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Event"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-identity-report": {
+        parameters: {
+            query?: {
+                /** @description how far back; the journal keeps about seven days */
+                days?: number;
+                /** @description all sites if empty */
+                site?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
                 };
             };
             /** @description Error */

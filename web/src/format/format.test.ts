@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Session } from '../api/types';
 import { sessionsCSV } from './csv.ts';
-import { bytes, compact, many, millis, velocity } from './number.ts';
+import { bytes, compact, interval, many, millis, percent, velocity } from './number.ts';
 import { countryName, device } from './place.ts';
 import { ago, brief, duration, exact, moment, readTime, stamp } from './time.ts';
 
@@ -58,6 +58,18 @@ describe('numbers', () => {
     expect(millis(367)).toBe('367 ms');
     expect(millis(2388)).toBe('2.4 s');
     expect(velocity(2.345)).toBe('2.3/min');
+  });
+});
+
+describe('shares', () => {
+  it.each([
+    [0, '0 %'], [1, '100 %'], [0.5, '50.0 %'], [0.912, '91.2 %'], [0.0042, '0.42 %'], [0.00001, '<0.01 %'],
+    [0.9971, '99.71 %'], [0.99999, '>99.99 %'], [0.01, '1.0 %'],
+  ])('%s is %s', (share, want) => expect(percent(share)).toBe(want));
+  it('rounds progress to whole per cent, and gives intervals one sign', () => {
+    expect(percent(0.256, 0)).toBe('26 %');
+    expect(interval(0.901, 0.922)).toBe('90.1 – 92.2 %');
+    expect(interval(0, 1)).toBe('0 – 100 %');
   });
 });
 

@@ -19,6 +19,19 @@ export function bytes(n: number): string {
   return `${i === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)} ${units[i]}`;
 }
 
+/** A share in per cent, never rounded to none or all when it is neither. */
+export function percent(share: number, digits = 1): string {
+  const n = share * 100;
+  const near = digits > 0 && n !== 0 && n !== 100 && (n < 1 || n > 99) ? 2 : digits;
+  const s = n.toFixed(near);
+  if (near > 0 && n > 0 && Number(s) === 0) return '<0.01 %';
+  if (near > 0 && n < 100 && Number(s) === 100) return '>99.99 %';
+  return `${n === 0 || n === 100 ? n.toFixed(0) : s} %`;
+}
+
+/** "90.1 – 92.2 %" */
+export const interval = (low: number, high: number) => `${percent(low).replace(' %', '')} – ${percent(high)}`;
+
 /** Latencies: three figures that matter. */
 export function millis(ms: number): string {
   if (ms === 0) return '0 ms';

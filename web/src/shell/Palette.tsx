@@ -1,5 +1,5 @@
 import { Loader, Modal } from '@mantine/core';
-import { IconActivityHeartbeat, IconBulb, IconFingerprint, IconListSearch, IconRoute, IconSearch, IconShare3, IconUser } from '@tabler/icons-react';
+import { IconActivityHeartbeat, IconBulb, IconFingerprint, IconListSearch, IconRoute, IconSearch, IconShare3, IconUser, IconUserScan } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useId, useState, type KeyboardEvent, type ReactNode } from 'react';
@@ -113,6 +113,7 @@ function useEntries(text: string): Entry[] {
     { key: 'sessions', group: 'Pages', icon: <IconRoute {...icon} />, text: 'Sessions', words: 'Sessions', hint: 'g s', run: () => navigate({ to: '/sessions' }) },
     { key: 'malicious', group: 'Pages', icon: <IconListSearch {...icon} />, text: 'Malicious sessions', words: 'Malicious sessions', run: () => navigate({ to: '/sessions', search: { rating: 'malicious' } }) },
     { key: 'suspicious', group: 'Pages', icon: <IconListSearch {...icon} />, text: 'Suspicious sessions', words: 'Suspicious sessions', run: () => navigate({ to: '/sessions', search: { rating: 'suspicious' } }) },
+    { key: 'recognition', group: 'Pages', icon: <IconUserScan {...icon} />, text: 'Recognition', words: 'Recognition Spec ID identity precision recall', hint: 'g r', run: () => navigate({ to: '/recognition' }) },
     { key: 'discovery', group: 'Pages', icon: <IconBulb {...icon} />, text: 'Discovery', words: 'Discovery, proposed Specs', hint: 'g d', run: () => navigate({ to: '/discovery' }) },
     { key: 'status', group: 'Pages', icon: <IconActivityHeartbeat {...icon} />, text: 'Status', words: 'Status', hint: 'g t', run: () => navigate({ to: '/status' }) },
   ];

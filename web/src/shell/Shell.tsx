@@ -1,5 +1,5 @@
 import { Menu, useMantineColorScheme } from '@mantine/core';
-import { IconActivityHeartbeat, IconBulb, IconKey, IconKeyboard, IconLogout, IconRoute, IconSearch, IconUserCircle } from '@tabler/icons-react';
+import { IconActivityHeartbeat, IconBulb, IconKey, IconKeyboard, IconLogout, IconRoute, IconSearch, IconUserCircle, IconUserScan } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -29,6 +29,7 @@ export function Shell() {
     '/': () => setOpen('palette'),
     '?': () => setOpen('help'),
     'g s': () => void navigate({ to: '/sessions' }),
+    'g r': () => void navigate({ to: '/recognition' }),
     'g d': () => void navigate({ to: '/discovery' }),
     'g t': () => void navigate({ to: '/status' }),
   });
@@ -42,6 +43,10 @@ export function Shell() {
         <Link to="/sessions" className={css.item} activeProps={{ 'data-active': true, 'aria-current': 'page' }}>
           <IconRoute size={20} stroke={1.6} />
           Sessions
+        </Link>
+        <Link to="/recognition" className={css.item} activeProps={{ 'data-active': true, 'aria-current': 'page' }}>
+          <IconUserScan size={20} stroke={1.6} />
+          Recognition
         </Link>
         {mayReadPolicy && (
           <Link to="/discovery" className={css.item} activeProps={{ 'data-active': true, 'aria-current': 'page' }}>

@@ -10,6 +10,7 @@ export const keyHelp: { group: string; keys: KeyHelp[] }[] = [
     keys: [
       { keys: '⌘ K  or  /', does: 'Find a page, session, event, Spec ID or entity' },
       { keys: 'g  s', does: 'Go to Sessions' },
+      { keys: 'g  r', does: 'Go to Recognition' },
       { keys: 'g  d', does: 'Go to Discovery' },
       { keys: 'g  t', does: 'Go to Status' },
       { keys: 'Esc', does: 'Close, or go back' },
