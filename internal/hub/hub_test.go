@@ -283,7 +283,7 @@ func identify(m *insighttest.Memory) {
 		{Kind: journey.SpecMerged, From: bob, Into: ann, Time: at + 1, Reason: "one cookie"}, {Kind: journey.SpecSplit, From: bob, Into: bob, Time: at + 2, Reason: "shared cookie"}}
 	ip := m.Events[3].Elements[0]
 	m.Shared = []journey.ActorLink{{A: third, B: bob, Element: "ip", Hash: ip.Hash, EventID: m.Events[3].ID, Time: at},
-		{A: ann, B: bob, Element: "device_network", Hash: 5, EventID: m.Events[4].ID, Time: at}}
+		{A: ann, B: bob, Element: "device_address", Hash: 5, EventID: m.Events[4].ID, Time: at}}
 }
 
 func memory(t testing.TB) *insighttest.Memory {

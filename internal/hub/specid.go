@@ -131,15 +131,15 @@ func (h *Hub) sharedOf(x insight.SharedEntity) SharedEntity {
 	if x.Value != "" {
 		out.EntityID = insight.EntityID(x.Hash)
 	}
-	if x.Element == deviceNetwork {
-		out.Name = "Device class on one network"
+	if x.Element == deviceAddress {
+		out.Name = "Device class at one address"
 	}
 	return out
 }
 
-// deviceNetwork stands in ActorLink.Element for what is no element: a class of
-// devices together with a network.
-const deviceNetwork = "device_network"
+// deviceAddress stands in ActorLink.Element for what is no element: a class of
+// devices at one address.
+const deviceAddress = "device_address"
 
 // recognised names how a visitor was known; one whom no key made known was new.
 func recognised(kind string) string {

@@ -40,7 +40,7 @@ func TestSpecIDPage(t *testing.T) {
 		t.Fatalf("actors %+v", p.Actors)
 	}
 	shared := p.Actors[0].Shared
-	if len(shared) != 2 || shared[0].EntityID != "" || shared[0].Name != "Device class on one network" ||
+	if len(shared) != 2 || shared[0].EntityID != "" || shared[0].Name != "Device class at one address" ||
 		shared[1].EntityID != insight.EntityID(m.Shared[0].Hash) || shared[1].Value != "198.51.100.2" || shared[1].EventID != m.Events[3].ID.String() {
 		t.Errorf("shared %+v", shared)
 	}

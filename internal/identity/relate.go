@@ -38,7 +38,7 @@ func (x *Index) Relate(spec journey.ID, element string, hash int64, event journe
 		x.related.put(entity, list, day, x, didRelate)
 		return nil
 	}
-	if len(list) >= maxDegree {
+	if len(list) >= degree(element) {
 		x.related.put(entity, []journey.ID{common}, day, x, didRelate)
 		return nil
 	}
@@ -54,6 +54,15 @@ func (x *Index) Relate(spec journey.ID, element string, hash int64, event journe
 	}
 	x.related.put(entity, append(list, spec), day, x, didRelate)
 	return links
+}
+
+// degree is how many users may have an entity that links them. A class of devices at
+// one address is a household's, or one person's, only while there are few.
+func degree(element string) int {
+	if element == "device_address" {
+		return 3
+	}
+	return maxDegree
 }
 
 // Rehash moves what is known of an entity to another hash of it, unless something is

@@ -189,7 +189,7 @@ func TestRelatedActors(t *testing.T) {
 			{A: 1, B: 6, Element: "phone", Hash: phone, EventID: 51, Time: 1}, // one of them by now
 			{A: 2, B: 4, Element: "card_number", Hash: card, EventID: 52, Time: 2},
 			{A: 1, B: 3, Element: "card_number", Hash: card, EventID: 53, Time: 3},
-			{A: 1, B: 3, Element: "device_network", Hash: 99, EventID: 54, Time: 4},
+			{A: 1, B: 3, Element: "device_address", Hash: 99, EventID: 54, Time: 4},
 			{A: 1, B: 5, Element: "phone", Hash: phone, EventID: 55, Time: 5},
 			{A: 5, B: 9, Element: "phone", Hash: phone, EventID: 56, Time: 6}, // none of its business
 			{A: 1, B: 8, Element: "phone", Hash: phone, EventID: 57, Time: 7}, // no Session left
@@ -209,7 +209,7 @@ func TestRelatedActors(t *testing.T) {
 		sessions int64
 		shared   []string
 	}{
-		{3, journey.Malicious, 400, 2, []string{"device_network ", "card_number h:x"}},
+		{3, journey.Malicious, 400, 2, []string{"device_address ", "card_number h:x"}},
 		{5, journey.Suspicious, 500, 1, []string{"phone +1"}},
 		{8, journey.Normal, 0, 0, []string{"phone +1"}},
 	}

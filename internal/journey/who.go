@@ -38,7 +38,7 @@ type SpecChange struct {
 type ActorLink struct {
 	A       ID     `json:"a"`
 	B       ID     `json:"b"`
-	Element string `json:"element"` // e.g. card_number; "device_network" for a class of devices on one network
+	Element string `json:"element"` // e.g. card_number; "device_address" for a class of devices at one address
 	Hash    int64  `json:"hash"`    // of the entity, as in Element.Hash
 	EventID ID     `json:"event_id"`
 	Time    int64  `json:"time"`

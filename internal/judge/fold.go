@@ -231,7 +231,7 @@ func (s *State) complete(e *journey.Event, who *identity.Visitor, o *journey.Obs
 	if o.Phase == journey.PhaseResponse {
 		e.Elements = merge(e.Elements, o.Elements)
 		s.rename(o.Learned)
-		s.learn(s.sessions.Get(e.SessionID), v, who, o, e.ID)
+		s.learn(s.entry(v), v, who, o, e.ID)
 	}
 	s.known(v, who.Keys)
 	e.Status, e.Outcome, e.Duration = o.Status, o.Outcome, o.Duration

@@ -102,6 +102,21 @@ func (s *State) absorb(v *journey.Session, merged []journey.ID) {
 	}
 }
 
+// entry is where a Session's keys are kept while it is live: where it turned out to
+// be part of another, with that one's.
+func (s *State) entry(v *journey.Session) *session.Entry {
+	for hops := 0; v != nil && hops < 8; hops++ {
+		if e := s.sessions.Get(v.ID); e != nil || v.MergedInto == 0 {
+			return e
+		}
+		if e := s.sessions.Get(v.MergedInto); e != nil {
+			return e
+		}
+		v = s.visits[v.MergedInto]
+	}
+	return nil
+}
+
 // union is a list with what another has more, within the bound of labels.
 func union[T any](to, from []T, same func(a, b *T) bool) []T {
 	out := to[:len(to):len(to)] // the old one is in the journal's hands
@@ -127,7 +142,7 @@ func (s *State) confirm(e *journey.Event, v *journey.Session, who *identity.Visi
 	}
 	v.Account = account
 	v.Accounts = max(v.Accounts, 1)
-	if entry := s.sessions.Get(v.ID); entry != nil {
+	if entry := s.entry(v); entry != nil {
 		s.sessions.Account(entry, digest(account))
 		v.Accounts = int(entry.Accounts)
 	}
@@ -162,11 +177,12 @@ func relates(id string) bool {
 	return false
 }
 
-// relateDevice links the few users of one class of devices on one network.
+// relateDevice links the few users of one class of devices at one address. A whole
+// network would link strangers.
 func (s *State) relateDevice(e *journey.Event, v *journey.Session, who *identity.Visitor) {
-	if who.Device != 0 && who.Network != 0 {
-		pair := int64((who.Device ^ who.Network*0x9e3779b97f4a7c15) >> 1)
-		s.links = append(s.links, s.people.Relate(v.SpecID, "device_network", pair, e.ID, e.Time)...)
+	if who.Device != 0 && who.IP != 0 {
+		pair := int64((who.Device ^ who.IP*0x9e3779b97f4a7c15) >> 1)
+		s.links = append(s.links, s.people.Relate(v.SpecID, "device_address", pair, e.ID, e.Time)...)
 	}
 }
 

@@ -94,8 +94,8 @@ func (d *driver) request(r *Request) *opened {
 	o := &opened{d.id(r.Time), v, who, r}
 	d.learn(o, r)
 	if d.links && j.New {
-		pair := int64(hash("device and network", r.Device^r.Network) >> 1)
-		d.tally.linked(d.index.Relate(v.spec, "device_network", pair, o.event, r.Time))
+		pair := int64(hash("device and network", r.Device^who.IP) >> 1)
+		d.tally.linked(d.index.Relate(v.spec, "device_address", pair, o.event, r.Time))
 	}
 	d.tally.event(v.record, v.spec, r)
 	return o

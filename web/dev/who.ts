@@ -54,7 +54,7 @@ export function identify(all: Journey[]) {
     const event = j.events.find((x) => x.elements.some((y) => y.entity_id && (y.id === 'card' || y.id === 'promo_code')));
     const shared = event?.elements.find((y) => y.id === 'card' || y.id === 'promo_code');
     if (event && shared) links.push({ a: regular, b: j.session.spec_id, element: shared.id, name: shared.name, value: shared.value, entity: shared.entity_id ?? '', event: event.id, time: event.time });
-    if (event && i < 2) links.push({ a: b, b: j.session.spec_id, element: 'device_network', name: 'Device class on one network', value: '', entity: '', event: event.id, time: event.time });
+    if (event && i < 2) links.push({ a: b, b: j.session.spec_id, element: 'device_address', name: 'Device class at one address', value: '', entity: '', event: event.id, time: event.time });
   });
   for (const j of all) know(j);
 }
