@@ -1,6 +1,9 @@
 package identity
 
-import "github.com/throughline/throughline/internal/journey"
+import (
+	"github.com/throughline/throughline/internal/hashtable"
+	"github.com/throughline/throughline/internal/journey"
+)
 
 const micros = int64(24 * 60 * 60 * 1_000_000) // of a day
 
@@ -128,16 +131,16 @@ const leafDays = 7
 // sweepLeaves takes some entries from the table of leaves that need not be there.
 func (x *Index) sweepLeaves(today int64) {
 	var old [256]ref
-	p := &x.leaves.parts[x.nums[hand]]
-	x.nums[hand] = (x.nums[hand] + 1) % segments
+	number := int(x.nums[hand])
+	x.nums[hand] = (x.nums[hand] + 1) % hashtable.Segments
 	some := old[:0]
-	for _, s := range p.slots {
-		r := ref(s & refMask)
-		if r != 0 && len(some) < len(old) && int64(x.at(r).day)+leafDays < today && (x.at(r).many == 0 || x.idOf(r) == x.at(r).leaf) {
+	x.leaves.Segment(number, func(r ref) bool {
+		if int64(x.at(r).day)+leafDays < today && (x.at(r).many == 0 || x.idOf(r) == x.at(r).leaf) {
 			some = append(some, r)
 		}
-	}
+		return len(some) < len(old)
+	})
 	for _, r := range some {
-		x.leaves.remove(r)
+		x.leaves.Remove(r)
 	}
 }

@@ -3,6 +3,7 @@ package identity
 import (
 	"testing"
 
+	"github.com/throughline/throughline/internal/hashtable"
 	"github.com/throughline/throughline/internal/journey"
 )
 
@@ -67,7 +68,7 @@ func TestAMergeIsFollowed(t *testing.T) {
 	x.Start(a)
 	x.Start(b)
 	for d := range int64(30) { // long enough that nobody need find them by Session
-		for range segments / 8 {
+		for range hashtable.Segments / 8 {
 			x.Sweep(base + d*micros)
 		}
 	}
@@ -76,14 +77,14 @@ func TestAMergeIsFollowed(t *testing.T) {
 	x.Confirm(x.Start(a).SpecID, a, 9)
 	x.Confirm(x.Start(b).SpecID, b, 9)
 	for d := range int64(60) {
-		for range segments / 8 {
+		for range hashtable.Segments / 8 {
 			x.Sweep(base + (30+d)*micros)
 		}
 	}
 	if got := x.Current(20); got != 10 {
 		t.Fatalf("20 is %v", got)
 	}
-	if x.leaves.find(10) != 0 {
+	if x.leaves.Find(10) != 0 {
 		t.Fatal("who is known as before is found by the Session long after")
 	}
 }

@@ -123,19 +123,19 @@ func increasing(list []ref) bool {
 func (x *Index) fill(r *reader, listed []ref) {
 	for n := ref(1); n <= ref(x.nums[used]); n++ {
 		if e := x.at(n); e.kind() != nothing {
-			if x.keys.find(e.hash) != 0 {
+			if x.keys.Find(e.hash) != 0 {
 				r.fail("entry %d is there twice", n)
 				return
 			}
-			x.keys.insert(n)
+			x.keys.Insert(n)
 		}
 	}
 	for _, n := range listed {
-		if e := x.at(n); e.shared() || x.leaves.find(uint64(e.leaf)) != 0 {
+		if e := x.at(n); e.shared() || x.leaves.Find(uint64(e.leaf)) != 0 {
 			r.fail("entry %d stands for a session that another stands for", n)
 			return
 		}
-		x.leaves.insert(n)
+		x.leaves.Insert(n)
 	}
 }
 

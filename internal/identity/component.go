@@ -70,7 +70,7 @@ func (x *Index) unite(a, b ref, now int64, reason string) bool {
 		}
 	}
 	older, younger := x.edit(p), x.edit(q)
-	if x.leaves.find(uint64(younger.leaf)) == 0 { // from here on it is another's
+	if x.leaves.Find(uint64(younger.leaf)) == 0 { // from here on it is another's
 		x.insert(&x.leaves, q)
 	}
 	older.next, younger.next = younger.next, older.next
@@ -114,7 +114,7 @@ func (x *Index) share(r ref, taints bool, now int64, reason string) {
 	for _, m := range rest {
 		lost -= x.sessions(m)
 	}
-	if heir := x.leaves.find(uint64(old)); heir != 0 && lost > 0 {
+	if heir := x.leaves.Find(uint64(old)); heir != 0 && lost > 0 {
 		x.inheritSessions(heir, lost)
 	}
 }
@@ -207,7 +207,7 @@ func (x *Index) detach(r ref) {
 		x.removeExtra(r, o)
 	}
 	leaf := x.at(r).leaf
-	if x.leaves.find(uint64(leaf)) != r {
+	if x.leaves.Find(uint64(leaf)) != r {
 		return
 	}
 	x.remove(&x.leaves, r)

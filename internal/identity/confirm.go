@@ -28,12 +28,12 @@ func (x *Index) Learn(spec journey.ID, k journey.Key, now int64) journey.ID {
 	if x.Current(journey.ID(x.nums[lastSpec])) == cur && x.nums[lastSession] != 0 {
 		v.Session = journey.ID(x.nums[lastSession])
 		if h := uint64(x.nums[lastKey]); h != 0 {
-			if r := x.keys.find(h); r != 0 {
+			if r := x.keys.Find(h); r != 0 {
 				known[0] = journey.Key{Kind: kindNames[x.at(r).kind()], Hash: h}
 				v.Keys = known[:]
 			}
 		}
-	} else if r := x.leaves.find(uint64(cur)); r != 0 {
+	} else if r := x.leaves.Find(uint64(cur)); r != 0 {
 		x.members(r, func(m ref) bool {
 			v.Session = max(v.Session, x.at(m).leaf)
 			return true
@@ -57,7 +57,7 @@ func (x *Index) LearnIn(spec journey.ID, v Visitor, k journey.Key) journey.ID {
 		list = nil
 	}
 	host := x.host(spec, v, list)
-	r := x.keys.find(k.Hash)
+	r := x.keys.Find(k.Hash)
 	switch {
 	case r == 0:
 		leaf := v.Session
@@ -93,7 +93,7 @@ func (x *Index) who(spec journey.ID, host ref) journey.ID {
 // host finds the entry that stands for a visitor's Session: what the Session
 // brought, else what it is known by.
 func (x *Index) host(spec journey.ID, v Visitor, list []found) ref {
-	if r := x.leaves.find(uint64(v.Session)); r != 0 {
+	if r := x.leaves.Find(uint64(v.Session)); r != 0 {
 		return r
 	}
 	cur, other := x.Current(spec), ref(0)
@@ -109,7 +109,7 @@ func (x *Index) host(spec journey.ID, v Visitor, list []found) ref {
 		}
 	}
 	if other == 0 && (v.Session == 0 || v.Session == spec) {
-		return x.leaves.find(uint64(spec))
+		return x.leaves.Find(uint64(spec))
 	}
 	return other
 }
@@ -123,7 +123,7 @@ func (x *Index) visit(spec journey.ID, v Visitor, day uint16) ref {
 	if leaf == 0 {
 		return 0
 	}
-	if r := x.keys.find(visitHash(leaf)); r != 0 {
+	if r := x.keys.Find(visitHash(leaf)); r != 0 {
 		return r
 	}
 	return x.add(fresh{hash: visitHash(leaf), kind: visit, leaf: leaf, many: 1, day: day})
@@ -146,7 +146,7 @@ func (x *Index) Confirm(spec journey.ID, v Visitor, acct uint64) journey.ID {
 			c.device = f.hash
 		}
 	}
-	if c.account = x.keys.find(c.hash); c.account != 0 {
+	if c.account = x.keys.Find(c.hash); c.account != 0 {
 		x.touch(c.account, day)
 	}
 	x.countAccounts(&c)
@@ -220,7 +220,7 @@ func (x *Index) claimAccount(c *confirmation) {
 		}
 	}
 	f := fresh{hash: c.hash, kind: account, leaf: leaf, host: c.host, parent: x.bearer(c), day: c.day}
-	if anchor := x.leaves.find(uint64(leaf)); anchor != 0 {
+	if anchor := x.leaves.Find(uint64(leaf)); anchor != 0 {
 		if c.host != 0 && x.root(anchor) != x.root(c.host) {
 			return
 		}
@@ -291,7 +291,7 @@ func (x *Index) countAccounts(c *confirmation) {
 // countDevice counts the device for the account; one with too many is shared.
 func (x *Index) countDevice(c *confirmation) {
 	a := c.account
-	if c.device == 0 || x.at(a).shared() || x.hangs(a, x.keys.find(c.device)) || x.paired(c.hash, c.device, c.day) {
+	if c.device == 0 || x.at(a).shared() || x.hangs(a, x.keys.Find(c.device)) || x.paired(c.hash, c.device, c.day) {
 		return
 	}
 	c.counted = true
@@ -320,7 +320,7 @@ func (x *Index) keepCounted(c *confirmation) {
 			x.pairs.put(x.pairOf(f.hash, c.hash), struct{}{}, c.day, x, didPair)
 		}
 	}
-	if c.counted && !x.hangs(c.account, x.keys.find(c.device)) {
+	if c.counted && !x.hangs(c.account, x.keys.Find(c.device)) {
 		x.pairs.put(x.pairOf(c.hash, c.device), struct{}{}, c.day, x, didPair)
 	}
 }
@@ -344,7 +344,7 @@ func (x *Index) paired(of, what uint64, day uint16) bool {
 
 // lasting is a number for a key that stays when it is known by another hash.
 func (x *Index) lasting(hash uint64) uint64 {
-	if r := x.keys.find(hash); r != 0 && x.at(r).kind() < account {
+	if r := x.keys.Find(hash); r != 0 && x.at(r).kind() < account {
 		return uint64(r)<<40 ^ uint64(x.at(r).leaf)
 	}
 	return hash

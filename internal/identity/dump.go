@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/throughline/throughline/internal/hashtable"
 	"github.com/throughline/throughline/internal/journey"
 )
 
@@ -71,7 +72,7 @@ func (x *Index) appendEntry(b []byte, r ref) []byte {
 		return append(b, e.later[:]...)
 	}
 	listed := byte(0)
-	if !e.shared() && x.leaves.find(uint64(e.leaf)) == r {
+	if !e.shared() && x.leaves.Find(uint64(e.leaf)) == r {
 		listed = 1
 	}
 	b = append(b, e.many, listed)
@@ -206,7 +207,7 @@ func (x *Index) read(r *reader) {
 		r.fail("%d entries", n)
 		return
 	}
-	if x.nums[hand] < 0 || x.nums[hand] >= segments || x.nums[swept] < 0 || x.nums[swept] > 1<<16 || x.nums[born] < 0 ||
+	if x.nums[hand] < 0 || x.nums[hand] >= hashtable.Segments || x.nums[swept] < 0 || x.nums[swept] > 1<<16 || x.nums[born] < 0 ||
 		x.nums[bornDay] < 0 || x.nums[bornDay] > 1<<16-1 {
 		r.fail("a number is out of its range")
 		return

@@ -1,6 +1,9 @@
 package identity
 
-import "github.com/throughline/throughline/internal/journey"
+import (
+	"github.com/throughline/throughline/internal/hashtable"
+	"github.com/throughline/throughline/internal/journey"
+)
 
 // ref names an entry by its place in the slab; 0 is none. It has 24 bits.
 type ref uint32
@@ -139,7 +142,7 @@ func (x *Index) add(f fresh) ref {
 		e.up, e.next, host.next = pack(root), host.next, pack(r)
 	}
 	x.insert(&x.keys, r)
-	if !f.shared && x.leaves.find(uint64(f.leaf)) == 0 {
+	if !f.shared && x.leaves.Find(uint64(f.leaf)) == 0 {
 		x.insert(&x.leaves, r)
 	}
 	if x.entries() == 0 { // nothing can stand in an earlier bucket
@@ -193,11 +196,14 @@ func (x *Index) touch(r ref, day uint16) {
 
 // setLeaf gives an entry another leaf, which it stands for when nobody does.
 func (x *Index) setLeaf(r ref, leaf journey.ID) {
-	if x.leaves.find(uint64(x.at(r).leaf)) == r {
+	if x.leaves.Find(uint64(x.at(r).leaf)) == r {
 		x.remove(&x.leaves, r)
 	}
 	x.edit(r).leaf = leaf
-	if x.leaves.find(uint64(leaf)) == 0 {
+	if x.leaves.Find(uint64(leaf)) == 0 {
 		x.insert(&x.leaves, r)
 	}
 }
+
+// mix spreads a number over 64 bits: keyed hashes need it not, IDs do.
+func mix(v uint64) uint64 { return hashtable.Mix(v) }

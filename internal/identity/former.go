@@ -48,7 +48,7 @@ func (x *Index) loadFormer(d former) {
 	}
 	host := map[journey.ID]ref{}
 	add := func(i formerItem, k kind, hash uint64) ref {
-		if hash == 0 || x.keys.find(hash) != 0 {
+		if hash == 0 || x.keys.Find(hash) != 0 {
 			return 0
 		}
 		id := current(i.Spec)
@@ -84,7 +84,7 @@ func (x *Index) loadFormer(d former) {
 	// An ID that was merged long ago is still asked for by Sessions that live.
 	for _, p := range d.Parents {
 		id := journey.ID(p[0])
-		if r := host[current(id)]; r != 0 && x.keys.find(visitHash(id)) == 0 && x.leaves.find(uint64(id)) == 0 {
+		if r := host[current(id)]; r != 0 && x.keys.Find(visitHash(id)) == 0 && x.leaves.Find(uint64(id)) == 0 {
 			x.add(fresh{hash: visitHash(id), kind: visit, leaf: id, parent: r, host: r, day: x.at(r).day})
 		}
 	}

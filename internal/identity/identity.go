@@ -18,6 +18,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/throughline/throughline/internal/hashtable"
 	"github.com/throughline/throughline/internal/journey"
 )
 
@@ -60,8 +61,8 @@ type Index struct {
 	days  int // that evidence is kept
 
 	slab    []*[chunkSize]entry
-	keys    table // by hash
-	leaves  table // by leaf: one entry of each that need be found by it
+	keys    hashtable.Table[ref] // by hash
+	leaves  hashtable.Table[ref] // by leaf: one entry of each that need be found by it
 	over    map[ref]uint32
 	extra   bonds
 	buckets []bucket
@@ -87,8 +88,8 @@ func New(r Rules) *Index {
 	days := int(min(max(r.Remember/micros, 1), 3650))
 	x := &Index{rules: r, days: days, over: map[ref]uint32{}, extra: bonds{map[ref]ref{}, map[ref][]ref{}},
 		buckets: make([]bucket, days+3)}
-	x.keys.key = func(r ref) uint64 { return x.at(r).hash }
-	x.leaves.key = func(r ref) uint64 { return uint64(x.at(r).leaf) }
+	x.keys = hashtable.New(func(r ref) uint64 { return x.at(r).hash })
+	x.leaves = hashtable.New(func(r ref) uint64 { return uint64(x.at(r).leaf) })
 	half := uint16((days + 1) / 2)
 	x.pairs = newGenerations[struct{}](r.MaxKeys/4+1, half)
 	x.blocks = newGenerations[[]sight](maxBlocks, candidateDays)
@@ -139,7 +140,7 @@ func (x *Index) gather(keys []journey.Key) []found {
 		if again || len(list) == maxVisitorKeys {
 			continue
 		}
-		if f.ref = x.keys.find(f.hash); f.ref != 0 && x.at(f.ref).kind() >= account {
+		if f.ref = x.keys.Find(f.hash); f.ref != 0 && x.at(f.ref).kind() >= account {
 			continue // a hash that collides
 		}
 		list = append(list, f)
@@ -148,11 +149,11 @@ func (x *Index) gather(keys []journey.Key) []found {
 }
 
 // Knows tells whether a key is remembered.
-func (x *Index) Knows(key uint64) bool { return key != 0 && x.keys.find(key) != 0 }
+func (x *Index) Knows(key uint64) bool { return key != 0 && x.keys.Find(key) != 0 }
 
 // Current follows merges and splits to the ID that an ID stands for by now.
 func (x *Index) Current(spec journey.ID) journey.ID {
-	if r := x.leaves.find(uint64(spec)); r != 0 {
+	if r := x.leaves.Find(uint64(spec)); r != 0 {
 		return x.idOf(r)
 	}
 	return spec
@@ -164,7 +165,7 @@ func (x *Index) Of(spec journey.ID, keys []uint64) journey.ID {
 	spec = x.Current(spec)
 	best, youngest, known := ref(0), journey.ID(-1), false
 	for _, k := range keys {
-		r := x.keys.find(k)
+		r := x.keys.Find(k)
 		if k == 0 || r == 0 || x.at(r).kind() >= account {
 			continue
 		}
@@ -269,7 +270,7 @@ func (x *Index) learn(k kind, hash uint64, leaf journey.ID, host ref, shared boo
 		f.parent, f.host = 0, 0
 		return x.add(f)
 	}
-	if anchor := x.leaves.find(uint64(leaf)); anchor != 0 {
+	if anchor := x.leaves.Find(uint64(leaf)); anchor != 0 {
 		f.host, f.parent = anchor, 0
 	}
 	if f.host == 0 {
@@ -320,10 +321,10 @@ func (x *Index) rekey(r ref, hash uint64) {
 // Rename gives what is known under a key another hash of it, unless something is
 // known under that already.
 func (x *Index) Rename(from, to uint64) {
-	if from == 0 || to == 0 || x.keys.find(to) != 0 {
+	if from == 0 || to == 0 || x.keys.Find(to) != 0 {
 		return
 	}
-	if r := x.keys.find(from); r != 0 {
+	if r := x.keys.Find(from); r != 0 {
 		x.rekey(r, to)
 	}
 }

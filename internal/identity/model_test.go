@@ -179,7 +179,7 @@ func TestWithoutCapsItIsTheNaiveModel(t *testing.T) {
 			}
 			parts := m.parts(none)
 			for h := range uint64(250) {
-				r := x.keys.find(h + 1)
+				r := x.keys.Find(h + 1)
 				if (r != 0) != (m.edges[h+1] != nil) {
 					t.Fatalf("key %d: known %v", h+1, r != 0)
 				}
@@ -220,7 +220,7 @@ func TestSplitsJoinNothingNew(t *testing.T) {
 			case n > modelAccount:
 				n = accountHash(n - modelAccount)
 			}
-			e := x.keys.find(n)
+			e := x.keys.Find(n)
 			return e != 0 && x.at(e).shared()
 		}
 		for i := range journey.ID(200) {
@@ -229,7 +229,7 @@ func TestSplitsJoinNothingNew(t *testing.T) {
 			}
 			of, parts := map[journey.ID]uint64{}, m.parts(shared)
 			for h := range uint64(150) {
-				r := x.keys.find(h + 1)
+				r := x.keys.Find(h + 1)
 				if r == 0 || x.at(r).shared() {
 					continue
 				}

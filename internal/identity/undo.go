@@ -1,6 +1,9 @@
 package identity
 
-import "github.com/throughline/throughline/internal/journey"
+import (
+	"github.com/throughline/throughline/internal/hashtable"
+	"github.com/throughline/throughline/internal/journey"
+)
 
 // undo remembers how to take back what was done since Begin: what each thing was
 // before it changed, in order.
@@ -78,9 +81,9 @@ func (x *Index) takeBack(s *step) {
 	case didBucket:
 		x.buckets[s.n] = bucket{ref(uint64(s.old) >> 32), ref(uint32(s.old))}
 	case didInsert:
-		x.table(s.i).remove(s.ref)
+		x.table(s.i).Remove(s.ref)
 	case didRemove:
-		x.table(s.i).insert(s.ref)
+		x.table(s.i).Insert(s.ref)
 	case didOver:
 		if delete(x.over, s.ref); s.old != 0 {
 			x.over[s.ref] = uint32(s.old)
@@ -165,27 +168,27 @@ func (x *Index) setOver(r ref, n uint32) {
 	}
 }
 
-func (x *Index) table(i uint8) *table {
+func (x *Index) table(i uint8) *hashtable.Table[ref] {
 	if i == 0 {
 		return &x.keys
 	}
 	return &x.leaves
 }
 
-func (x *Index) number(t *table) uint8 {
+func (x *Index) number(t *hashtable.Table[ref]) uint8 {
 	if t == &x.keys {
 		return 0
 	}
 	return 1
 }
 
-func (x *Index) insert(t *table, r ref) {
-	t.insert(r)
+func (x *Index) insert(t *hashtable.Table[ref], r ref) {
+	t.Insert(r)
 	x.note(step{what: didInsert, i: x.number(t), ref: r})
 }
 
-func (x *Index) remove(t *table, r ref) {
-	t.remove(r)
+func (x *Index) remove(t *hashtable.Table[ref], r ref) {
+	t.Remove(r)
 	x.note(step{what: didRemove, i: x.number(t), ref: r})
 }
 

@@ -94,7 +94,7 @@ func joins(b *testing.B, n int) {
 	}
 	t.liveBound, t.placeBound = 10*n, 10*n
 	run("new", t, fresh)
-	t.liveBound, t.placeBound = t.live, len(t.byPlace)
+	t.liveBound, t.placeBound = t.live, t.byPlace.Len()
 	run("new_at_the_bound", t, fresh)
 }
 
@@ -106,10 +106,10 @@ func BenchmarkMemory(b *testing.B) {
 		before := inUse()
 		t, _ := million(maxLive)
 		for i := range maxPlaces - maxLive { // each leaves a place behind
-			t.enter(t.byID[journey.ID(i+1)], uint64(i))
+			t.enter(t.byID.Find(uint64(journey.ID(i+1))), uint64(i))
 		}
-		if t.Len() != maxLive || len(t.byPlace) != maxPlaces {
-			b.Fatalf("%d sessions, %d places", t.Len(), len(t.byPlace))
+		if t.Len() != maxLive || t.byPlace.Len() != maxPlaces {
+			b.Fatalf("%d sessions, %d places", t.Len(), t.byPlace.Len())
 		}
 		held = (inUse() - before) / maxLive
 		runtime.KeepAlive(t)

@@ -82,22 +82,22 @@ func TestPlacesAreForgotten(t *testing.T) {
 	for i := range 300 {
 		v.stitch(Request{Time: noon, IP: address(i), Agent: 1}, rules)
 	}
-	if len(v.t.byPlace) != 300 {
-		t.Fatalf("%d places of 300 live sessions", len(v.t.byPlace))
+	if v.t.byPlace.Len() != 300 {
+		t.Fatalf("%d places of 300 live sessions", v.t.byPlace.Len())
 	}
 	v.t.Sweep(noon+60*minute, rules)
 	for i := range 300 {
 		v.stitch(Request{Time: noon + 60*minute, IP: address(1000 + i), Agent: 1}, rules)
 	}
-	if len(v.t.byPlace) != 300 {
-		t.Fatalf("%d places, 300 of them left", len(v.t.byPlace))
+	if v.t.byPlace.Len() != 300 {
+		t.Fatalf("%d places, 300 of them left", v.t.byPlace.Len())
 	}
 	v.t.Sweep(noon+2*60*minute, rules)
-	if v.t.Sweep(noon+24*60*minute, rules); len(v.t.byPlace) != 300 {
-		t.Fatalf("%d places are known after 23 hours", len(v.t.byPlace))
+	if v.t.Sweep(noon+24*60*minute, rules); v.t.byPlace.Len() != 300 {
+		t.Fatalf("%d places are known after 23 hours", v.t.byPlace.Len())
 	}
-	if v.t.Sweep(noon+26*60*minute, rules); len(v.t.byPlace) != 0 || v.t.idle != 0 {
-		t.Fatalf("%d places are known after a day", len(v.t.byPlace))
+	if v.t.Sweep(noon+26*60*minute, rules); v.t.byPlace.Len() != 0 || v.t.idle != 0 {
+		t.Fatalf("%d places are known after a day", v.t.byPlace.Len())
 	}
 	sound(t, v.t)
 }
@@ -110,7 +110,7 @@ func TestSharedKeysAreForgottenInTheirOrder(t *testing.T) {
 			v.t.Learn(e, token(i), 1)
 		}
 	}
-	if v.t.sharing != maxShared || v.t.byKey[token(4).Hash] != 0 || v.t.byKey[token(5).Hash] == 0 {
+	if v.t.sharing != maxShared || v.t.byKey.Find(token(4).Hash) != 0 || v.t.byKey.Find(token(5).Hash) == 0 {
 		t.Fatalf("%d are remembered", v.t.sharing)
 	}
 	sound(t, v.t)
@@ -142,7 +142,7 @@ func TestOfWhatWasTaughtTheLongestUnusedGoes(t *testing.T) {
 	for i := range uint64(2) {
 		v.t.Learn(e, cookie(100+i), 0)
 	}
-	if v.t.byKey[6] != 0 || v.t.byKey[0] == 0 {
+	if v.t.byKey.Find(6) != 0 || v.t.byKey.Find(0) == 0 {
 		t.Fatalf("the keys are %v", v.t.Keys(e, nil))
 	}
 }
@@ -202,7 +202,7 @@ func TestACrowdIsCountedAlikeUnderANewKey(t *testing.T) {
 			at(v, h, k)
 			k.Former = 0
 		}
-		slot := v.t.places.at(v.t.byPlace[placeHash(home, 1)])
+		slot := v.t.places.at(v.t.byPlace.Find(placeHash(home, 1)))
 		if slot.crowded(noon + 20*60*minute) {
 			t.Fatalf("%s: one or two clients are a crowd: %+v", name, slot)
 		}
@@ -221,7 +221,7 @@ func TestABusyAddressIsLookedAtBriefly(t *testing.T) {
 		for i := range others {
 			at(2 + i)
 		}
-		v.t.places.at(v.t.byPlace[placeHash(home, 1)]).third = 0
+		v.t.places.at(v.t.byPlace.Find(placeHash(home, 1))).third = 0
 		if j := at(1); joins != (j.Entry.ID == first) {
 			t.Fatalf("behind %d others: %+v", others, j)
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/throughline/throughline/internal/hashtable"
 	"github.com/throughline/throughline/internal/journey"
 )
 
@@ -63,7 +64,7 @@ func (t *Table) Dump() Dump {
 		}
 	}
 	var busy, idle []uint32
-	for _, slot := range t.byPlace {
+	for _, slot := range all(&t.byPlace) {
 		if t.places.at(slot).head != 0 {
 			busy = append(busy, slot)
 		}
@@ -135,6 +136,18 @@ func dumpPlace(out []byte, p *place, number map[uint32]uint64) []byte {
 	return out
 }
 
+// all lists what a table holds.
+func all(t *hashtable.Table[uint32]) []uint32 {
+	out := make([]uint32, 0, t.Len())
+	for i := range hashtable.Segments {
+		t.Segment(i, func(at uint32) bool {
+			out = append(out, at)
+			return true
+		})
+	}
+	return out
+}
+
 // Load rebuilds a Table from a dump.
 func Load(dump Dump) (*Table, error) {
 	t, d := New(), decoder{left: dump}
@@ -164,7 +177,7 @@ func Load(dump Dump) (*Table, error) {
 	}
 	for range d.count() {
 		as, hash := kind(d.byte()), d.fixed()
-		if d.err == nil && (as < kindConnection || as >= kindAccount || t.byKey[hash] != 0) {
+		if d.err == nil && (as < kindConnection || as >= kindAccount || t.byKey.Find(hash) != 0) {
 			return nil, fmt.Errorf("sessions: shared key %x stands twice or has kind %d", hash, as)
 		}
 		if d.err != nil || t.sharing == maxShared {
@@ -192,7 +205,7 @@ func (t *Table) loadEntry(d *decoder) (uint32, error) {
 	if d.err != nil {
 		return 0, fmt.Errorf("sessions: %w", d.err)
 	}
-	if id == 0 || t.byID[id] != 0 || last < start {
+	if id == 0 || t.byID.Find(uint64(id)) != 0 || last < start {
 		return 0, fmt.Errorf("sessions: session %d stands twice, or ends before it starts", id)
 	}
 	at := t.begin(Entry{ID: id, Start: start, Last: last, agent: agent, behind: behind})
@@ -214,7 +227,7 @@ func (t *Table) loadEntry(d *decoder) (uint32, error) {
 			t.append(at, t.newKey(k))
 			continue
 		}
-		if e.nkeys >= maxKeys || t.byKey[k.hash] != 0 {
+		if e.nkeys >= maxKeys || t.byKey.Find(k.hash) != 0 {
 			return 0, fmt.Errorf("sessions: key %x stands twice, or session %d has more than %d", k.hash, id, maxKeys)
 		}
 		t.bind(at, k)
@@ -243,7 +256,7 @@ func (t *Table) loadPlace(d *decoder, slots []uint32, busy bool) error {
 	if d.err != nil {
 		return fmt.Errorf("sessions: %w", d.err)
 	}
-	if t.byPlace[p.hash] != 0 {
+	if t.byPlace.Find(p.hash) != 0 {
 		return fmt.Errorf("sessions: place %x stands twice", p.hash)
 	}
 	slot := t.newPlace(p)
@@ -284,12 +297,12 @@ func LoadOld(old []Old) (*Table, error) {
 	old = slices.Clone(old)
 	slices.SortFunc(old, func(a, b Old) int { return cmp.Or(cmp.Compare(a.Last, b.Last), cmp.Compare(a.ID, b.ID)) })
 	for _, o := range old {
-		if o.ID <= 0 || t.byID[o.ID] != 0 || o.Last < o.Start {
+		if o.ID <= 0 || t.byID.Find(uint64(o.ID)) != 0 || o.Last < o.Start {
 			return nil, fmt.Errorf("sessions: session %d stands twice, or ends before it starts", o.ID)
 		}
 		at := t.begin(Entry{ID: o.ID, Start: o.Start, Last: o.Last, agent: short(o.Agent)})
 		for _, h := range o.Keys {
-			if t.byKey[h] != 0 || t.entries.at(at).nkeys >= maxKeys {
+			if t.byKey.Find(h) != 0 || t.entries.at(at).nkeys >= maxKeys {
 				return nil, fmt.Errorf("sessions: key %x stands twice, or session %d has more than %d", h, o.ID, maxKeys)
 			}
 			t.bind(at, key{hash: h, used: minuteOf(o.Last), kind: kindCookie, flags: standing})

@@ -22,7 +22,7 @@ func full() *Table {
 
 func TestADumpHoldsAll(t *testing.T) {
 	x := full()
-	if x.live == 0 || x.idle == 0 || x.sharing == 0 || len(x.byKey) == 0 {
+	if x.live == 0 || x.idle == 0 || x.sharing == 0 || x.byKey.Len() == 0 {
 		t.Fatalf("too little is in the table: %d sessions, %d shared", x.live, x.sharing)
 	}
 	loaded := reload(t, x)

@@ -89,7 +89,7 @@ func (t *Table) carry(at uint32, r *Request) {
 	for i, slot := range t.slots {
 		k := &r.Keys[i]
 		as := kindOf(k)
-		if slot != 0 || !binds(k, as) || t.byKey[k.Hash] != 0 { // it may stand twice
+		if slot != 0 || !binds(k, as) || t.byKey.Find(k.Hash) != 0 { // it may stand twice
 			continue
 		}
 		if e.nkeys >= maxKeys && !t.makeRoom(at, r) {
@@ -211,7 +211,7 @@ func carries(r *Request, hash uint64) bool {
 // any more.
 func (t *Table) Learn(e *Entry, k journey.Key, from journey.ID) {
 	at, now := e.self, minuteOf(e.Last)
-	slot := t.byKey[k.Hash]
+	slot := t.byKey.Find(k.Hash)
 	if slot == 0 {
 		if e.nkeys >= maxKeys {
 			t.makeRoom(at, nil)
@@ -299,15 +299,15 @@ func (t *Table) Keys(e *Entry, to []journey.Key) []journey.Key {
 
 // Rename gives a strong key another hash of it, unless that is somebody's already.
 func (t *Table) Rename(from, to uint64) {
-	slot := t.byKey[from]
-	if slot == 0 || t.byKey[to] != 0 {
+	slot := t.byKey.Find(from)
+	if slot == 0 || t.byKey.Find(to) != 0 {
 		return
 	}
 	t.setKey(from, 0)
-	t.setKey(to, slot)
 	t.changingKey(slot)
 	k := t.keys.at(slot)
 	k.hash, k.former = to, mark(from)
+	t.setKey(to, slot)
 	if k.owner != 0 {
 		t.remark(k)
 	}

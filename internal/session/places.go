@@ -68,9 +68,9 @@ func (t *Table) enter(at uint32, hash uint64) {
 		return
 	}
 	t.leave(at)
-	slot := t.byPlace[hash]
+	slot := t.byPlace.Find(hash)
 	if slot == 0 {
-		if len(t.byPlace) >= t.placeBound && t.idle != 0 {
+		if t.byPlace.Len() >= t.placeBound && t.idle != 0 {
 			t.forget(t.idle)
 		}
 		slot = t.newPlace(place{hash: hash})

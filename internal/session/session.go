@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/throughline/throughline/internal/hashtable"
 	"github.com/throughline/throughline/internal/journey"
 )
 
@@ -84,9 +85,9 @@ type Table struct {
 	entries slab[Entry]
 	keys    slab[key]
 	places  slab[place]
-	byID    map[journey.ID]uint32
-	byKey   map[uint64]uint32
-	byPlace map[uint64]uint32
+	byID    hashtable.Table[uint32]
+	byKey   hashtable.Table[uint32]
+	byPlace hashtable.Table[uint32]
 
 	// The Sessions by the second of their Start, and by one in which they were seen:
 	// those who were seen again since then are put off when it is their turn.
@@ -109,11 +110,14 @@ type Table struct {
 
 // New returns an empty Table.
 func New() *Table {
-	return &Table{
-		byID: map[journey.ID]uint32{}, byKey: map[uint64]uint32{}, byPlace: map[uint64]uint32{},
+	t := &Table{
 		seen: agenda{which: ringSeen}, begun: agenda{which: ringBegun},
 		liveBound: maxLive, placeBound: maxPlaces,
 	}
+	t.byID = hashtable.New(func(at uint32) uint64 { return uint64(t.entries.at(at).ID) })
+	t.byKey = hashtable.New(func(at uint32) uint64 { return t.keys.at(at).hash })
+	t.byPlace = hashtable.New(func(at uint32) uint64 { return t.places.at(at).hash })
+	return t
 }
 
 // Stitch finds the Session of a request or starts one under the ID that newID
@@ -258,7 +262,7 @@ func (t *Table) drop(at uint32) {
 
 // Get returns a live Session, nil when it has ended.
 func (t *Table) Get(id journey.ID) *Entry {
-	if at := t.byID[id]; at != 0 {
+	if at := t.byID.Find(uint64(id)); at != 0 {
 		return t.entries.at(at)
 	}
 	return nil

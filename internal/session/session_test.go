@@ -29,7 +29,7 @@ func (v *visitor) stitch(r Request, use Rules) Join {
 // list returns the live Sessions in the order of their IDs.
 func list(t *Table) []*Entry {
 	var out []*Entry
-	for _, at := range t.byID {
+	for _, at := range all(&t.byID) {
 		out = append(out, t.entries.at(at))
 	}
 	slices.SortFunc(out, func(a, b *Entry) int { return cmp.Compare(a.ID, b.ID) })
@@ -157,8 +157,8 @@ func TestACrowdedAddress(t *testing.T) {
 		}
 	}
 	v.at(60, "two", 1)
-	if ended := v.t.Sweep(60*minute, rules); len(ended) != 5000 || v.t.Len() != 1 || len(v.t.byPlace) != 2 || len(v.t.byKey) != 0 {
-		t.Fatalf("%d ended, %d are left, %d places, %d keys", len(ended), v.t.Len(), len(v.t.byPlace), len(v.t.byKey))
+	if ended := v.t.Sweep(60*minute, rules); len(ended) != 5000 || v.t.Len() != 1 || v.t.byPlace.Len() != 2 || v.t.byKey.Len() != 0 {
+		t.Fatalf("%d ended, %d are left, %d places, %d keys", len(ended), v.t.Len(), v.t.byPlace.Len(), v.t.byKey.Len())
 	}
 }
 

@@ -12,7 +12,7 @@ type found struct {
 func (t *Table) recall(r *Request, rules Rules, j *Join) (why string) {
 	t.found, t.slots = t.found[:0], t.slots[:0]
 	for i := range r.Keys {
-		slot := t.byKey[r.Keys[i].Hash]
+		slot := t.byKey.Find(r.Keys[i].Hash)
 		t.slots = append(t.slots, slot)
 		if slot == 0 || t.keys.at(slot).owner == 0 {
 			continue
@@ -70,7 +70,7 @@ func (t *Table) settle(r *Request, j *Join) uint32 {
 	}
 	if len(j.Merged) > 0 { // some may have been forgotten
 		for i := range r.Keys {
-			t.slots[i] = t.byKey[r.Keys[i].Hash]
+			t.slots[i] = t.byKey.Find(r.Keys[i].Hash)
 		}
 	}
 	return at

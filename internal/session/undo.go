@@ -1,6 +1,9 @@
 package session
 
-import "github.com/throughline/throughline/internal/journey"
+import (
+	"github.com/throughline/throughline/internal/hashtable"
+	"github.com/throughline/throughline/internal/journey"
+)
 
 // undo remembers changes. A slot is copied whole before it changes; the copies lie
 // in stacks of their own, in the order of the changes.
@@ -34,8 +37,8 @@ const (
 	didGiveEntry            // and given back
 	didGiveKey              //
 	didGivePlace            //
-	didID                   // byID[wide] was at,
-	didHash                 // byKey[wide]
+	didID                   // byID.Find(uint64(wide)) was at,
+	didHash                 // byKey.Find(wide)
 	didPlaceOf              // and byPlace[wide]
 	didAgenda               // the first of the second wide was at
 	didIdle                 // the place idle for longest was at
@@ -99,11 +102,11 @@ func (t *Table) reverse(c *change) {
 	case didGivePlace:
 		t.places.take()
 	case didID:
-		put(t.byID, journey.ID(c.wide), c.at)
+		exchange(&t.byID, uint64(c.wide), c.at)
 	case didHash:
-		put(t.byKey, uint64(c.wide), c.at)
+		exchange(&t.byKey, uint64(c.wide), c.at)
 	case didPlaceOf:
-		put(t.byPlace, uint64(c.wide), c.at)
+		exchange(&t.byPlace, uint64(c.wide), c.at)
 	case didAgenda:
 		if c.which == ringSeen {
 			t.seen.restore(c.wide, c.at)
@@ -128,11 +131,14 @@ func pop[T any](stack *[]T) T {
 	return v
 }
 
-func put[K comparable](m map[K]uint32, k K, at uint32) {
-	if at == 0 {
-		delete(m, k)
-	} else {
-		m[k] = at
+// exchange has a number found at a slot, 0 for none, instead of where it was. It
+// stands in both while they are changed.
+func exchange(t *hashtable.Table[uint32], number uint64, at uint32) {
+	if was := t.Find(number); was != 0 {
+		t.Remove(was)
+	}
+	if at != 0 {
+		t.Insert(at)
 	}
 }
 
@@ -211,18 +217,18 @@ func (t *Table) freePlace(at uint32) {
 }
 
 func (t *Table) setID(id journey.ID, at uint32) {
-	t.note(change{did: didID, wide: int64(id), at: t.byID[id]})
-	put(t.byID, id, at)
+	t.note(change{did: didID, wide: int64(id), at: t.byID.Find(uint64(id))})
+	exchange(&t.byID, uint64(id), at)
 }
 
 func (t *Table) setKey(hash uint64, at uint32) {
-	t.note(change{did: didHash, wide: int64(hash), at: t.byKey[hash]})
-	put(t.byKey, hash, at)
+	t.note(change{did: didHash, wide: int64(hash), at: t.byKey.Find(hash)})
+	exchange(&t.byKey, hash, at)
 }
 
 func (t *Table) setPlace(hash uint64, at uint32) {
-	t.note(change{did: didPlaceOf, wide: int64(hash), at: t.byPlace[hash]})
-	put(t.byPlace, hash, at)
+	t.note(change{did: didPlaceOf, wide: int64(hash), at: t.byPlace.Find(hash)})
+	exchange(&t.byPlace, hash, at)
 }
 
 func (t *Table) setIdle(at uint32) {

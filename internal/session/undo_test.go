@@ -91,9 +91,9 @@ func TestWhatIsUndoneWasNeverThere(t *testing.T) {
 func sound(t *testing.T, x *Table) {
 	t.Helper()
 	keys, accounts, places := 0, 0, map[uint32]int{}
-	for id, at := range x.byID {
-		e := x.entries.at(at)
-		if e.ID != id || e.self != at || e.place == 0 {
+	for _, e := range list(x) {
+		id, at := e.ID, x.byID.Find(uint64(e.ID))
+		if x.entries.at(at) != e || e.self != at || e.place == 0 {
 			t.Fatalf("session %s is not itself: %+v", id, e)
 		}
 		places[e.place]++
@@ -106,7 +106,7 @@ func sound(t *testing.T, x *Table) {
 			}
 			if k.kind == kindAccount {
 				m++
-			} else if n++; x.byKey[k.hash] != s {
+			} else if n++; x.byKey.Find(k.hash) != s {
 				t.Fatalf("key %x is not found", k.hash)
 			}
 		}
@@ -115,8 +115,8 @@ func sound(t *testing.T, x *Table) {
 		}
 		keys, accounts = keys+n, accounts+m
 	}
-	if len(x.byID) != x.live || keys+x.sharing != len(x.byKey) {
-		t.Fatalf("%d sessions, counted %d; %d keys, %d shared, indexed %d", len(x.byID), x.live, keys, x.sharing, len(x.byKey))
+	if x.byID.Len() != x.live || keys+x.sharing != x.byKey.Len() {
+		t.Fatalf("%d sessions, counted %d; %d keys, %d shared, indexed %d", x.byID.Len(), x.live, keys, x.sharing, x.byKey.Len())
 	}
 	for which, a := range []*agenda{&x.seen, &x.begun} {
 		n := 0
@@ -140,7 +140,8 @@ func sound(t *testing.T, x *Table) {
 		}
 	}
 	idle := 0
-	for hash, slot := range x.byPlace {
+	for _, slot := range all(&x.byPlace) {
+		hash := x.places.at(slot).hash
 		p := x.places.at(slot)
 		n := 0
 		for at := p.head; at != 0; {
@@ -166,7 +167,7 @@ func sound(t *testing.T, x *Table) {
 	if n != idle {
 		t.Fatalf("%d places stand as idle, %d are", n, idle)
 	}
-	if a, b, c := int(x.entries.used)-len(x.entries.free), int(x.keys.used)-len(x.keys.free), int(x.places.used)-len(x.places.free); a != x.live || b != keys+accounts+x.sharing || c != len(x.byPlace) {
-		t.Fatalf("slots in use: %d sessions, %d keys, %d places; there are %d, %d, %d", a, b, c, x.live, keys+accounts+x.sharing, len(x.byPlace))
+	if a, b, c := int(x.entries.used)-len(x.entries.free), int(x.keys.used)-len(x.keys.free), int(x.places.used)-len(x.places.free); a != x.live || b != keys+accounts+x.sharing || c != x.byPlace.Len() {
+		t.Fatalf("slots in use: %d sessions, %d keys, %d places; there are %d, %d, %d", a, b, c, x.live, keys+accounts+x.sharing, x.byPlace.Len())
 	}
 }

@@ -19,7 +19,7 @@ func (t *Table) weak(r *Request, rules Rules) (uint32, string) {
 	if r.IP == "" {
 		return 0, ""
 	}
-	slot := t.byPlace[t.where]
+	slot := t.byPlace.Find(t.where)
 	if slot == 0 || t.places.at(slot).head == 0 {
 		return 0, ""
 	}
