@@ -97,6 +97,12 @@ bench-events: ## CPU time of an Event behind the relay, stage by stage, as key=v
 bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk, h2load)
 	@go run ./bench/wire
 
+.PHONY: bench-sessions
+bench-sessions: ## what a live Session and a remembered key cost in time and memory, as key=value lines
+	@script/bench ./internal/session 'Join|Memory'
+	@script/bench ./internal/identity .
+	@script/bench ./internal/judge BenchmarkLiveSessions
+
 .PHONY: bench-identity
 bench-identity: ## how well Sessions and Spec IDs are found in simulated traffic, as key=value lines
 	@go run ./bench/identity
