@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,7 +89,9 @@ type guest struct {
 
 // fleetOf is every client that is here, some of them several times, all of them
 // behind one address. Its browsers keep nothing but what a browser keeps.
-func fleetOf(t *testing.T, spki string, cookies bool) []guest {
+func fleetOf(t *testing.T, leaf *x509.Certificate, cookies bool) []guest {
+	print := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+	spki := base64.StdEncoding.EncodeToString(print[:])
 	var all []guest
 	for i := range 4 {
 		path := lookFor(t, true, "chromium", "google-chrome", "chromium-browser")
@@ -97,6 +100,11 @@ func fleetOf(t *testing.T, spki string, cookies bool) []guest {
 			return runGuest(ctx, dir, path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server",
 				"--disable-background-networking", "--disable-component-update", "--disable-sync", "--user-data-dir="+dir,
 				"--ignore-certificate-errors-spki-list="+spki, "--remote-debugging-port=0", url+"/1")
+		}})
+	}
+	if path, err := exec.LookPath("firefox-esr"); err == nil { // where it is
+		all = append(all, guest{"firefox-0", "", func(ctx context.Context, url string) error {
+			return firefoxGuest(ctx, t.TempDir(), path, url, leaf)
 		}})
 	}
 	node := `const h=require('https'),jar=new Map(),a=new h.Agent({keepAlive:true,maxSockets:1,rejectUnauthorized:false});
@@ -166,6 +174,32 @@ func runGuest(ctx context.Context, home, path string, args ...string) error {
 	return nil
 }
 
+// firefoxGuest has a profile that takes the one certificate.
+func firefoxGuest(ctx context.Context, dir, path, address string, leaf *x509.Certificate) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(leaf.Raw)
+	var print []string
+	for _, b := range sum {
+		print = append(print, fmt.Sprintf("%02X", b))
+	}
+	for file, text := range map[string]string{
+		"cert_override.txt": fmt.Sprintf("%s:\tOID.2.16.840.1.101.3.4.2.1\t%s\t\n", u.Host, strings.Join(print, ":")),
+		"user.js": `user_pref("network.proxy.type", 0);
+user_pref("app.update.enabled", false);
+user_pref("datareporting.policy.dataSubmissionEnabled", false);
+user_pref("browser.shell.checkDefaultBrowser", false);
+user_pref("browser.aboutwelcome.enabled", false);
+`} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return runGuest(ctx, dir, path, "--headless", "--no-remote", "--profile", dir, address+"/1")
+}
+
 func goGuest(ctx context.Context, url string, cookies bool) error {
 	c := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true,
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(8)}}}
@@ -225,8 +259,7 @@ request: {path.who: customer_id}
 	if err != nil {
 		t.Fatal(err)
 	}
-	print := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
-	guests := fleetOf(t, base64.StdEncoding.EncodeToString(print[:]), cookies)
+	guests := fleetOf(t, leaf, cookies)
 
 	var wg sync.WaitGroup
 	for _, v := range guests {
