@@ -1,9 +1,7 @@
 package judge
 
 import (
-	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/throughline/throughline/internal/identity"
 	"github.com/throughline/throughline/internal/journey"
@@ -14,7 +12,8 @@ import (
 func (s *State) place(o *journey.Observation) (*journey.Session, session.Join, identity.Visitor) {
 	s.rename(o.Keys)
 	s.rename(o.Learned)
-	who := identity.Visitor{Time: o.Time, Keys: s.strong(o.Keys), IP: digest(o.IP), Network: network(o), Device: o.Device, Agent: o.Agent}
+	who := identity.Observed(o)
+	who.Keys = s.strong(o.Keys)
 	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Device: o.Device, Multiplexed: o.Multiplexed, Keys: who.Keys},
 		s.rules(), func() journey.ID { return s.nextID(o.Time) })
 	s.forget(join.Ended)
@@ -184,27 +183,4 @@ func (s *State) relateDevice(e *journey.Event, v *journey.Session, who *identity
 		pair := int64((who.Device ^ who.IP*0x9e3779b97f4a7c15) >> 1)
 		s.links = append(s.links, s.people.Relate(v.SpecID, "device_address", pair, e.ID, e.Time)...)
 	}
-}
-
-// network names the network of a client: its autonomous system, or without data
-// of those the block of its address.
-func network(o *journey.Observation) uint64 {
-	for i := range o.Elements {
-		if o.Elements[i].ID == "asn" && o.Elements[i].Value != "" {
-			return digest("asn " + o.Elements[i].Value)
-		}
-	}
-	a, err := netip.ParseAddr(o.IP)
-	if err != nil {
-		return 0
-	}
-	bits := 24
-	if a = a.Unmap(); a.Is6() {
-		bits = 48
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return 0
-	}
-	return digest(strings.ToLower(p.String()))
 }

@@ -1,9 +1,6 @@
 package recognition
 
 import (
-	"net/netip"
-	"strings"
-
 	"github.com/throughline/throughline/internal/identity"
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/session"
@@ -17,7 +14,8 @@ import (
 func (m *Measure) stitch(o *journey.Observation) (*visit, identity.Visitor) {
 	m.rename(o.Keys)
 	m.rename(o.Learned)
-	who := identity.Visitor{Time: o.Time, Keys: m.strong(o.Keys), IP: digest(o.IP), Network: network(o), Device: o.Device, Agent: o.Agent}
+	who := identity.Observed(o)
+	who.Keys = m.strong(o.Keys)
 	join := m.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Device: o.Device, Keys: who.Keys},
 		m.rules, func() journey.ID { return m.nextID(o.Time) })
 	m.forget(join.Ended)
@@ -140,27 +138,4 @@ func (m *Measure) absorb(v *visit, merged []journey.ID) {
 func (m *Measure) nextID(at int64) journey.ID {
 	m.lastID = max(journey.NewID(at, m.config.Partition, 0), m.lastID+1)
 	return m.lastID
-}
-
-// network names the network of a client: its autonomous system, or without data
-// of those the block of its address.
-func network(o *journey.Observation) uint64 {
-	for i := range o.Elements {
-		if o.Elements[i].ID == "asn" && o.Elements[i].Value != "" {
-			return digest("asn " + o.Elements[i].Value)
-		}
-	}
-	a, err := netip.ParseAddr(o.IP)
-	if err != nil {
-		return 0
-	}
-	bits := 24
-	if a = a.Unmap(); a.Is6() {
-		bits = 48
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return 0
-	}
-	return digest(strings.ToLower(p.String()))
 }
