@@ -49,7 +49,7 @@ func TestUsersOutliveTheirOldestEvidence(t *testing.T) {
 		if a := x.Start(v); a.SpecID != 100 {
 			t.Fatalf("session %d is of %v", i, a.SpecID)
 		}
-		x.LearnIn(100, v, journey.Key{Kind: journey.KeyCookie, Hash: 2 + i})
+		x.Learn(100, v, journey.Key{Kind: journey.KeyCookie, Hash: 2 + i})
 		for range 40 {
 			x.Sweep(now)
 		}

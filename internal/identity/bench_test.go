@@ -29,7 +29,7 @@ func crowd(x *Index, n int) int64 {
 			}
 			spec := x.Start(who).SpecID
 			for i, k := range []journey.Key{{Kind: kind, Hash: mix(h)}, {Kind: journey.KeyCookie, Hash: mix(h + 1 + s)}} {
-				if spec = x.LearnIn(spec, who, k); i == 0 || s == 0 {
+				if spec = x.Learn(spec, who, k); i == 0 || s == 0 {
 					who.Keys = append(who.Keys, k)
 				}
 			}
@@ -110,7 +110,7 @@ func BenchmarkLearn(b *testing.B) {
 		v := mix(uint64(i/2)) % 125_000
 		known[0].Hash = mix(v*16 + 1)
 		x.Begin()
-		x.LearnIn(1, Visitor{Session: journey.ID(1<<40 + i/2), Time: now, Keys: known}, journey.Key{Kind: journey.KeyCookie, Hash: mix(1<<50 + uint64(i)/2)})
+		x.Learn(1, Visitor{Session: journey.ID(1<<40 + i/2), Time: now, Keys: known}, journey.Key{Kind: journey.KeyCookie, Hash: mix(1<<50 + uint64(i)/2)})
 		x.End()
 	}
 }

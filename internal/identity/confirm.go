@@ -16,35 +16,10 @@ const (
 func accountHash(a uint64) uint64    { return mix(a^accountSalt) | 1 }
 func visitHash(id journey.ID) uint64 { return mix(uint64(id)^visitSalt) | 1 }
 
-// Learn notes that a key belongs to the user of a Spec ID: a response taught it. Of
-// two users that turn out to be one the older ID survives; the answer is the ID
-// from here on. Which of the user's Sessions learned it is not said: the one that
-// Start answered last, if it is this user's, else the youngest that brought
-// anything. Where the Session is at hand LearnIn is surer.
-func (x *Index) Learn(spec journey.ID, k journey.Key, now int64) journey.ID {
-	v := Visitor{Session: spec, Time: now}
-	cur := x.Current(spec)
-	var known [1]journey.Key
-	if x.Current(journey.ID(x.nums[lastSpec])) == cur && x.nums[lastSession] != 0 {
-		v.Session = journey.ID(x.nums[lastSession])
-		if h := uint64(x.nums[lastKey]); h != 0 {
-			if r := x.keys.Find(h); r != 0 {
-				known[0] = journey.Key{Kind: kindNames[x.at(r).kind()], Hash: h}
-				v.Keys = known[:]
-			}
-		}
-	} else if r := x.leaves.Find(uint64(cur)); r != 0 {
-		x.members(r, func(m ref) bool {
-			v.Session = max(v.Session, x.at(m).leaf)
-			return true
-		})
-	}
-	return x.LearnIn(spec, v, k)
-}
-
-// LearnIn notes that a response to a visitor taught a key; v.Keys are those of its
-// Session.
-func (x *Index) LearnIn(spec journey.ID, v Visitor, k journey.Key) journey.ID {
+// Learn notes that a key belongs to the user of a visitor's Session: a response
+// taught it, or a request brought it. v.Keys are those of the Session. Of two users
+// that turn out to be one the older ID survives; the answer is the ID from here on.
+func (x *Index) Learn(spec journey.ID, v Visitor, k journey.Key) journey.ID {
 	what := kindOf(k.Kind)
 	if what == nothing || k.Hash == 0 {
 		return x.Current(spec)

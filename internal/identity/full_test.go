@@ -21,7 +21,7 @@ func TestASpecIDNeverHasMoreSessionsThanItsBound(t *testing.T) {
 		x.Begin()
 		spec := x.Start(v).SpecID
 		v.Keys = append(v.Keys, two)
-		spec = x.LearnIn(spec, v, two)
+		spec = x.Learn(spec, v, two)
 		specs[v.Session] = x.Of(spec, []uint64{one.Hash, two.Hash})
 		x.End()
 		sizes := map[journey.ID]int{}

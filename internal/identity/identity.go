@@ -213,9 +213,6 @@ func (x *Index) Start(v Visitor) Answer {
 		answer.Candidates = x.candidates(v, list, day)
 	}
 	x.sighted(v, answer.SpecID, day)
-	x.set(lastSession, int64(v.Session))
-	x.set(lastSpec, int64(answer.SpecID))
-	x.set(lastKey, int64(first.hash))
 	return answer
 }
 

@@ -52,7 +52,7 @@ func TestAReturningKeyKeepsItsSpecID(t *testing.T) {
 func TestATaughtKeyIsFoundAfterSixtyDays(t *testing.T) {
 	x := New(DefaultRules())
 	x.Start(Visitor{Session: 10, Time: base})
-	x.Learn(10, journey.Key{Kind: journey.KeyDevice, Hash: 7}, base)
+	x.Learn(10, Visitor{Session: 10, Time: base}, journey.Key{Kind: journey.KeyDevice, Hash: 7})
 	for d := range int64(60) {
 		x.Sweep(base + d*micros)
 	}
@@ -102,7 +102,7 @@ func TestAKioskIsTakenApart(t *testing.T) {
 		v := Visitor{Session: journey.ID(100 + i), Time: base, Keys: devices(7)}
 		x.Begin()
 		a := x.Start(v)
-		x.LearnIn(a.SpecID, v, journey.Key{Kind: journey.KeyCookie, Hash: 500 + i})
+		x.Learn(a.SpecID, v, journey.Key{Kind: journey.KeyCookie, Hash: 500 + i})
 		v.Keys = append(v.Keys, journey.Key{Kind: journey.KeyCookie, Hash: 500 + i})
 		specs = append(specs, x.Confirm(a.SpecID, v, 1000+i))
 		sure(t, x)
@@ -136,7 +136,7 @@ func TestAKiosksNextVisitorsAreTheirAccounts(t *testing.T) {
 	visit := func(session journey.ID, account uint64, rotated uint64) journey.ID {
 		v := Visitor{Session: session, Time: base, Keys: devices(7)}
 		a := x.Start(v)
-		spec := x.LearnIn(a.SpecID, v, journey.Key{Kind: journey.KeyCookie, Hash: rotated})
+		spec := x.Learn(a.SpecID, v, journey.Key{Kind: journey.KeyCookie, Hash: rotated})
 		v.Keys = append(v.Keys, journey.Key{Kind: journey.KeyCookie, Hash: rotated})
 		return x.Confirm(spec, v, account)
 	}

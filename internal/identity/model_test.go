@@ -151,7 +151,7 @@ func run(x *Index, m *model, r *rand.Rand, i journey.ID, kinds, accounts uint64)
 	spec := x.Start(v).SpecID
 	for range r.IntN(3) {
 		k := draw()
-		spec = x.LearnIn(spec, v, k)
+		spec = x.Learn(spec, v, k)
 		v.Keys = append(v.Keys, k)
 		m.see(session, k.Hash)
 	}

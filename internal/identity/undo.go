@@ -138,9 +138,6 @@ const (
 	merged
 	split
 	extras
-	lastSession // of the latest Start, for Learn
-	lastSpec
-	lastKey
 	born // Spec IDs, of which old ones fade: for how rare a value is
 	bornDay
 	hand // of the table of leaves, as far as it was looked through

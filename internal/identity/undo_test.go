@@ -27,9 +27,9 @@ func act(x *Index, seed uint64, id journey.ID) (out []any) {
 	for range r.IntN(3) {
 		k := draw(400)
 		if r.IntN(2) == 0 {
-			spec = x.Learn(spec, k, v.Time)
+			spec = x.Learn(spec, Visitor{Session: id, Time: v.Time}, k) // by the Session alone
 		} else {
-			spec = x.LearnIn(spec, v, k)
+			spec = x.Learn(spec, v, k)
 		}
 		v.Keys = append(v.Keys, k)
 	}

@@ -57,7 +57,7 @@ func (s *State) strong(keys []journey.Key) []journey.Key {
 // matter only.
 func (s *State) teach(v *journey.Session, who *identity.Visitor, k journey.Key) {
 	if k.Kind != journey.KeyConnection {
-		v.SpecID = s.people.LearnIn(v.SpecID, *who, k)
+		v.SpecID = s.people.Learn(v.SpecID, *who, k)
 	}
 }
 

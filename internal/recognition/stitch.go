@@ -84,7 +84,7 @@ func hashes(keys []journey.Key) []uint64 {
 func (m *Measure) teach(v *visit, who *identity.Visitor, keys []journey.Key) {
 	for _, k := range keys {
 		if k.Kind != journey.KeyConnection {
-			v.spec = m.people.LearnIn(v.spec, *who, k)
+			v.spec = m.people.Learn(v.spec, *who, k)
 		}
 	}
 }

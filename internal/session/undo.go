@@ -131,15 +131,16 @@ func pop[T any](stack *[]T) T {
 	return v
 }
 
-// exchange has a number found at a slot, 0 for none, instead of where it was. It
-// stands in both while they are changed.
-func exchange(t *hashtable.Table[uint32], number uint64, at uint32) {
-	if was := t.Find(number); was != 0 {
+// exchange has a number found at a slot, 0 for none, and answers where it was. The
+// number stands in both slots meanwhile.
+func exchange(t *hashtable.Table[uint32], number uint64, at uint32) (was uint32) {
+	if was = t.Find(number); was != 0 {
 		t.Remove(was)
 	}
 	if at != 0 {
 		t.Insert(at)
 	}
+	return was
 }
 
 func (t *Table) note(c change) {
@@ -217,18 +218,15 @@ func (t *Table) freePlace(at uint32) {
 }
 
 func (t *Table) setID(id journey.ID, at uint32) {
-	t.note(change{did: didID, wide: int64(id), at: t.byID.Find(uint64(id))})
-	exchange(&t.byID, uint64(id), at)
+	t.note(change{did: didID, wide: int64(id), at: exchange(&t.byID, uint64(id), at)})
 }
 
 func (t *Table) setKey(hash uint64, at uint32) {
-	t.note(change{did: didHash, wide: int64(hash), at: t.byKey.Find(hash)})
-	exchange(&t.byKey, hash, at)
+	t.note(change{did: didHash, wide: int64(hash), at: exchange(&t.byKey, hash, at)})
 }
 
 func (t *Table) setPlace(hash uint64, at uint32) {
-	t.note(change{did: didPlaceOf, wide: int64(hash), at: t.byPlace.Find(hash)})
-	exchange(&t.byPlace, hash, at)
+	t.note(change{did: didPlaceOf, wide: int64(hash), at: exchange(&t.byPlace, hash, at)})
 }
 
 func (t *Table) setIdle(at uint32) {

@@ -116,7 +116,7 @@ func (d *driver) learn(o *opened, r *Request) {
 // matter only.
 func (d *driver) teach(v *known, who *identity.Visitor, k journey.Key) {
 	if k.Kind != journey.KeyConnection {
-		v.spec = d.index.LearnIn(v.spec, *who, k)
+		v.spec = d.index.Learn(v.spec, *who, k)
 	}
 }
 
