@@ -102,14 +102,7 @@ func (d *DB) LinkedEntities(ctx context.Context, hash, since int64, most int) ([
 		ORDER BY p.shared DESC, p.seen DESC, p.vh`, size)
 	var out []warehouse.LinkedEntity
 	var total int64
-	err = d.ask(ctx, query, []any{hash, micros(since)}, func(rows *sql.Rows) error {
-		var l warehouse.LinkedEntity
-		if err := rows.Scan(&l.Hash, &l.Element, &l.Value, &l.Shared, &l.Sessions, &l.LastSeen, &total); err != nil {
-			return err
-		}
-		out = append(out, l)
-		return nil
-	}, func() { out, total = nil, 0 })
+	err = d.ask(ctx, query, []any{hash, micros(since)}, linked(&out, &total), func() { out, total = nil, 0 })
 	if err != nil {
 		return nil, 0, fmt.Errorf("duckdb: linked entities: %w", err)
 	}
@@ -137,4 +130,17 @@ func (d *DB) SessionEntities(ctx context.Context, id journey.ID) (out []warehous
 		return nil, fmt.Errorf("duckdb: session entities: %w", err)
 	}
 	return out, nil
+}
+
+// linked reads a row of entities that others are linked by; each tells how many
+// there are in all.
+func linked(out *[]warehouse.LinkedEntity, total *int64) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
+		var l warehouse.LinkedEntity
+		if err := rows.Scan(&l.Hash, &l.Element, &l.Value, &l.Shared, &l.Sessions, &l.LastSeen, total); err != nil {
+			return err
+		}
+		*out = append(*out, l)
+		return nil
+	}
 }

@@ -272,14 +272,7 @@ func (d *DB) VisitorEntities(ctx context.Context, ids []journey.ID, most int) (o
 			SELECT p.vh, p.element, p.value, p.shared, n.sessions, epoch_us(p.seen), (SELECT count(*) FROM x)
 			FROM p JOIN n ON n.vh = p.vh AND n.element = p.element AND n.value = p.value
 			ORDER BY p.shared DESC, p.seen DESC, p.vh`, idList(ids), size)
-		err = d.ask(ctx, query, nil, func(rows *sql.Rows) error {
-			var l warehouse.LinkedEntity
-			if err := rows.Scan(&l.Hash, &l.Element, &l.Value, &l.Shared, &l.Sessions, &l.LastSeen, &total); err != nil {
-				return err
-			}
-			out = append(out, l)
-			return nil
-		}, func() { out, total = nil, 0 })
+		err = d.ask(ctx, query, nil, linked(&out, &total), func() { out, total = nil, 0 })
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("duckdb: entities of a visitor: %w", err)
