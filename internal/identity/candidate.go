@@ -85,10 +85,14 @@ type candidate struct {
 	day     uint16
 }
 
-// candidates returns who a visitor may be that no key made known.
-func (x *Index) candidates(v Visitor, list []found, day uint16) []journey.Candidate {
-	if v.Device == 0 {
-		return nil
+// candidates returns who a visitor may be that no key made known: those whose keys
+// they carry in turn with others, then those seen where they are.
+func (x *Index) candidates(v Visitor, list []found, inTurns bool, day uint16) (out []journey.Candidate) {
+	if inTurns {
+		out = x.holders(list)
+	}
+	if v.Device == 0 || len(out) == maxCandidates {
+		return out
 	}
 	var space [2 * maxSights]candidate
 	all := space[:0]
@@ -100,15 +104,14 @@ func (x *Index) candidates(v Visitor, list []found, day uint16) []journey.Candid
 		sights, _ := x.blocks.get(blockOf(networkBlock, v.Network, v.Device))
 		all = x.weigh(all, sights, false, v, list, day)
 	}
-	if len(all) == 0 {
-		return nil
+	for _, c := range out {
+		all = slices.DeleteFunc(all, func(o candidate) bool { return o.id == c.SpecID })
 	}
 	slices.SortFunc(all, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(b.units, a.units), cmp.Compare(a.id, b.id))
 	})
 	none := odds(0) // each stands for itself: one user may be several candidates
-	var out []journey.Candidate
-	for _, c := range all[:min(len(all), maxCandidates)] {
+	for _, c := range all[:min(len(all), maxCandidates-len(out))] {
 		if p := int(odds(c.units) * 100 / (none + odds(c.units))); p >= least {
 			out = append(out, journey.Candidate{SpecID: c.id, Confidence: min(p, 99), Reasons: x.reasons(c, v, day)})
 		}

@@ -103,12 +103,15 @@ func (x *Index) share(r ref, taints bool, now int64, reason string) {
 	if taints {
 		e.flags |= maxCount * countUnit
 	}
-	e.up, e.next, e.parent = pack(r), pack(r), packed{}
 	for _, m := range rest {
+		if x.hangs(m, r) {
+			x.keepHanging(m, r, dayOf(now))
+		}
 		if x.at(m).parent.is(r) {
 			x.edit(m).parent = packed{}
 		}
 	}
+	e.up, e.next, e.parent = pack(r), pack(r), packed{}
 	x.set(split, x.nums[split]+1)
 	x.rebuild(rest, r, old, now, reason)
 	for _, m := range rest {

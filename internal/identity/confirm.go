@@ -27,12 +27,15 @@ func (x *Index) Learn(spec journey.ID, v Visitor, k journey.Key) journey.ID {
 	x.trim()
 	day := dayOf(v.Time)
 	list := x.gather(v.Keys)
+	r := x.keys.Find(k.Hash)
 	tainted := x.tainted(list)
+	inTurns := x.inTurns(list) || r != 0 && x.passed(r)
 	if tainted {
 		list = nil
+	} else if inTurns {
+		list = x.undoubted(spec, list)
 	}
 	host := x.host(spec, v, list)
-	r := x.keys.Find(k.Hash)
 	switch {
 	case r == 0:
 		leaf := v.Session
@@ -42,7 +45,7 @@ func (x *Index) Learn(spec journey.ID, v Visitor, k journey.Key) journey.ID {
 		if r = x.learn(what, k.Hash, leaf, host, tainted, day); host == 0 {
 			host = r
 		}
-	case x.at(r).shared() || x.at(r).kind() >= account || tainted:
+	case x.at(r).shared() || x.at(r).kind() >= account || tainted || inTurns && x.idOf(r) != x.Current(spec):
 		x.touch(r, day)
 	default:
 		x.touch(r, day)
@@ -124,7 +127,11 @@ func (x *Index) Confirm(spec journey.ID, v Visitor, acct uint64) journey.ID {
 	if c.account = x.keys.Find(c.hash); c.account != 0 {
 		x.touch(c.account, day)
 	}
+	inTurns := x.inTurns(carried)
 	x.countAccounts(&c)
+	if inTurns && !x.tainted(carried) {
+		x.trust(&c)
+	}
 	counted := c.list
 	if tainted {
 		c.list = nil
@@ -253,11 +260,17 @@ func (x *Index) part(c *confirmation, more int) bool {
 func (x *Index) countAccounts(c *confirmation) {
 	for i := range c.list {
 		f := &c.list[i]
-		if f.ref == 0 || x.at(f.ref).shared() || x.hangs(f.ref, c.account) || x.paired(f.hash, c.hash, c.day) {
+		if f.ref == 0 || x.at(f.ref).shared() {
+			continue
+		}
+		if x.hangs(f.ref, c.account) || x.paired(f.hash, c.hash, c.day) {
+			x.takesTurn(f, c, false)
 			continue
 		}
 		f.counted = true
-		if x.count(f.ref); x.at(f.ref).count() > x.rules.AccountsPerKey {
+		x.count(f.ref)
+		x.takesTurn(f, c, true)
+		if x.at(f.ref).count() > x.rules.AccountsPerKey {
 			x.share(f.ref, true, c.v.Time, fmt.Sprintf("more than %d accounts used one %s", x.rules.AccountsPerKey, kindNames[f.kind]))
 		}
 	}
@@ -297,6 +310,15 @@ func (x *Index) keepCounted(c *confirmation) {
 	}
 	if c.counted && !x.hangs(c.account, x.keys.Find(c.device)) {
 		x.pairs.put(x.pairOf(c.hash, c.device), struct{}{}, c.day, x, didPair)
+	}
+}
+
+// keepHanging remembers what was counted and could be seen from how two entries
+// hang, before they hang no more.
+func (x *Index) keepHanging(a, b ref, day uint16) {
+	if x.at(a).kind() == account || x.at(b).kind() == account {
+		x.pairs.put(x.pairOf(x.at(a).hash, x.at(b).hash), struct{}{}, day, x, didPair)
+		x.pairs.put(x.pairOf(x.at(b).hash, x.at(a).hash), struct{}{}, day, x, didPair)
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 // Rules are an Index's bounds.
 type Rules struct {
 	AccountsPerKey    int   // with more a key is shared: it joins nobody any more
+	AccountsNamed     int   // with more it says who its visitor may be, not who it is
 	DevicesPerAccount int   // with more an account is
 	SessionsPerID     int   // with more the key by which the last was known is
 	Remember          int64 // micros since its latest use that evidence is kept
@@ -33,7 +34,7 @@ type Rules struct {
 
 // DefaultRules returns the bounds that the design names.
 func DefaultRules() Rules {
-	return Rules{AccountsPerKey: 4, DevicesPerAccount: 8, SessionsPerID: 300,
+	return Rules{AccountsPerKey: 4, AccountsNamed: 1, DevicesPerAccount: 8, SessionsPerID: 300,
 		Remember: 90 * micros, MaxKeys: 5_000_000}
 }
 
@@ -172,6 +173,9 @@ func (x *Index) Of(spec journey.ID, keys []uint64) journey.ID {
 		if x.taints(r) {
 			return spec
 		}
+		if x.passed(r) {
+			return spec
+		}
 		if x.at(r).shared() {
 			continue
 		}
@@ -192,9 +196,9 @@ func (x *Index) Start(v Visitor) Answer {
 	x.trim()
 	day := dayOf(v.Time)
 	list := x.gather(v.Keys)
-	tainted := x.tainted(list)
+	tainted, inTurns := x.tainted(list), x.inTurns(list)
 	var first found
-	if !tainted {
+	if !tainted && !inTurns {
 		first = x.first(list, v.Time)
 	}
 	answer := Answer{SpecID: v.Session}
@@ -210,7 +214,7 @@ func (x *Index) Start(v Visitor) Answer {
 	if first.ref != 0 {
 		answer.SpecID, answer.By = x.idOf(first.ref), kindNames[first.kind]
 	} else {
-		answer.Candidates = x.candidates(v, list, day)
+		answer.Candidates = x.candidates(v, list, inTurns, day)
 	}
 	x.sighted(v, answer.SpecID, day)
 	return answer

@@ -171,7 +171,7 @@ func TestWithoutCapsItIsTheNaiveModel(t *testing.T) {
 		rules := DefaultRules()
 		rules.SessionsPerID = 1 << 20
 		x, m := New(rules), &model{map[uint64][]uint64{}}
-		x.rules.AccountsPerKey, x.rules.DevicesPerAccount = 1<<20, 1<<20
+		x.rules.AccountsPerKey, x.rules.AccountsNamed, x.rules.DevicesPerAccount = 1<<20, 1<<20, 1<<20
 		none := func(uint64) bool { return false }
 		for i := range journey.ID(150) {
 			if run(x, m, r, 1000+i, 250, 60); i%7 > 0 {

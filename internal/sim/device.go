@@ -47,7 +47,7 @@ func newLook(r *rand.Rand, of []build, language int, days int) look {
 		shares[i] = b.share
 	}
 	return look{build: of[pick(r, shares)].name, language: language, version: 150 - pick(r, versions),
-		upgrade: int64(r.Float64() * float64(days) * float64(day))}
+		upgrade: start + int64(r.Float64()*float64(days)*float64(day))}
 }
 
 // agent is a hash of the whole user agent, class one of the class of devices.
