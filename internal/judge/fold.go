@@ -37,6 +37,12 @@ func (s *State) try(in *journey.Input) (out journey.Judgement) {
 			out = journey.Judgement{Fault: fmt.Sprintf("the judge panicked: %v", v)}
 		}
 	}()
+	out = s.fold(in)
+	s.part(&out)
+	return out
+}
+
+func (s *State) fold(in *journey.Input) journey.Judgement {
 	switch in.Kind {
 	case journey.InputPolicy:
 		return s.foldPolicy(in.Policy)

@@ -104,6 +104,8 @@ func (m *Measure) Take(e *journey.Entry) {
 		m.from = e.Input.Time
 	}
 	m.from, m.to = min(m.from, e.Input.Time), max(m.to, e.Input.Time)
+	m.people.Begin()
+	defer m.people.End()
 	switch {
 	case e.Input.Kind == journey.InputPolicy:
 		if m.config.Policy != nil {
@@ -115,6 +117,7 @@ func (m *Measure) Take(e *journey.Entry) {
 		m.tick(e.Input.Time)
 	case e.Input.Observation != nil:
 		m.observe(e.Input.Observation, e.Judgement.Events)
+		m.part()
 	}
 }
 

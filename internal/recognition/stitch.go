@@ -1,13 +1,15 @@
 package recognition
 
 import (
+	"slices"
+
 	"github.com/throughline/throughline/internal/identity"
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/session"
 )
 
 // What follows is what the judge does with an observation (internal/judge: place,
-// learn, known), but for accounts, of which it learns nothing. A test holds the two
+// learn, known, part), but for accounts, of which it learns nothing. A test holds the two
 // together.
 
 // stitch finds the session of a request, or begins one, and who its visitor is.
@@ -93,6 +95,34 @@ func (m *Measure) teach(v *visit, who *identity.Visitor, keys []journey.Key) {
 func (m *Measure) known(v *visit, keys []journey.Key) {
 	list := hashes(keys)
 	v.spec = m.people.Of(v.spec, list[:min(len(list), 16)])
+}
+
+// part has live sessions go with their part when people are told apart.
+func (m *Measure) part() {
+	split := func(c journey.SpecChange) bool { return c.Kind == journey.SpecSplit }
+	if slices.ContainsFunc(m.people.Changes(), split) {
+		for _, moved := range m.people.Moves(live{m}) {
+			m.visits[moved.Session].spec = moved.SpecID
+		}
+	}
+}
+
+// live are the sessions that live, as identity asks for them.
+type live struct{ m *Measure }
+
+func (l live) SpecOf(id journey.ID) journey.ID {
+	if v := l.m.visits[id]; v != nil {
+		return v.spec
+	}
+	return 0
+}
+
+func (l live) Holder(key uint64) (journey.ID, []journey.Key) {
+	e := l.m.sessions.Holder(key)
+	if e == nil {
+		return 0, nil
+	}
+	return e.ID, l.m.sessions.Keys(e, nil)
 }
 
 // learn binds the keys that a response set to session and visitor.

@@ -268,6 +268,14 @@ func (t *Table) Get(id journey.ID) *Entry {
 	return nil
 }
 
+// Holder returns the live Session that a key belongs to, nil when there is none.
+func (t *Table) Holder(key uint64) *Entry {
+	if slot := t.byKey.Find(key); slot != 0 && t.keys.at(slot).owner != 0 {
+		return t.entries.at(t.keys.at(slot).owner)
+	}
+	return nil
+}
+
 // Len is the number of live Sessions; Evicted how many the bound ended.
 func (t *Table) Len() int       { return t.live }
 func (t *Table) Evicted() int64 { return t.evicted }

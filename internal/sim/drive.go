@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/throughline/throughline/internal/identity"
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/session"
@@ -58,9 +60,40 @@ func (d *driver) fold(r *Request) {
 		d.learn(o, r)
 		d.complete(o, r)
 	}
-	d.tally.changed(d.index.Changes())
+	d.part()
 	d.index.End()
 	d.table.End()
+}
+
+// part follows merges and splits, with which live Sessions move.
+func (d *driver) part() {
+	changes := d.index.Changes()
+	d.tally.changed(changes)
+	if slices.ContainsFunc(changes, func(c journey.SpecChange) bool { return c.Kind == journey.SpecSplit }) {
+		for _, m := range d.index.Moves(live{d}) {
+			v := d.visits[m.Session]
+			v.spec = m.SpecID
+			d.tally.assign(v.record, v.spec)
+		}
+	}
+}
+
+// live are the Sessions that live, as identity asks for them.
+type live struct{ d *driver }
+
+func (l live) SpecOf(id journey.ID) journey.ID {
+	if v := l.d.visits[id]; v != nil {
+		return v.spec
+	}
+	return 0
+}
+
+func (l live) Holder(key uint64) (journey.ID, []journey.Key) {
+	e := l.d.table.Holder(key)
+	if e == nil {
+		return 0, nil
+	}
+	return e.ID, l.d.table.Keys(e, nil)
 }
 
 // request finds the Session of a request, and who its visitor is when it begins.

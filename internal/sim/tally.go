@@ -194,11 +194,13 @@ func (t *tally) merged(c, into *record) {
 // changed follows merges and splits.
 func (t *tally) changed(changes []journey.SpecChange) {
 	split := false
+	parts := map[journey.ID]journey.ID{}
 	for _, c := range changes {
 		from, into := c.From, t.who(c.Into)
 		t.now[c.From] = c.Into
 		if c.Kind == journey.SpecSplit {
 			split = true
+			parts[c.From] = c.Into
 			continue
 		}
 		if from == into || split {
@@ -216,9 +218,13 @@ func (t *tally) changed(changes []journey.SpecChange) {
 	clear(t.owned)
 	clear(t.size)
 	for _, c := range t.records {
-		if c.into == nil {
-			t.place(c, c.spec)
+		if c.into != nil {
+			continue
 		}
+		if part, told := parts[c.session]; told { // what is stored of it moves
+			c.spec = part
+		}
+		t.place(c, c.spec)
 	}
 }
 

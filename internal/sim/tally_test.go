@@ -69,6 +69,16 @@ func TestMergesAndSplitsAreFollowed(t *testing.T) {
 	}
 }
 
+func TestSessionsMoveWithTheirPart(t *testing.T) {
+	y := newTally()
+	started(y, 1, 1, 1, "")
+	c, d := started(y, 4, 2, 1, "cookie"), started(y, 5, 2, 1, "cookie")
+	y.changed([]journey.SpecChange{{Kind: journey.SpecSplit, From: 1, Into: 1}, {Kind: journey.SpecSplit, From: 4, Into: 4}})
+	if y.who(c.spec) != 4 || y.who(d.spec) != 1 || y.size[1] != 2 || y.size[4] != 1 || y.owner(4) != 2 {
+		t.Errorf("%v, %v: %+v", c.spec, d.spec, y.size)
+	}
+}
+
 func TestLinksAreComparedWithRingsAndHomes(t *testing.T) {
 	y := newTally()
 	for i, truth := range []Truth{{Ring: 1}, {Ring: 1}, {Ring: 1}, {Home: 4}, {Home: 4}, {Home: 5}} {

@@ -72,6 +72,9 @@ func (d *DB) apply(ctx context.Context, h *handles, partition int, from, to uint
 		if err := k.appendChanges(partition, b.Changes); err != nil {
 			return fmt.Errorf("spec changes: %w", err)
 		}
+		if err := k.moveSessions(ctx, b.Changes); err != nil {
+			return fmt.Errorf("sessions of spec changes: %w", err)
+		}
 		if err := k.appendLinks(b.Links); err != nil {
 			return fmt.Errorf("actor links: %w", err)
 		}

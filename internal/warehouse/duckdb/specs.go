@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/throughline/throughline/internal/journey"
@@ -30,6 +32,36 @@ func (k *kept) appendChanges(partition int, changes []warehouse.Change) error {
 		}
 	}
 	return add.Flush()
+}
+
+// moveSessions gives the Sessions that splits name, since what they brought belongs
+// to a part, that part's Spec ID: they may have been recorded under another while
+// people counted as one. Those recorded under their own are followed by changes.
+func (k *kept) moveSessions(ctx context.Context, changes []warehouse.Change) error {
+	into := map[journey.ID]journey.ID{}
+	var ids []int64
+	for _, c := range changes {
+		if c.Kind != journey.SpecSplit {
+			continue
+		}
+		if _, again := into[c.From]; !again {
+			ids = append(ids, int64(c.From))
+		}
+		into[c.From] = c.Into // the latest holds
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var rows strings.Builder
+	for i, id := range ids {
+		if i > 0 {
+			rows.WriteByte(',')
+		}
+		fmt.Fprintf(&rows, "(%d, %d)", id, int64(into[journey.ID(id)]))
+	}
+	// IDs begin with their time: older rows needn't be looked at.
+	return exec(ctx, k.conn, fmt.Sprintf(`UPDATE sessions SET spec_id = c.into_id FROM (VALUES %s) c(id, into_id)
+		WHERE sid >= %d AND sid = c.id AND spec_id <> sid AND spec_id <> c.into_id`, rows.String(), slices.Min(ids)))
 }
 
 func (k *kept) appendLinks(links []journey.ActorLink) error {

@@ -267,6 +267,53 @@ func (s suite) checkVisitorEntities(t *testing.T, b Backend, w *world, ids []jou
 	}
 }
 
+// parts checks that Sessions recorded while several people counted as one go with the
+// part that holds what they brought: in the batch that tells of a split and before it.
+func (s suite) parts(t *testing.T) {
+	b := s.fresh(t)
+	visit := func(id, spec journey.ID) journey.Session {
+		return journey.Session{ID: id, SpecID: spec, Start: int64(id), Last: int64(id), Events: 1, Account: "a" + spec.String()}
+	}
+	split := func(from, into journey.ID, seq uint64) warehouse.Change {
+		return warehouse.Change{SpecChange: journey.SpecChange{Kind: journey.SpecSplit, From: from, Into: into, Time: 9, Reason: "shared"}, Sequence: seq}
+	}
+	merge := warehouse.Change{SpecChange: journey.SpecChange{Kind: journey.SpecMerged, From: 50, Into: 10, Time: 5, Reason: "r"}, Sequence: 1}
+	before := warehouse.Batch{Changes: []warehouse.Change{merge},
+		Sessions: []journey.Session{visit(10, 10), visit(20, 10), visit(30, 10), visit(40, 10), visit(50, 50), visit(60, 7)}}
+	told := warehouse.Batch{Sessions: []journey.Session{visit(70, 10)},
+		Changes: []warehouse.Change{split(10, 10, 2), split(20, 10, 2), split(30, 20, 2), split(50, 50, 2), split(70, 30, 2),
+			split(20, 20, 3), split(30, 20, 3), split(70, 20, 3)}}
+	for range 2 { // once more changes nothing
+		if err := b.Apply(ctx(), 1, 1, 1, before); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Apply(ctx(), 1, 2, 3, told); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for spec, want := range map[journey.ID][]journey.ID{10: {10, 40}, 20: {20, 30, 70}, 50: {50}, 7: {60}, 30: nil} {
+		page, err := b.SearchSessions(ctx(), warehouse.SessionQuery{SpecIDs: []journey.ID{spec}, Sort: "start", Limit: 10})
+		var got []journey.ID
+		for _, v := range page.Sessions {
+			got = append(got, v.ID)
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("sessions of %d are %d, not %d; %v", spec, got, want, err)
+		}
+		if sum, err := b.Visitor(ctx(), []journey.ID{spec}, 4); err != nil || sum.Sessions != int64(len(want)) {
+			t.Errorf("%d has %d sessions, not %d; %v", spec, sum.Sessions, len(want), err)
+		}
+	}
+	// A state that comes later counts.
+	later := warehouse.Batch{Sessions: []journey.Session{visit(30, 10)}}
+	if err := b.Apply(ctx(), 1, 4, 4, later); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := b.Session(ctx(), 30); err != nil || v.SpecID != 10 {
+		t.Errorf("session 30 is of %v, %v", v.SpecID, err)
+	}
+}
+
 // forget checks that what is known of Spec IDs goes with the last Session of the
 // user, and no sooner, whichever ID that was recorded under.
 func (s suite) forget(t *testing.T) {

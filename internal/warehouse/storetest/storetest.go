@@ -52,6 +52,7 @@ func Run(t *testing.T, open Opener) {
 		"changes of Spec IDs are told in order":    s.changes,
 		"links of Spec IDs are told once":          s.links,
 		"visitors are summed up":                   s.visitors,
+		"sessions go with their part of a split":   s.parts,
 		"who is who outlives no Session":           s.forget,
 		"first seen outlives expiry":               s.expire,
 		"what is not there is not found":           s.notFound,
