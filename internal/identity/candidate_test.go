@@ -10,8 +10,10 @@ import (
 	"github.com/throughline/throughline/internal/journey"
 )
 
-// town fills an index with visitors, each at an address of their own.
+// town fills an index that has watched for a month with visitors, each at an address
+// of their own.
 func town(x *Index, n uint64) {
+	x.Start(Visitor{Session: 1, Time: base - 30*micros})
 	for i := range n {
 		x.Start(Visitor{Session: journey.ID(1000 + i), Time: base, IP: 5000 + i, Network: 100 + i%20, Device: 1 + i%10, Agent: 7})
 	}
@@ -85,6 +87,49 @@ func TestWhatSpeaksAgainstACandidate(t *testing.T) {
 		if none && got != 0 || !none && (got == 0 && name != "an address of many" || got >= same) {
 			t.Errorf("%s: %d per cent, otherwise %d", name, got, same)
 		}
+	}
+}
+
+// TestWhatWasSeenSaysHowMuchACandidateIsWorth: whoever comes without a key was more
+// likely here before where nobody has one, and where one has watched for long.
+func TestWhatWasSeenSaysHowMuchACandidateIsWorth(t *testing.T) {
+	confidence := func(before func(*Index)) int {
+		x := New(DefaultRules())
+		before(x)
+		v := Visitor{Session: 10, Time: base, IP: 1, Network: 2, Device: 3, Agent: 4}
+		x.Start(v)
+		v.Session = 20
+		c := x.Start(v).Candidates
+		if len(c) == 0 {
+			return 0
+		}
+		return c[0].Confidence
+	}
+	watched := confidence(func(x *Index) { town(x, 500) })
+	young := confidence(func(x *Index) {
+		town(x, 500)
+		x.nums[since] = int64(dayOf(base))
+	})
+	keyed := confidence(func(x *Index) {
+		town(x, 500)
+		for i := range journey.ID(2000) {
+			x.Start(Visitor{Session: 5000 + i, Time: base, Keys: cookies(uint64(1 + i%100))})
+		}
+	})
+	if watched < 80 || young >= watched-30 || keyed >= watched-10 || young == 0 || keyed == 0 {
+		t.Fatalf("%d per cent; %d after a day, %d where most have keys", watched, young, keyed)
+	}
+}
+
+// TestWhatIsBeyondLikelyCountsHalf: nothing passive is as good as proof.
+func TestWhatIsBeyondLikelyCountsHalf(t *testing.T) {
+	x := New(DefaultRules())
+	town(x, 60_000)
+	v := Visitor{Session: 10, Time: base, IP: 1, Network: 2, Device: 3, Agent: 4}
+	x.Start(v)
+	v.Session = 20
+	if c := x.Start(v).Candidates; len(c) != 1 || c[0].Confidence < 85 || c[0].Confidence > 95 {
+		t.Fatalf("%+v", c)
 	}
 }
 

@@ -19,6 +19,9 @@ type Dump struct {
 // magic begins a dump; its last byte is the version.
 const magic = "TLWHO\x01"
 
+// formerNumbers is how many numbers of an index earlier builds kept.
+const formerNumbers = uint64(regained)
+
 // Dump returns the index.
 func (x *Index) Dump() Dump {
 	b := append(make([]byte, 0, 256+33*x.nums[used]), magic...)
@@ -196,19 +199,23 @@ func Load(d Dump, rules Rules) (*Index, error) {
 func (x *Index) read(r *reader) {
 	own := len(x.buckets)
 	x.buckets = make([]bucket, max(1, r.uvarint(4096)))
-	if n := r.uvarint(1 << 10); n != uint64(numbers) {
-		r.fail("%d numbers, not %d", n, numbers)
+	known := r.uvarint(1 << 10)
+	if known != uint64(numbers) && known != formerNumbers {
+		r.fail("%d numbers, not %d", known, numbers)
 		return
 	}
-	for i := range x.nums {
+	for i := range known {
 		x.nums[i] = r.varint()
+	}
+	if known == formerNumbers { // as many were known as not, for long
+		x.nums[regained] = x.nums[born]
 	}
 	if n := x.nums[used]; n < 0 || n >= maxRefs || n > int64(len(r.b)/4) {
 		r.fail("%d entries", n)
 		return
 	}
 	if x.nums[hand] < 0 || x.nums[hand] >= hashtable.Segments || x.nums[swept] < 0 || x.nums[swept] > 1<<16 || x.nums[born] < 0 ||
-		x.nums[bornDay] < 0 || x.nums[bornDay] > 1<<16-1 {
+		x.nums[bornDay] < 0 || x.nums[bornDay] > 1<<16-1 || x.nums[regained] < 0 || x.nums[since] < 0 || x.nums[since] > 1<<16-1 {
 		r.fail("a number is out of its range")
 		return
 	}

@@ -2,9 +2,11 @@ package identity
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/throughline/throughline/internal/journey"
@@ -116,4 +118,32 @@ func FuzzLoad(f *testing.F) {
 		}
 		x.Sweep(base + 1000*micros)
 	})
+}
+
+// TestFormerNumbersAreRead: an index of a build that did not count who was known.
+func TestFormerNumbersAreRead(t *testing.T) {
+	x := New(DefaultRules())
+	for i := range journey.ID(100) {
+		x.Start(Visitor{Session: 10 + i, Time: base, Keys: cookies(uint64(1 + i%50))})
+	}
+	if x.nums[born] != 50 || x.nums[regained] != 50 || x.nums[since] != int64(dayOf(base)) {
+		t.Fatalf("%v", x.nums)
+	}
+	head := append([]byte(magic), binary.AppendUvarint(nil, uint64(len(x.buckets)))...)
+	all := len(head) + len(binary.AppendUvarint(nil, uint64(numbers)))
+	packed := x.Dump().Packed
+	former := binary.AppendUvarint(slices.Clone(head), formerNumbers)
+	for i, n := range x.nums {
+		text := binary.AppendVarint(nil, n)
+		if all += len(text); uint64(i) < formerNumbers {
+			former = append(former, text...)
+		}
+	}
+	y, err := Load(Dump{Packed: append(former, packed[all:]...)}, DefaultRules())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if day := dayOf(base); y.nums[born] != 50 || y.unknown(day) != unit/2 || y.watched(day) != candidateDays || y.entries() != x.entries() {
+		t.Fatalf("%v", y.nums)
+	}
 }

@@ -140,7 +140,9 @@ const (
 	extras
 	born // Spec IDs, of which old ones fade: for how rare a value is
 	bornDay
-	hand // of the table of leaves, as far as it was looked through
+	hand     // of the table of leaves, as far as it was looked through
+	regained // Sessions whose visitor a key made known, fading as born does
+	since    // the day of the first visitor
 	numbers
 )
 

@@ -16,7 +16,8 @@
 //   - Phones away from home are behind one of three carriers' 254 addresses each, and
 //     get another one in every thirtieth pause: one such visit in four sees a change.
 //   - Browsers show nothing but build (eight on desktops, four on phones), version (of
-//     five, 72 % have the newest) and language (80 % the same one).
+//     five, 72 % have the newest; each moves on to the next once in the 30 days) and
+//     language (80 % the same one).
 //   - In one home of 200 with several people, they share a device and its browser. Of
 //     3,000 people 12 come only by a public device that forgets them, 12 by one that
 //     keeps cookies and tickets from one to the next. Fifteen people sign in to one

@@ -22,6 +22,7 @@ type Score struct {
 	FalseJoin         float64 // or by address and browser, while that other one was there
 	Candidates        int
 	CandidateError    float64 // mean distance between confidence and how often it was right
+	CandidateWorst    float64 // the largest, of steps of ten per cent with hundreds of candidates
 	LargestCluster    int     // most Sessions that one Spec ID ever had
 	Cap               int
 	RingRecall        float64 // pairs of actors of a ring that a link relates
@@ -68,17 +69,20 @@ func (t *tally) score() Score {
 		}
 	}
 	s.Identity, s.IdentityItems = Agree(found, truth)
-	s.CandidateError = t.calibration()
+	s.CandidateError, s.CandidateWorst = t.calibration()
 	s.RingRecall, s.LinkPrecision = t.related()
 	return s
 }
 
+// many is how many candidates a step of ten per cent has to have to be judged alone.
+const many = 200
+
 // calibration is how far, in steps of ten per cent, candidates are from being right
-// as often as they say.
-func (t *tally) calibration() float64 {
-	var n, right, said [11]int
+// as often as they say: on average over all, and at worst.
+func (t *tally) calibration() (mean, worst float64) {
+	var n, right, said [10]int
 	for _, g := range t.guesses {
-		b := g.confidence / 10
+		b := min(g.confidence/10, 9)
 		n[b]++
 		said[b] += g.confidence
 		if g.right {
@@ -87,12 +91,15 @@ func (t *tally) calibration() float64 {
 	}
 	off := 0
 	for b := range n {
-		off += max(right[b]-said[b], said[b]-right[b])
+		d := max(right[b]-said[b], said[b]-right[b])
+		if off += d; n[b] >= many {
+			worst = max(worst, float64(d)/100/float64(n[b]))
+		}
 	}
 	if len(t.guesses) == 0 {
-		return 0
+		return 0, 0
 	}
-	return float64(off) / 100 / float64(len(t.guesses))
+	return float64(off) / 100 / float64(len(t.guesses)), worst
 }
 
 // related compares the people whom links relate with rings and homes.

@@ -92,6 +92,9 @@ func (t *tally) answered(c *record, a *identity.Answer) {
 		}
 	}
 	for _, g := range a.Candidates {
+		if c.truth.Kind == Robot { // nor can it be told from a crowd, which says nothing of people
+			break
+		}
 		t.guesses = append(t.guesses, guess{g.Confidence, t.owner(g.SpecID) == person})
 	}
 	if c.truth.Kind == Robot {

@@ -45,6 +45,7 @@ func (s *Score) Figures(site Site) []Figure {
 		{Metric: "identity_b3_recall", Value: s.IdentityItems.Recall},
 		{Metric: "candidates", Value: float64(s.Candidates)},
 		{Metric: "candidate_error", Value: s.CandidateError},
+		{Metric: "candidate_worst", Value: s.CandidateWorst},
 		{Metric: "link_precision", Value: s.LinkPrecision},
 		{Metric: "requests", Value: float64(s.Requests)},
 		{Metric: "visits", Value: float64(s.Visits)},
