@@ -4,8 +4,9 @@ import "strconv"
 
 // HeldOut are the seeds that the published figures are of. Session and identity were
 // tuned on seeds 1 to 8, never on these: whoever changes the algorithm looks at
-// those, and at these once, in the end.
-func HeldOut() []uint64 { return []uint64{101, 102, 103} }
+// those, and at these once, in the end. Who changes it because of these takes others:
+// 101 to 103 went that way.
+func HeldOut() []uint64 { return []uint64{201, 202, 203} }
 
 // Figure is one metric with its target, if it has one.
 type Figure struct {
