@@ -28,6 +28,9 @@ type table struct {
 type route struct {
 	pools *origin.Set
 	count *siteCount
+	// straight says that an exchange nobody asks about has no more to it than the
+	// origin's answer.
+	straight bool
 
 	forwards map[string]string // the origins as a worker names them
 	signer   *signature.Signer // of a sidechain, nil without
@@ -98,6 +101,7 @@ func (s *Server) newTable(cfg *Config, old *table) (*table, error) {
 			}
 			r.pools, opened = p, append(opened, p)
 		}
+		r.straight = st.Worker == nil && st.Sidechain == nil && r.pools.Pool("").HTTP1()
 		t.routes[st] = r
 	}
 	return t, nil
