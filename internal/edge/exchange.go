@@ -180,7 +180,7 @@ func (e *exchange) forget() {
 func (e *exchange) route(t *table, st *site.Site, v *visitor) {
 	s := e.s
 	e.site = st
-	r := t.routes[st]
+	r := t.route(st)
 	e.way, e.count, e.pools = r, r.count, r.pools
 	e.count.requests.Add(1)
 	e.pool = e.pools.Pool(e.errand.to)

@@ -91,7 +91,7 @@ func (e *exchange) straight(v *visitor) bool {
 	if st == nil {
 		return false
 	}
-	r := t.routes[st]
+	r := t.route(st)
 	if mode := st.InForce(); !r.straight || m.Method == http.MethodConnect || mode != site.Active && mode != site.PassThrough || s.bypass.Load() ||
 		isTrusted(v.peer.Addr().Unmap(), t.trusted) || !e.indifferent(st.Name, string(mode)) {
 		return false

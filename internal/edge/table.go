@@ -17,6 +17,7 @@ import (
 type table struct {
 	index   *site.Index
 	routes  map[*site.Site]*route
+	only    *route // where there is one site
 	list    []*site.Site
 	trusted []netip.Prefix
 	health  Health
@@ -102,9 +103,20 @@ func (s *Server) newTable(cfg *Config, old *table) (*table, error) {
 			r.pools, opened = p, append(opened, p)
 		}
 		r.straight = st.Worker == nil && st.Sidechain == nil && r.pools.Pool("").HTTP1()
-		t.routes[st] = r
+		t.routes[st], t.only = r, r
+	}
+	if len(t.routes) != 1 {
+		t.only = nil
 	}
 	return t, nil
+}
+
+// route is a site's.
+func (t *table) route(st *site.Site) *route {
+	if t.only != nil {
+		return t.only
+	}
+	return t.routes[st]
 }
 
 // same finds the pools of a site that reaches its origins the same way. Files
