@@ -20,6 +20,15 @@ func (e *Engine) base(x *wire.Exchange, n *note) *journey.Observation {
 	}
 }
 
+// whole observes an exchange at once.
+func (e *Engine) whole(x *wire.Exchange, n *note) (o *journey.Observation, taught bool) {
+	o = e.observeRequest(x, n)
+	o.Phase = journey.PhaseComplete
+	taught = e.observeResponse(x, n, o)
+	o.Enforced = n.taken
+	return o, taught
+}
+
 // observeRequest extracts and enriches the request side.
 func (e *Engine) observeRequest(x *wire.Exchange, n *note) *journey.Observation {
 	o := e.base(x, n)
