@@ -26,11 +26,7 @@ func BenchmarkPaced(b *testing.B) {
 			other[i]++
 		}
 	}
-	x := w.exchange(site.Active, "GET", "/product/1042?lang=en", "Host", "shop.example",
-		"User-Agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
-		"Accept", "text/html,application/xhtml+xml", "Accept-Language", "en-GB,en;q=0.9", "Accept-Encoding", "gzip, br", "Referer", "https://shop.example/",
-		"Sec-Fetch-Mode", "navigate", "Cookie", "sid=0123456789abcdef0123456789abcdef; _ga=GA1.2.1234567890.1700000000; theme=dark", "Connection", "keep-alive")
-	respond(x, 200, "Content-Type", "text/html; charset=utf-8", "Content-Length", "1500", "Cache-Control", "no-store", "Server", "origin", "Date", "Mon, 05 Jan 2026 10:00:00 GMT")
+	x := viewed(w)
 	var within time.Duration
 	round := func(events bool) time.Duration {
 		from := cpu(b)
@@ -59,6 +55,31 @@ func BenchmarkPaced(b *testing.B) {
 	b.ReportMetric(float64(all.Microseconds())/float64(n), "cpu_us/event")
 	b.ReportMetric(float64(within.Microseconds())/float64(n), "visitor_us/event")
 	stop(b, p)
+}
+
+// viewed is a page that a browser asked for and was given.
+func viewed(w *world) *wire.Exchange {
+	x := w.exchange(site.Active, "GET", "/product/1042?lang=en", "Host", "shop.example",
+		"User-Agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
+		"Accept", "text/html,application/xhtml+xml", "Accept-Language", "en-GB,en;q=0.9", "Accept-Encoding", "gzip, br", "Referer", "https://shop.example/",
+		"Sec-Fetch-Mode", "navigate", "Cookie", "sid=0123456789abcdef0123456789abcdef; _ga=GA1.2.1234567890.1700000000; theme=dark", "Connection", "keep-alive")
+	respond(x, 200, "Content-Type", "text/html; charset=utf-8", "Content-Length", "1500", "Cache-Control", "no-store", "Server", "origin", "Date", "Mon, 05 Jan 2026 10:00:00 GMT")
+	return x
+}
+
+// BenchmarkWhole is reading an exchange, with caches warm.
+func BenchmarkWhole(b *testing.B) {
+	w := newWorld(b)
+	if err := w.e.SetPolicy(b.Context(), w.load(shopping)); err != nil {
+		b.Fatal(err)
+	}
+	x := viewed(w)
+	n := &note{rules: w.e.policy.Load(), site: w.site, judge: w.judge}
+	w.e.take(x, n, n.rules.match(&x.Request).Plan)
+	b.ReportAllocs()
+	for b.Loop() {
+		w.e.whole(x, n)
+	}
 }
 
 // forgetful is a log that costs nothing.
