@@ -31,6 +31,7 @@ type cursor struct {
 	odd bool
 	// often holds short strings seen lately: most come again in every entry.
 	often [512]string
+	room  []journey.Element
 }
 
 const oftenLength = 48
@@ -296,23 +297,32 @@ func listed[T any](c *cursor, name string, one func(*cursor, *T)) []T {
 	return items(c, nil, one)
 }
 
-// elements are read into room for some, as there nearly always are.
+// elements are read into room that is used again, and kept in as much as they take.
 func (c *cursor) elements(name string) []journey.Element {
 	if !c.is(name) {
 		return nil
 	}
-	return items(c, make([]journey.Element, 0, 8), (*cursor).element)
+	all := items(c, c.room[:0], (*cursor).element)
+	if all == nil {
+		return nil
+	}
+	out := append(make([]journey.Element, 0, len(all)), all...)
+	clear(all)
+	if cap(all) <= 1024 {
+		c.room = all
+	}
+	return out
 }
 
 // items reads a list from its bracket on.
 func items[T any](c *cursor, out []T, one func(*cursor, *T)) []T {
 	c.must("[")
 	for {
-		var v T
-		if one(c, &v); c.odd {
+		var none T
+		out = append(out, none)
+		if one(c, &out[len(out)-1]); c.odd {
 			return nil
 		}
-		out = append(out, v)
 		if !c.is(",") {
 			break
 		}
