@@ -47,7 +47,8 @@ type exchange struct {
 	used  int  // of ahead, by the body
 	atEnd bool // a held response that ends with its connection has ended
 
-	reusable bool // the origin's connection is used again
+	reusable bool  // the origin's connection is used again
+	early    early // what the straight way has begun
 
 	out []byte // the request as it leaves
 	// Of an HTTP/1.1 front: what is gathered to leave in one write, a head that
@@ -128,6 +129,7 @@ func (e *exchange) serve(v *visitor) {
 		}
 	}
 	e.route(t, st, v)
+	e.ask = e.ask && !e.early.made // it said that it did not want to be
 	defer e.end()
 	if d := e.s.cfg.RequestTimeout; d > 0 {
 		turn := e.turn
@@ -148,7 +150,7 @@ func (e *exchange) reset() {
 	e.ask, e.believed, e.begun, e.atEnd, e.reusable, e.asked, e.used = false, false, false, false, false, 0, 0
 	e.mode, e.want, e.edits = "", wire.Decision{}, e.edits[:0]
 	e.x = wire.Exchange{}
-	e.errand = errand{}
+	e.errand, e.early = errand{}, early{}
 	e.mu.Lock()
 	e.turn++
 	e.aborted.Store(0)
@@ -178,7 +180,7 @@ func (e *exchange) forget() {
 func (e *exchange) route(t *table, st *site.Site, v *visitor) {
 	s := e.s
 	e.site = st
-	r := t.routes[st]
+	r := t.route(st)
 	e.way, e.count, e.pools = r, r.count, r.pools
 	e.count.requests.Add(1)
 	e.pool = e.pools.Pool(e.errand.to)
@@ -403,7 +405,12 @@ func (e *exchange) end() {
 		}
 		e.decide(wire.PhaseEnd)
 	}
-	// Only now, since the response's head lies in its buffer.
+	e.settle()
+}
+
+// settle gives the origin's connection back, or ends it. It comes last, since the
+// response's head lies in its buffer.
+func (e *exchange) settle() {
 	switch c := e.release(); {
 	case c == nil:
 	case e.reusable:

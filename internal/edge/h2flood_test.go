@@ -185,7 +185,7 @@ func TestFloodsOfHTTP2(t *testing.T) {
 			for k := range strings.SplitSeq(c.kind, "|") {
 				n += got.HTTP2Errors[k]
 			}
-			if c.kind != "" && n != 1 || got.Faults != 0 {
+			if c.kind != "" && (n < 1 || n > int64(strings.Count(c.kind, "|")+1)) || got.Faults != 0 { // each kind once at most
 				t.Errorf("%+v", got)
 			}
 		})

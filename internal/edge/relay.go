@@ -37,24 +37,10 @@ func (e *exchange) send(v *visitor) error {
 		e.out = append(e.out, body...)
 	}
 	for repeated := false; ; {
-		get := e.pool.Get
-		if e.req.Upgrades && !isHTTP2(e.req.Get("Upgrade")) {
-			get = e.pool.GetHTTP1
-		}
-		c, err := get(e.f.context())
-		if err != nil {
+		sent, err := e.try(body, whole, inline)
+		c := e.conn
+		if err == nil || c == nil {
 			return err
-		}
-		e.adopt(c)
-		var sent bool
-		if inline {
-			c.DueRead(e.pool.HeaderTimeout())
-			sent, err = c.Exchange(e.out)
-		} else {
-			sent, err = e.stream(c, body, whole)
-		}
-		if err == nil {
-			return nil
 		}
 		if e.aborted.Load() != 0 || e.up.failure() != nil {
 			return err
@@ -76,6 +62,28 @@ func (e *exchange) send(v *visitor) error {
 		}
 		return err
 	}
+}
+
+// try sends the request on a connection of its own, unless straight has done so.
+func (e *exchange) try(body []byte, whole, inline bool) (sent bool, err error) {
+	if done := e.early; done.made {
+		e.early = early{}
+		return done.sent, done.err
+	}
+	get := e.pool.Get
+	if e.req.Upgrades && !isHTTP2(e.req.Get("Upgrade")) {
+		get = e.pool.GetHTTP1
+	}
+	c, err := get(e.f.context())
+	if err != nil {
+		return false, err
+	}
+	e.adopt(c)
+	if !inline {
+		return e.stream(c, body, whole)
+	}
+	c.DueRead(e.pool.HeaderTimeout())
+	return c.Exchange(e.out)
 }
 
 // maxInline is the longest body that leaves in one write with its head.

@@ -71,21 +71,22 @@ const last = 5 * time.Second
 
 // Server relays visitors to the origins. Safe for concurrent use.
 type Server struct {
-	cfg        Config
-	decider    Decider
-	table      atomic.Pointer[table]
-	sweeper    *wire.Sweeper
-	counters   counters
-	identities *identities
-	bypass     atomic.Bool
-	unwell     atomic.Bool // the health target says so
-	winding    atomic.Bool // a connection's next response is its last
-	goodbyes   atomic.Int64
-	draining   atomic.Bool // connections end with the exchange they are in
-	cut        context.Context
-	cutOff     context.CancelFunc
-	streams    *handoff
-	h2         *http.Server
+	cfg         Config
+	decider     Decider
+	indifferent Indifferent // the decider, if it can say so
+	table       atomic.Pointer[table]
+	sweeper     *wire.Sweeper
+	counters    counters
+	identities  *identities
+	bypass      atomic.Bool
+	unwell      atomic.Bool // the health target says so
+	winding     atomic.Bool // a connection's next response is its last
+	goodbyes    atomic.Int64
+	draining    atomic.Bool // connections end with the exchange they are in
+	cut         context.Context
+	cutOff      context.CancelFunc
+	streams     *handoff
+	h2          *http.Server
 
 	changing  sync.Mutex // one Reconfigure at a time
 	accepting sync.WaitGroup
@@ -128,6 +129,7 @@ func New(cfg Config, d Decider) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, decider: d, sweeper: wire.NewSweeper(), visits: map[*visit]struct{}{}, streams: newHandoff()}
+	s.indifferent, _ = d.(Indifferent)
 	s.cut, s.cutOff = context.WithCancel(context.Background())
 	t, err := s.newTable(&cfg, nil)
 	if err != nil {

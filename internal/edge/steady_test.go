@@ -20,6 +20,8 @@ type nobody struct{}
 
 func (nobody) Decide(*wire.Exchange, wire.Phase) wire.Decision { return wire.Decision{} }
 
+func (nobody) Indifferent(string, string, *wire.Head) bool { return true }
+
 const browserGet = "GET /small?id=42&utm_source=mail HTTP/1.1\r\nHost: shop.example.test\r\n" +
 	"User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36\r\n" +
 	"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\nAccept-Language: en-US,en;q=0.9\r\n" +

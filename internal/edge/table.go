@@ -17,6 +17,7 @@ import (
 type table struct {
 	index   *site.Index
 	routes  map[*site.Site]*route
+	only    *route // where there is one site
 	list    []*site.Site
 	trusted []netip.Prefix
 	health  Health
@@ -28,6 +29,9 @@ type table struct {
 type route struct {
 	pools *origin.Set
 	count *siteCount
+	// straight says that an exchange nobody asks about has no more to it than the
+	// origin's answer.
+	straight bool
 
 	forwards map[string]string // the origins as a worker names them
 	signer   *signature.Signer // of a sidechain, nil without
@@ -98,9 +102,21 @@ func (s *Server) newTable(cfg *Config, old *table) (*table, error) {
 			}
 			r.pools, opened = p, append(opened, p)
 		}
-		t.routes[st] = r
+		r.straight = st.Worker == nil && st.Sidechain == nil && r.pools.Pool("").HTTP1()
+		t.routes[st], t.only = r, r
+	}
+	if len(t.routes) != 1 {
+		t.only = nil
 	}
 	return t, nil
+}
+
+// route is a site's.
+func (t *table) route(st *site.Site) *route {
+	if t.only != nil {
+		return t.only
+	}
+	return t.routes[st]
 }
 
 // same finds the pools of a site that reaches its origins the same way. Files

@@ -132,7 +132,9 @@ func (v *visit) next(n int) (goOn bool) {
 	e.ahead = v.in.Bytes()[n:]
 	e.last = e.req.Close || e.req.Minor == 0 && !e.req.KeepAlive || v.s.winding.Load() || v.s.draining.Load()
 	v.sock.DueRead(0)
-	e.serve(&v.who)
+	if !v.straight(n) {
+		e.serve(&v.who)
+	}
 	v.used.Store(true)
 	v.in.Take(n + e.used)
 	if e.last || v.broken {

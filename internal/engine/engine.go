@@ -169,6 +169,21 @@ func (e *Engine) Decide(x *wire.Exchange, p wire.Phase) (d wire.Decision) {
 	return wire.Decision{}
 }
 
+// Indifferent implements edge.Indifferent: nobody asks about a request that no
+// Spec can name, unless its site learns from such.
+func (e *Engine) Indifferent(name, mode string, h *wire.Head) bool {
+	r := e.policy.Load()
+	s := e.sites.Load().byName[name]
+	if r == nil || s == nil || mode == string(site.Bypass) {
+		return true
+	}
+	if s.Discovery && e.cfg.Learn != nil {
+		return false
+	}
+	found := r.match(h)
+	return found.Plan == nil && !found.Open
+}
+
 func (e *Engine) requestHead(x *wire.Exchange) wire.Decision {
 	r := e.policy.Load()
 	at := e.sites.Load()

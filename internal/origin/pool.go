@@ -46,6 +46,9 @@ func (p *Pool) HeaderTimeout() time.Duration { return p.o.HeaderTimeout }
 // Limits bound a response head.
 func (p *Pool) Limits() wire.Limits { return wire.Limits{Bytes: int(p.o.MaxHead), Fields: 1000} }
 
+// HTTP1 tells whether all of the connections speak HTTP/1.1.
+func (p *Pool) HTTP1() bool { return p.protocol != site.HTTP2 && p.protocol != site.AutoProtocol }
+
 // Conn is one connection to an origin, in use by one exchange.
 type Conn struct {
 	In   wire.Input // what was read of it and not yet used
@@ -108,7 +111,7 @@ const maxTries = 3
 // Get picks a host and takes an idle connection to it, or opens one. A host that
 // can't be connected to is passed over for another.
 func (p *Pool) Get(ctx context.Context) (*Conn, error) {
-	return p.get(ctx, p.protocol == site.HTTP2 || p.protocol == site.AutoProtocol)
+	return p.get(ctx, !p.HTTP1())
 }
 
 // GetHTTP1 is Get for what HTTP/1.1 alone can do: a switch of protocols.

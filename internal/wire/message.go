@@ -76,6 +76,9 @@ func (m *Message) Kind(i int) Kind { return m.lines[i].kind }
 // Has tells whether a field of the kind is there.
 func (m *Message) Has(k Kind) bool { return m.has&(1<<k) != 0 }
 
+// HasAny tells whether a field of one of the kinds is there.
+func (m *Message) HasAny(k Kinds) bool { return Kinds(m.has)&k != 0 }
+
 // Forget drops the views, so that the buffer they look into can be freed.
 func (m *Message) Forget() {
 	fields, lines := m.Fields[:cap(m.Fields)], m.lines[:0]

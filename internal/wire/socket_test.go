@@ -300,3 +300,31 @@ func TestSweeperKeepsTheOthers(t *testing.T) {
 		}
 	}
 }
+
+// A Sweeper looks as often as the shortest time asks for, and not more often.
+func TestSweeperLooksAsOftenAsNeeded(t *testing.T) {
+	w := NewSweeper()
+	for _, c := range []struct {
+		ask     time.Duration
+		sockets int
+		want    time.Duration
+	}{
+		{0, 1, maxSweep},
+		{75 * time.Second, 1, maxSweep},
+		{500 * time.Millisecond, 1, 50 * time.Millisecond},
+		{10 * time.Second, 1, 50 * time.Millisecond}, // the shortest counts
+		{50 * time.Millisecond, 1, minSweep},
+		{time.Millisecond, 100_000, 100_000 * perSocket},
+	} {
+		due := w.in(c.ask)
+		if c.ask > 0 && due <= c.ask.Milliseconds() {
+			t.Errorf("%s: due at %d ms, which may be too early", c.ask, due)
+		}
+		if got := w.between(c.sockets); got != c.want {
+			t.Errorf("%s, %d sockets: a look each %s, want %s", c.ask, c.sockets, got, c.want)
+		}
+	}
+	if w.in(0) != 0 {
+		t.Error("no bound is one")
+	}
+}

@@ -13,32 +13,41 @@ import (
 // use.
 type Sweeper struct {
 	start   time.Time
-	now     atomic.Int64 // milliseconds since start, as of the last sweep
-	pause   atomic.Int64 // milliseconds until the next
+	now     atomic.Int64  // milliseconds since start, as of the last sweep
+	pause   atomic.Int64  // milliseconds until the next
+	least   atomic.Int64  // the shortest time asked for, in milliseconds
+	sooner  chan struct{} // a shorter one than ever
 	mu      sync.Mutex
 	set     []*Socket
 	running bool // while there are sockets
 }
 
-// Bounds of the pause between sweeps: it grows with the sockets, so that a sweep
-// costs a thousandth of a core at most.
+// The pause between sweeps is a share of the shortest time that anybody has asked
+// for, since waking up costs more than looking. It grows with the sockets, so that a
+// sweep costs a thousandth of a core at most.
 const (
 	minSweep  = 20 * time.Millisecond
+	maxSweep  = 100 * time.Millisecond
+	share     = 10
 	perSocket = 20 * time.Microsecond
 )
 
 // NewSweeper makes a Sweeper. It runs while there are sockets.
 func NewSweeper() *Sweeper {
-	w := &Sweeper{start: time.Now()}
-	w.pause.Store(minSweep.Milliseconds())
+	w := &Sweeper{start: time.Now(), sooner: make(chan struct{}, 1)}
+	w.least.Store(share * maxSweep.Milliseconds())
+	w.pause.Store(maxSweep.Milliseconds())
 	return w
 }
 
 func (w *Sweeper) run() {
-	timer := time.NewTimer(minSweep)
+	timer := time.NewTimer(time.Duration(w.pause.Load()) * time.Millisecond)
 	defer timer.Stop()
 	for {
-		<-timer.C
+		select {
+		case <-timer.C:
+		case <-w.sooner:
+		}
 		n := w.sweep()
 		w.mu.Lock()
 		if len(w.set) == 0 {
@@ -46,11 +55,17 @@ func (w *Sweeper) run() {
 			w.mu.Unlock()
 			return
 		}
-		w.mu.Unlock()
-		pause := max(minSweep, time.Duration(n)*perSocket)
+		pause := w.between(n)
 		w.pause.Store(pause.Milliseconds())
+		w.mu.Unlock()
 		timer.Reset(pause)
 	}
+}
+
+// between is the pause between sweeps of n sockets.
+func (w *Sweeper) between(n int) time.Duration {
+	shortest := time.Duration(w.least.Load()) * time.Millisecond
+	return max(min(max(shortest/share, minSweep), maxSweep), time.Duration(n)*perSocket)
 }
 
 func (w *Sweeper) sweep() int {
@@ -93,7 +108,26 @@ func (w *Sweeper) in(d time.Duration) int64 {
 	if d <= 0 {
 		return 0
 	}
+	if ms := d.Milliseconds(); ms < w.least.Load() {
+		w.shorten(ms)
+	}
 	return w.now.Load() + w.pause.Load() + d.Milliseconds() + 1
+}
+
+// shorten makes the pause fit a time shorter than any before.
+func (w *Sweeper) shorten(ms int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ms >= w.least.Load() {
+		return
+	}
+	w.least.Store(ms)
+	w.tick()
+	w.pause.Store(w.between(len(w.set)).Milliseconds())
+	select {
+	case w.sooner <- struct{}{}:
+	default:
+	}
 }
 
 func (w *Sweeper) add(s *Socket) {
@@ -103,6 +137,7 @@ func (w *Sweeper) add(s *Socket) {
 	if !w.running {
 		w.running = true
 		w.tick()
+		w.pause.Store(w.between(len(w.set)).Milliseconds())
 		go w.run()
 	}
 	w.mu.Unlock()

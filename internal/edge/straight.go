@@ -1,0 +1,143 @@
+package edge
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/throughline/throughline/internal/site"
+	"github.com/throughline/throughline/internal/wire"
+)
+
+// Indifferent is a Decider that can tell from a request's head alone that it will
+// want nothing of the exchange. It is then asked nothing about it, at no phase,
+// and need not have been right about what becomes of it. It must not keep h.
+type Indifferent interface {
+	Indifferent(site, mode string, h *wire.Head) bool
+}
+
+// straight relays what most exchanges are: a request whose body has come with its
+// head, that nobody asks about, answered whole at once. It does nothing that serve
+// would do otherwise; what it leaves out is what such an exchange has no use for.
+// Whatever turns out not to be so goes on in serve, from where it stands. It tells
+// whether the exchange is over.
+func (v *visit) straight(n int) (over bool) {
+	e := v.ex
+	if !e.blank {
+		e.reset()
+	}
+	e.blank = false
+	c := &v.s.counters
+	if !e.straight(&v.who) {
+		e.blank = true // nothing has been done yet
+		return false
+	}
+	c.active.Add(1)
+	defer c.active.Add(-1)
+	defer func() {
+		if p := recover(); p != nil {
+			v.s.fault(p)
+			c.requests.Add(1)
+			e.cut()
+			e.settle()
+			over = true
+		}
+	}()
+	v.sock.Watch()
+	e.early.err = e.begin(&v.who, e.ahead[:e.used])
+	var whole []byte
+	if e.early.err == nil {
+		whole = e.whole()
+	}
+	if whole == nil {
+		e.early.made, e.blank, e.used = true, true, 0
+		return false
+	}
+	v.sock.Unwatch()
+	e.conn.Answered()
+	if err := v.send(whole); err != nil {
+		e.gone()
+		e.cut()
+	} else {
+		e.reusable = true
+	}
+	c.requests.Add(1)
+	e.count.requests.Add(1)
+	e.settle()
+	return true
+}
+
+// early is a request that straight has sent, for serve to go on with.
+type early struct {
+	made, sent bool
+	err        error
+}
+
+// notStraight are fields that mean something for the connection they come over.
+var notStraight = never | wire.Of(wire.TE, wire.Upgrade, wire.KeepAlive, wire.Nominated)
+
+// straight tells whether the request can take the straight way, and finds where
+// it goes.
+func (e *exchange) straight(v *visitor) bool {
+	s, m := e.s, e.req
+	if s.indifferent == nil || s.cfg.RequestTimeout > 0 || e.last || m.Minor == 0 || m.Target[0] != '/' ||
+		m.Chunked || m.Continue || m.HasAny(notStraight) || m.Length > min(int64(len(e.ahead)), maxInline) || v.proto != "" {
+		return false
+	}
+	t := s.table.Load()
+	if t.health.Path != "" && strings.HasPrefix(m.Target, t.health.Path) || s.cfg.Challenge != nil && strings.HasPrefix(m.Target, challengePath) {
+		return false
+	}
+	st, _ := t.find(m.Host)
+	if st == nil {
+		return false
+	}
+	r := t.route(st)
+	if mode := st.InForce(); !r.straight || m.Method == http.MethodConnect || mode != site.Active && mode != site.PassThrough || s.bypass.Load() ||
+		isTrusted(v.peer.Addr().Unmap(), t.trusted) || !e.indifferent(st.Name, string(mode)) {
+		return false
+	}
+	e.site, e.way, e.count, e.pools, e.pool = st, r, r.count, r.pools, r.pools.Pool("")
+	e.target = m.Target
+	e.used = max(0, int(m.Length))
+	return true
+}
+
+// indifferent asks the Decider whether it wants to be asked. One that panics does.
+func (e *exchange) indifferent(site, mode string) (yes bool) {
+	defer func() {
+		if recover() != nil { // it will do so again where that is dealt with
+			yes = false
+		}
+	}()
+	return e.s.indifferent.Indifferent(site, mode, &e.req.Head)
+}
+
+// begin sends the request, once, and reads the beginning of the answer.
+func (e *exchange) begin(v *visitor, body []byte) error {
+	e.out = append(e.head(v, e.out[:0]), body...)
+	c, err := e.pool.Get(e.f.context())
+	if err != nil {
+		return err
+	}
+	e.adopt(c)
+	c.DueRead(e.pool.HeaderTimeout())
+	e.early.sent, err = c.Exchange(e.out)
+	return err
+}
+
+// whole is the response, when all of it is there and nothing else, and it leaves
+// as it came; nil for every other.
+func (e *exchange) whole() []byte {
+	b, m := e.conn.In.Bytes(), &e.resp
+	n, err := m.ParseResponse(b, e.pool.Limits())
+	if err != nil || n == 0 || m.Status < 200 || m.Minor == 0 || m.Close || m.HasAny(notStraight) || e.s.draining.Load() {
+		return nil
+	}
+	d := &e.down
+	d.begin(e.req.Method, m, 0)
+	k, err := d.scan(b[n:], nil)
+	if err != nil || !d.ended || d.extra || d.framing == byClose || e.aborted.Load() != 0 {
+		return nil
+	}
+	return b[:n+k]
+}
