@@ -37,6 +37,7 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			giveRoom()
 			return run(c.Context(), set, log)
 		},
 	}

@@ -174,7 +174,7 @@ func (c *Capturer) begin(p *Plan, s *side) *reading {
 	if !ok {
 		r = &reading{builder: builder{c: c, opt: c.opt}}
 	}
-	r.side, r.path, r.known = s, p.Spec.Match.Path, p.Spec.Elements
+	r.side, r.path, r.known = s, p.path, p.Spec.Elements
 	for len(r.slots) < len(s.maps) {
 		r.slots = append(r.slots, repeated{})
 	}

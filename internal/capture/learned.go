@@ -62,6 +62,26 @@ func (c *Capturer) Learned(snap *policy.Snapshot, x *wire.Exchange) []journey.Ke
 	return c.headerTokens(out, snap.Session.Headers, &x.Response, true)
 }
 
+// Teaches tells whether a response may teach session keys: without a word of what
+// Learned and ResponseTokens read, it does not.
+func (p *Plan) Teaches(snap *policy.Snapshot, x *wire.Exchange) bool {
+	if len(p.responseTokens.maps) > 0 {
+		return true
+	}
+	for i := range x.Response.Fields {
+		name := x.Response.Fields[i].Name
+		if strings.EqualFold(name, "Set-Cookie") {
+			return true
+		}
+		for _, token := range snap.Session.Headers {
+			if strings.EqualFold(name, token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // alike watches a cookie that nobody calls a key, and tells whether it is strangers'
 // alike.
 func (c *Capturer) alike(session []string, name, value string, a attribute, x *wire.Exchange) bool {

@@ -162,10 +162,10 @@ func unescape(s string) string {
 }
 
 // segment returns the value of a named segment of a path that matched, escapes
-// undone: %2F is part of it and splits nothing.
+// undone: %2F is part of it and splits nothing. The pattern is in canonical form.
 func segment(pattern []policy.Segment, path, name string) string {
 	kept, _ := segments(path)
-	for i, seg := range compilePath(pattern) {
+	for i, seg := range pattern {
 		if seg.Name == name && i < len(kept) {
 			return unescape(kept[i])
 		}

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -132,9 +131,7 @@ func (e *Engine) Policy() *policy.Snapshot {
 func (e *Engine) Decide(x *wire.Exchange, p wire.Phase) (d wire.Decision) {
 	defer func() {
 		if v := recover(); v != nil {
-			e.panics.Add(1)
-			e.cfg.Shed.add(ShedCapture, 1)
-			e.cfg.Logger.Error("decider panicked", "phase", int(p), "panic", fmt.Sprint(v))
+			e.panicked(p, v)
 			d = e.afterPanic(x, p)
 			x.Note = nil
 		}
@@ -393,27 +390,28 @@ func (e *Engine) end(x *wire.Exchange, n *note) {
 	}
 }
 
-// complete observes the response, alone or together with the request.
+// complete observes the response, alone or together with the request. Whoever judges
+// counts what is shed.
 func (e *Engine) complete(x *wire.Exchange, n *note) {
 	n.done = true
-	var obs *journey.Observation
-	if n.opened {
-		obs = e.base(x, n)
+	switch {
+	case n.opened:
+		obs := e.base(x, n)
 		obs.Phase, obs.Time = journey.PhaseResponse, x.RespTime
 		if obs.Time == 0 {
 			obs.Time = e.cfg.Clock()
 		}
-	} else {
-		obs = e.observeRequest(x, n)
-		obs.Phase = journey.PhaseComplete
-	}
-	taught := e.observeResponse(x, n, obs)
-	obs.Enforced = n.taken
-	if x.Mode == string(site.Mirror) && !n.opened {
+		taught := e.observeResponse(x, n, obs)
+		obs.Enforced = n.taken
+		_ = n.judge.Observe(obs, !n.folded || taught)
+	case e.gather(x, n):
+	case x.Mode == string(site.Mirror):
+		obs, _ := e.whole(x, n)
 		_ = n.judge.Mirror(obs)
-		return
+	default:
+		obs, taught := e.whole(x, n)
+		_ = n.judge.Observe(obs, taught)
 	}
-	_ = n.judge.Observe(obs, n.opened && !n.folded || taught) // shed is counted there
 }
 
 // whyNot is why a verdict is not enforced.

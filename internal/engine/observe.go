@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/throughline/throughline/internal/enrich"
 	"github.com/throughline/throughline/internal/journey"
@@ -20,6 +21,15 @@ func (e *Engine) base(x *wire.Exchange, n *note) *journey.Observation {
 	}
 }
 
+// whole observes an exchange at once.
+func (e *Engine) whole(x *wire.Exchange, n *note) (o *journey.Observation, taught bool) {
+	o = e.observeRequest(x, n)
+	o.Phase = journey.PhaseComplete
+	taught = e.observeResponse(x, n, o)
+	o.Enforced = n.taken
+	return o, taught
+}
+
 // observeRequest extracts and enriches the request side.
 func (e *Engine) observeRequest(x *wire.Exchange, n *note) *journey.Observation {
 	o := e.base(x, n)
@@ -33,15 +43,22 @@ func (e *Engine) observeRequest(x *wire.Exchange, n *note) *journey.Observation 
 	o.Elements = e.cfg.Capture.Request(n.plan, x)
 	n.context = n.plan.Context(o.Elements)
 	o.Truncated = n.reqBody && x.ReqBody.Truncated
-	var added []journey.Element
-	visit := enrich.Visit{Time: x.Start, IP: x.Conn.Client, Agent: agent, Mapped: o.Elements}
+	room, _ := rooms.Get().(*room)
+	visit := enrich.Visit{Time: x.Start, IP: x.Conn.Client, Agent: agent, Mapped: o.Elements, Room: room[:0]}
 	if x.Request.Get("Signature-Input") != "" {
 		visit.Request = func() *signature.Request { return signable(x) }
 	}
-	o.UserAgent, added = e.cfg.Enrich.Describe(visit)
-	o.Elements = merge(o.Elements, added)
+	short, added := e.cfg.Enrich.Describe(visit)
+	o.UserAgent, o.Elements = short, merge(o.Elements, added)
+	clear(room[:])
+	rooms.Put(room)
 	return o
 }
+
+// room is where enrichment lies until it is merged, used again.
+type room [24]journey.Element
+
+var rooms = sync.Pool{New: func() any { return new(room) }}
 
 // signable is the request as a program that signs it saw it.
 func signable(x *wire.Exchange) *signature.Request {
@@ -60,9 +77,13 @@ func signable(x *wire.Exchange) *signature.Request {
 	return r
 }
 
+// ofResponse is for how many elements of the response there is room at once.
+const ofResponse = 3
+
 // merge adds enrichment that no mapping has given already.
 func merge(mapped, added []journey.Element) []journey.Element {
 	n := len(mapped)
+	mapped = slices.Grow(mapped, len(added)+ofResponse)
 next:
 	for _, a := range added {
 		for i := range n {

@@ -146,6 +146,7 @@ type Partition struct {
 	poison poison
 
 	up       atomic.Bool  // observations are taken
+	unread   atomic.Int64 // exchanges that wait to be read
 	entering atomic.Int64 // callers that may have seen up and not queued yet
 	acked    atomic.Uint64
 	inFlight atomic.Int64
@@ -175,9 +176,10 @@ type Partition struct {
 }
 
 type request struct {
-	obs   *journey.Observation
-	copy  bool       // it finds its place by its time
-	reply chan reply // nil for observations nobody waits for
+	obs    *journey.Observation
+	unread *unread    // in place of obs, in the async lane only
+	copy   bool       // it finds its place by its time
+	reply  chan reply // nil for observations nobody waits for
 }
 
 type reply struct {
@@ -252,6 +254,24 @@ func (p *Partition) Observe(obs *journey.Observation, urgent bool) error {
 // Mirror implements Judge.
 func (p *Partition) Mirror(obs *journey.Observation) error {
 	return p.enqueue(p.async, ShedAsyncQueue, request{obs: obs, copy: true})
+}
+
+// gather implements gatherer.
+func (p *Partition) gather(u *unread, mirrored bool) bool {
+	if p.unread.Add(1) > maxUnread {
+		p.unread.Add(-1)
+		return false
+	}
+	if p.enqueue(p.async, ShedAsyncQueue, request{unread: u, copy: mirrored}) != nil {
+		p.discard(u)
+	}
+	return true // shed is counted
+}
+
+// discard lets go of an exchange that was not read.
+func (p *Partition) discard(u *unread) {
+	p.unread.Add(-1)
+	u.free()
 }
 
 // enqueue never waits. A caller announces itself before it looks whether the
@@ -424,8 +444,16 @@ func (p *Partition) gathered(most int) {
 	}
 }
 
-// admit takes what came in the async lane: a copy first finds its place.
+// admit takes what came in the async lane: what is unread is read, and a copy first
+// finds its place.
 func (p *Partition) admit(r request) {
+	if r.unread != nil {
+		r.obs = r.unread.read()
+		p.unread.Add(-1)
+		if r.obs == nil {
+			return // that it is shed was counted
+		}
+	}
 	if !r.copy {
 		p.judge(r)
 		return

@@ -242,6 +242,9 @@ func (p *Partition) drainShed() {
 			return
 		}
 		p.shed.add(ShedJournal, 1)
+		if r.unread != nil {
+			p.discard(r.unread)
+		}
 		if r.reply != nil {
 			r.reply <- reply{err: ErrUnavailable}
 		}

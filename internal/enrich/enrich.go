@@ -252,6 +252,8 @@ type Visit struct {
 	Mapped []journey.Element // what capture found
 	// Request is asked for where a request carries a signature; nil: it has none.
 	Request func() *signature.Request
+	// Room is memory that the answer may take, nil for its own.
+	Room []journey.Element
 }
 
 // Agents is what is remembered of user agents.
@@ -260,7 +262,9 @@ func (e *Enricher) Agents() *element.Agents { return e.agents }
 // Describe returns the Elements that are known of a visit, and a short form of
 // the agent for people.
 func (e *Enricher) Describe(v Visit) (short string, out []journey.Element) {
-	out = make([]journey.Element, 0, 16)
+	if out = v.Room[:0]; out == nil {
+		out = make([]journey.Element, 0, 16)
+	}
 	add := func(id, value string) {
 		if value != "" {
 			out = append(out, journey.Element{ID: id, Value: value})

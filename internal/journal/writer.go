@@ -112,13 +112,14 @@ type writer struct {
 
 	mu      sync.Mutex
 	next    uint64
-	prev    string // message ID of the entry before next; "" before the first of this writer
-	err     error  // the first failure; never unset
+	message nats.Msg // of the entry being sent, its memory used again
+	prev    string   // message ID of the entry sent last; "" before the first of this writer
+	err     error    // the first failure; never unset
 	closed  bool
-	unsent  []unsent
-	heavy   int         // bytes in unsent
-	due     *time.Timer // sends; runs while unsent holds anything
-	count   int         // in flight
+	unsent  []pendingAck // taken, and not given to the store
+	heavy   int          // bytes in unsent
+	due     *time.Timer  // sends; runs while unsent holds anything
+	count   int          // in flight
 	bytes   int64
 	settled uint64 // appends settled so far
 	total   uint64 // appends so far
@@ -130,12 +131,6 @@ type pendingAck struct {
 	sent time.Time
 	data []byte
 	ack  func(uint64, error)
-}
-
-// unsent is an entry that was taken and that the store has not been given.
-type unsent struct {
-	msg *nats.Msg
-	pendingAck
 }
 
 // Entries that gather: past either bound they are sent at once.
@@ -192,19 +187,9 @@ func (w *writer) append(data []byte, ack func(uint64, error)) error {
 	case w.count == cap(w.pending), w.bytes > 0 && w.bytes+int64(len(data)) > maxInFlightBytes:
 		return ErrBusy
 	}
-	number := strconv.FormatUint(w.next, 36)
-	id := w.epoch + number
-	msg := &nats.Msg{Subject: subject(w.partition), Reply: w.inbox + number, Data: data, Header: nats.Header{
-		jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(w.next-1, 10)},
-		jetstream.MsgIDHeader:           {id},
-	}}
-	if w.prev != "" {
-		msg.Header[jetstream.ExpectedLastMsgIDHeader] = []string{w.prev}
-	}
-	w.unsent = append(w.unsent, unsent{msg, pendingAck{seq: w.next, data: data, ack: ack}})
+	w.unsent = append(w.unsent, pendingAck{seq: w.next, data: data, ack: ack})
 	w.heavy += len(data)
 	w.next++
-	w.prev = id
 	w.total++
 	w.count++
 	w.bytes += int64(len(data))
@@ -233,16 +218,42 @@ func (w *writer) sendLocked() {
 		if w.err != nil {
 			break
 		}
-		if err := w.nc.PublishMsg(w.unsent[i].msg); err != nil {
+		if err := w.nc.PublishMsg(w.envelope(&w.unsent[i])); err != nil {
 			w.failLocked(fmt.Errorf("journal: append: %w", err))
 		}
 	}
 	for i := range w.unsent {
 		w.unsent[i].sent = now
-		w.pending <- w.unsent[i].pendingAck // has room: count <= cap
+		w.pending <- w.unsent[i] // has room: count <= cap
 	}
+	w.message.Data = nil
 	clear(w.unsent)
 	w.unsent, w.heavy = w.unsent[:0], 0
+}
+
+// envelope is the message that carries an entry, good until the next.
+func (w *writer) envelope(p *pendingAck) *nats.Msg {
+	number := strconv.FormatUint(p.seq, 36)
+	id := w.epoch + number
+	m := &w.message
+	if m.Header == nil {
+		m.Subject, m.Header = subject(w.partition), nats.Header{}
+	}
+	m.Reply, m.Data = w.inbox+number, p.data
+	set := func(name, value string) {
+		if have := m.Header[name]; have != nil {
+			have[0] = value
+			return
+		}
+		m.Header[name] = []string{value}
+	}
+	set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(p.seq-1, 10))
+	set(jetstream.MsgIDHeader, id)
+	if w.prev != "" {
+		set(jetstream.ExpectedLastMsgIDHeader, w.prev)
+	}
+	w.prev = id
+	return m
 }
 
 // settle calls the acks in order until the writer is closed and all are called.

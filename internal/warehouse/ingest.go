@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,6 +70,7 @@ type Ingest struct {
 	lastErr  atomic.Pointer[string]
 	refused  bool          // the store refused the last batch; only Run's goroutine asks
 	cost     time.Duration // of applying the last batch; only Run's goroutine asks
+	usual    int           // entries of a batch, somewhat more than of the last; only Run's goroutine asks
 
 	began   atomic.Int64  // when the last batch was complete, nanoseconds
 	asked   atomic.Int64  // when somebody last asked
@@ -264,7 +266,11 @@ func (i *Ingest) collect(ctx context.Context, r journal.Reader) ([]journal.Recor
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() { i.began.Store(time.Now().UnixNano()) }()
+	out = slices.Grow(out, max(0, i.usual-len(out)))
+	defer func() {
+		i.began.Store(time.Now().UnixNano())
+		i.usual = len(out) + len(out)/8
+	}()
 	first := time.Now()
 	found := finds{{out[0].Sequence, first}}
 	look := time.NewTimer(0)
@@ -351,14 +357,16 @@ func count(records []journal.Record) (n int) {
 // Faulted entries hold nothing that happened.
 func fold(records []journal.Record) (b Batch, faulted int64) {
 	place := map[journey.ID]int{}
+	n := count(records)
+	b.Events, b.Sequences = make([]journey.Event, 0, n), make([]uint64, 0, n)
 	for i := range records {
 		r := &records[i]
 		if r.Entry.Judgement.Fault != "" {
 			faulted++
 			continue
 		}
-		for _, e := range r.Entry.Judgement.Events {
-			b.Events = append(b.Events, e)
+		for k := range r.Entry.Judgement.Events {
+			b.Events = append(b.Events, r.Entry.Judgement.Events[k])
 			b.Sequences = append(b.Sequences, r.Sequence)
 		}
 		for _, s := range r.Entry.Judgement.Sessions {

@@ -48,50 +48,129 @@ type sessionDetail struct {
 const eventColumns = `ts, sid, eid, spec_id, site, name, type, spec, method, status, outcome, rating, points,
 	duration, join_reason, revision, sync, truncated`
 
-// codec turns Events into rows. Not safe for concurrent use; it reuses row.
+// codec turns Events into rows. Not safe for concurrent use. A row takes the memory
+// of the one before, and its values too where they are the same, as most are.
 type codec struct {
 	columns map[string]int // element to place among the element columns
 	row     []driver.Value
+	values  []driver.Value // by element column: its newest
+	extra   duckdb.Map
+	text    []byte
 }
 
 func newCodec() *codec {
-	c := &codec{columns: map[string]int{}}
+	c := &codec{columns: map[string]int{}, extra: duckdb.Map{}}
 	for i, id := range elementColumns() {
 		c.columns[id] = i
 	}
+	c.row = make([]driver.Value, eventFields+len(c.columns)+3)
+	c.values = make([]driver.Value, len(c.columns))
 	return c
 }
 
+// eventFields are those of eventColumns and those behind them that no Event is read
+// from.
+const eventFields = 21
+
 // event renders a row of the table events, good until the next call.
 func (c *codec) event(e *journey.Event, partition int, seq uint64) ([]driver.Value, error) {
-	row := append(c.row[:0],
-		micros(e.Time), int64(e.SessionID), int64(e.ID), int64(e.SpecID), e.Site, e.Name, string(e.Type), e.Spec,
-		e.Method, int32(e.Status), string(e.Outcome), uint8(e.Rating), int32(e.Points), e.Duration, e.JoinReason,
-		e.Revision, e.Sync, e.Truncated, e.RatingChange != nil, int16(partition), int64(seq))
-	first := len(row)
-	for range c.columns {
-		row = append(row, nil)
-	}
-	detail := eventDetail{Labels: e.Labels, Signatures: e.Signatures, Change: e.RatingChange,
-		Actions: e.Actions, Workflows: e.Workflows}
-	if len(e.Elements) > 0 {
-		detail.Elements = make([]elementDetail, len(e.Elements))
-	}
-	extra := duckdb.Map{}
-	for i := range e.Elements {
-		el := &e.Elements[i]
-		d := &detail.Elements[i]
-		*d = elementDetail{ID: el.ID, Entity: el.Entity, Hash: el.Hash, Invalid: el.Invalid, Unverified: el.Unverified}
-		if !c.place(row[first:], extra, el) {
-			d.Value = &el.Value
-		}
-	}
-	text, err := json.Marshal(&detail)
-	if err != nil {
+	r := c.row
+	r[0] = micros(e.Time)
+	again(&r[1], int64(e.SessionID))
+	again(&r[2], int64(e.ID))
+	again(&r[3], int64(e.SpecID))
+	again(&r[4], e.Site)
+	again(&r[5], e.Name)
+	again(&r[6], string(e.Type))
+	again(&r[7], e.Spec)
+	again(&r[8], e.Method)
+	again(&r[9], int32(e.Status))
+	again(&r[10], string(e.Outcome))
+	again(&r[11], uint8(e.Rating))
+	again(&r[12], int32(e.Points))
+	again(&r[13], e.Duration)
+	again(&r[14], e.JoinReason)
+	again(&r[15], e.Revision)
+	again(&r[16], e.Sync)
+	again(&r[17], e.Truncated)
+	again(&r[18], e.RatingChange != nil)
+	again(&r[19], int16(partition))
+	again(&r[20], int64(seq))
+	elements := r[eventFields : eventFields+len(c.columns)]
+	clear(elements)
+	clear(c.extra)
+	if err := c.detail(e, elements); err != nil {
 		return nil, fmt.Errorf("event %s: %w", e.ID, err)
 	}
-	c.row = append(row, extra, labelIDs(e.Labels), string(text))
-	return c.row, nil
+	tail := r[eventFields+len(c.columns):]
+	tail[0], tail[1], tail[2] = c.extra, labelIDs(e.Labels), c.text
+	return r, nil
+}
+
+// again sets a value, unless it is there.
+func again[T comparable](at *driver.Value, v T) {
+	if old, ok := (*at).(T); !ok || old != v {
+		*at = v
+	}
+}
+
+// detail puts the elements in their places and renders what no column holds.
+func (c *codec) detail(e *journey.Event, elements []driver.Value) error {
+	b := append(c.text[:0], '{')
+	for i := range e.Elements {
+		if b = append(b, ','); i == 0 {
+			b = append(b[:len(b)-1], `"e":[`...)
+		}
+		el := &e.Elements[i]
+		b = renderElement(b, el, c.place(elements, c.extra, el))
+	}
+	if len(e.Elements) > 0 {
+		b = append(b, ']')
+	}
+	if len(e.Labels)+len(e.Signatures)+len(e.Actions)+len(e.Workflows) > 0 || e.RatingChange != nil {
+		rest, err := json.Marshal(&eventDetail{Labels: e.Labels, Signatures: e.Signatures, Change: e.RatingChange, Actions: e.Actions, Workflows: e.Workflows})
+		if err != nil {
+			return err
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(b, rest[1:len(rest)-1]...)
+	}
+	c.text = append(b, '}')
+	return nil
+}
+
+// renderElement writes an elementDetail; placed tells that its value stands elsewhere.
+func renderElement(b []byte, el *journey.Element, placed bool) []byte {
+	b = renderText(append(b, `{"i":`...), el.ID)
+	if el.Entity {
+		b = append(b, `,"n":true`...)
+	}
+	if el.Hash != 0 {
+		b = strconv.AppendInt(append(b, `,"h":`...), el.Hash, 10)
+	}
+	if el.Invalid != "" {
+		b = renderText(append(b, `,"x":`...), el.Invalid)
+	}
+	if !placed {
+		b = renderText(append(b, `,"v":`...), el.Value)
+	}
+	if el.Unverified {
+		b = append(b, `,"u":true`...)
+	}
+	return append(b, '}')
+}
+
+// renderText writes a string as encoding/json does.
+func renderText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c >= 0x7f || strings.IndexByte(`"\<>&`, c) >= 0 {
+			text, _ := json.Marshal(s) // no string fails
+			return append(b, text...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // place puts an element's value where it is searched, and tells whether it
@@ -112,7 +191,8 @@ func (c *codec) place(columns []driver.Value, extra duckdb.Map, el *journey.Elem
 		return formatAmount(f) == el.Value
 	case column:
 		if el.Value != "" {
-			columns[i] = el.Value
+			again(&c.values[i], el.Value)
+			columns[i] = c.values[i]
 		}
 	default:
 		if _, taken := extra[el.ID]; taken {
