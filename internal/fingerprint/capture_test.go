@@ -137,19 +137,28 @@ func stream(l []segment) (b []byte) {
 
 // fromTCP finds the first ClientHello of a stream, which may stand behind a proxy's
 // own words.
-func fromTCP(b []byte) (TLS, bool) {
+func fromTCP(b []byte) (got TLS, msg []byte, ok bool) {
 	for i := range b {
 		if b[i] == 22 && i+6 < len(b) && b[i+1] == 3 && b[i+5] == 1 {
 			if got, err := tapped(b[i:], len(b)); err == nil {
-				return got, true
+				return got, handshake(b[i:]), true
 			}
 		}
 	}
-	return TLS{}, false
+	return TLS{}, nil, false
+}
+
+// handshake is the first message of a stream of records.
+func handshake(b []byte) (msg []byte) {
+	for len(b) > 5 && b[0] == 22 {
+		n := min(5+int(b[3])<<8+int(b[4]), len(b))
+		msg, b = append(msg, b[5:n]...), b[n:]
+	}
+	return msg[:4+int(msg[1])<<16+int(msg[2])<<8+int(msg[3])]
 }
 
 // fromQUIC takes the ClientHello out of the Initial packets of a flow (RFC 9001 5).
-func fromQUIC(l []segment) (TLS, bool) {
+func fromQUIC(l []segment) (got TLS, msg []byte, ok bool) {
 	crypto := map[int][]byte{} // by offset
 	for _, s := range l {
 		for p := s.payload; len(p) > 7 && p[0]&0xf0 == 0xc0; {
@@ -161,7 +170,6 @@ func fromQUIC(l []segment) (TLS, bool) {
 			p = rest
 		}
 	}
-	var msg []byte
 	for _, at := range slices.Sorted(func(yield func(int) bool) {
 		for k := range crypto {
 			if !yield(k) {
@@ -176,13 +184,13 @@ func fromQUIC(l []segment) (TLS, bool) {
 	}
 	var h Hello
 	if len(msg) < 4 {
-		return TLS{}, false
+		return TLS{}, nil, false
 	}
 	msg = msg[:min(len(msg), 4+int(msg[1])<<16+int(msg[2])<<8+int(msg[3]))]
 	if h.Parse(msg) != nil {
-		return TLS{}, false
+		return TLS{}, nil, false
 	}
-	return h.Prints(QUIC), true
+	return h.Prints(QUIC), msg, true
 }
 
 // initial opens an Initial packet of version 1 by the keys that everybody knows.

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-var record = flag.Bool("record", false, "record the real clients that are here into testdata")
+var record = flag.Bool("record", false, "record into testdata: the real clients that are here, and the published captures' hellos")
 
 // client is a real client as a test runs it.
 type client struct {

@@ -1,11 +1,14 @@
 package fingerprint
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,7 +30,7 @@ var odd = map[string]string{
 }
 
 // TestJA4IsThatOfThePublishedCaptures compares with the values that FoxIO's own
-// programs give for its captures. They are not part of this project: a checkout of
+// programs give for its captures. These are not part of this project: a checkout of
 // the repository FoxIO-LLC/ja4 is looked for where TL_JA4_CAPTURES says.
 func TestJA4IsThatOfThePublishedCaptures(t *testing.T) {
 	root := os.Getenv("TL_JA4_CAPTURES")
@@ -38,7 +41,7 @@ func TestJA4IsThatOfThePublishedCaptures(t *testing.T) {
 	if err != nil || len(captures) == 0 {
 		t.Fatalf("no captures in %s: %v", root, err)
 	}
-	same, differ := map[string]int{}, 0
+	same, differ, lines := map[string]int{}, 0, map[string]bool{}
 	for _, path := range captures {
 		name := filepath.Base(path)
 		text, err := os.ReadFile(path)
@@ -49,16 +52,16 @@ func TestJA4IsThatOfThePublishedCaptures(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		got := map[flow]string{}
+		got, hellos := map[flow]string{}, map[flow][]byte{}
 		for f, l := range flows(all) {
-			prints, ok := TLS{}, false
+			prints, msg, ok := TLS{}, []byte(nil), false
 			if f.transport == "tcp" {
-				prints, ok = fromTCP(stream(l))
+				prints, msg, ok = fromTCP(stream(l))
 			} else {
-				prints, ok = fromQUIC(l)
+				prints, msg, ok = fromQUIC(l)
 			}
 			if ok {
-				got[f] = prints.JA4
+				got[f], hellos[f] = prints.JA4, msg
 			}
 		}
 		want := append(snapshots(t, filepath.Join(root, "rust/ja4/src/snapshots/ja4__insta@"+name+".snap")),
@@ -72,6 +75,9 @@ func TestJA4IsThatOfThePublishedCaptures(t *testing.T) {
 						break
 					}
 				}
+			}
+			if known {
+				lines[fmt.Sprintf("%s %s %s %x", name, w.flow.transport, w.ja4, bare(t, hellos[w.flow]))] = true
 			}
 			switch asked, isOdd := odd[name+" "+w.ja4]; {
 			case ja4 == w.ja4:
@@ -87,6 +93,97 @@ func TestJA4IsThatOfThePublishedCaptures(t *testing.T) {
 	if same["Rust"] < 100 || same["Python"] < 100 {
 		t.Errorf("too few values were compared: %v", same)
 	}
+	if *record {
+		text := strings.Join(slices.Sorted(maps.Keys(lines)), "\n") + "\n"
+		if err := os.WriteFile(publishedHellos, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// publishedHellos are the hellos of the captures, as far as a print looks into them,
+// each with its capture, transport and published JA4.
+const publishedHellos = "testdata/published.txt"
+
+// TestJA4OfPublishedHellos does the same without the captures.
+func TestJA4OfPublishedHellos(t *testing.T) {
+	text, err := os.ReadFile(publishedHellos)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, differ := 0, 0
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if len(f) != 4 {
+			t.Fatalf("%q: want capture, transport, JA4 and hello", line)
+		}
+		msg, err := hex.DecodeString(f[3])
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		want := f[2]
+		if asked, isOdd := odd[f[0]+" "+f[2]]; isOdd {
+			want = asked
+			differ++
+		}
+		var h Hello
+		if err := h.Parse(msg); err != nil {
+			t.Errorf("%s: %v", f[0], err)
+			continue
+		}
+		transport := TCP
+		if f[1] == "udp" {
+			transport = QUIC
+		}
+		if got := h.Prints(transport).JA4; got != want {
+			t.Errorf("%s: %s, published as %s", f[0], got, want)
+		}
+		n++
+	}
+	if n < 50 || differ != len(odd) {
+		t.Errorf("%d hellos were compared, %d of them odd", n, differ)
+	}
+}
+
+// bare leaves of a hello what prints look into, and none of what is its sender's own:
+// randoms, keys, tickets and the name asked for go.
+func bare(t *testing.T, msg []byte) []byte {
+	t.Helper()
+	var h Hello
+	if err := h.Parse(msg); err != nil {
+		t.Fatal(err)
+	}
+	var ext []byte
+	for list := (cut{b: h.extensions}); len(list.b) > 0; {
+		kind := list.u16()
+		body := list.take(list.u16())
+		switch kind {
+		case 0: // server_name
+			if len(body) < 5 {
+				break
+			}
+			name := body[5:]
+			if _, err := netip.ParseAddr(string(name)); err != nil {
+				name = []byte("a.example")
+			}
+			n := len(name)
+			body = append([]byte{byte((n + 3) >> 8), byte(n + 3), 0, byte(n >> 8), byte(n)}, name...)
+		case 10, 11, 13, 16, 43: // groups, point formats, signature algorithms, ALPN, versions
+		default:
+			body = nil
+		}
+		ext = append(ext, byte(kind>>8), byte(kind), byte(len(body)>>8), byte(len(body)))
+		ext = append(ext, body...)
+	}
+	out := append([]byte{1, 0, 0, 0, byte(h.Version >> 8), byte(h.Version)}, make([]byte, 33)...)
+	out = append(out, byte(len(h.Ciphers)>>8), byte(len(h.Ciphers)))
+	out = append(append(out, h.Ciphers...), 1, 0)
+	if len(h.extensions) > 0 {
+		out = append(append(out, byte(len(ext)>>8), byte(len(ext))), ext...)
+	}
+	n := len(out) - 4
+	out[1], out[2], out[3] = byte(n>>16), byte(n>>8), byte(n)
+	return out
 }
 
 func address(t *testing.T, host, port string) netip.AddrPort {
