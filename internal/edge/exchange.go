@@ -129,7 +129,6 @@ func (e *exchange) serve(v *visitor) {
 		}
 	}
 	e.route(t, st, v)
-	e.ask = e.ask && !e.early.made // it said that it did not want to be
 	defer e.end()
 	if d := e.s.cfg.RequestTimeout; d > 0 {
 		turn := e.turn

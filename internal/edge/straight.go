@@ -17,56 +17,63 @@ type Indifferent interface {
 
 // straight relays what most exchanges are: a request whose body has come with its
 // head, that nobody asks about, answered whole at once. It does nothing that serve
-// would do otherwise; what it leaves out is what such an exchange has no use for.
-// Whatever turns out not to be so goes on in serve, from where it stands. It tells
-// whether the exchange is over.
-func (v *visit) straight(n int) (over bool) {
+// would do otherwise; what it leaves out is what such an exchange has no use for. An
+// answer that turns out not to be so simple goes the common way from there. It tells
+// whether it has taken the exchange; else nothing has been done yet.
+func (v *visit) straight() (taken bool) {
 	e := v.ex
 	if !e.blank {
 		e.reset()
 	}
-	e.blank = false
-	c := &v.s.counters
+	e.blank = true
 	if !e.straight(&v.who) {
-		e.blank = true // nothing has been done yet
 		return false
 	}
+	e.blank = false
+	c := &v.s.counters
 	c.active.Add(1)
 	defer c.active.Add(-1)
+	c.requests.Add(1)
+	e.count.requests.Add(1)
 	defer func() {
 		if p := recover(); p != nil {
 			v.s.fault(p)
-			c.requests.Add(1)
 			e.cut()
 			e.settle()
-			over = true
 		}
 	}()
 	v.sock.Watch()
-	e.early.err = e.begin(&v.who, e.ahead[:e.used])
-	var whole []byte
-	if e.early.err == nil {
-		whole = e.whole()
+	body := e.ahead[:e.used]
+	if e.early.err = e.begin(&v.who, body); e.early.err == nil {
+		if whole := e.whole(); whole != nil {
+			v.sock.Unwatch()
+			e.conn.Answered()
+			if err := v.send(whole); err != nil {
+				e.gone()
+				e.cut()
+			} else {
+				e.reusable = true
+			}
+			e.settle()
+			return true
+		}
 	}
-	if whole == nil {
-		e.early.made, e.blank, e.used = true, true, 0
-		return false
-	}
-	v.sock.Unwatch()
-	e.conn.Answered()
-	if err := v.send(whole); err != nil {
-		e.gone()
-		e.cut()
-	} else {
-		e.reusable = true
-	}
-	c.requests.Add(1)
-	e.count.requests.Add(1)
-	e.settle()
+	e.early.made = true
+	e.goOn(&v.who)
 	return true
 }
 
-// early is a request that straight has sent, for serve to go on with.
+// goOn is the rest of serve for a request that was sent. Whatever has been put in
+// force meanwhile is for the next one.
+func (e *exchange) goOn(v *visitor) {
+	e.up.begin(e.req, e.ahead)
+	defer e.leave()
+	defer e.end()
+	_ = e.up.first() // all of it is there
+	e.relay(v)
+}
+
+// early is a request that straight has sent, and how that went.
 type early struct {
 	made, sent bool
 	err        error
@@ -92,12 +99,13 @@ func (e *exchange) straight(v *visitor) bool {
 		return false
 	}
 	r := t.route(st)
-	if mode := st.InForce(); !r.straight || m.Method == http.MethodConnect || mode != site.Active && mode != site.PassThrough || s.bypass.Load() ||
+	mode := st.InForce()
+	if !r.straight || m.Method == http.MethodConnect || mode != site.Active && mode != site.PassThrough || s.bypass.Load() ||
 		isTrusted(v.peer.Addr().Unmap(), t.trusted) || !e.indifferent(st.Name, string(mode)) {
 		return false
 	}
 	e.site, e.way, e.count, e.pools, e.pool = st, r, r.count, r.pools, r.pools.Pool("")
-	e.target = m.Target
+	e.target, e.mode = m.Target, mode
 	e.used = max(0, int(m.Length))
 	return true
 }

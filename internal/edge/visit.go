@@ -132,7 +132,7 @@ func (v *visit) next(n int) (goOn bool) {
 	e.ahead = v.in.Bytes()[n:]
 	e.last = e.req.Close || e.req.Minor == 0 && !e.req.KeepAlive || v.s.winding.Load() || v.s.draining.Load()
 	v.sock.DueRead(0)
-	if !v.straight(n) {
+	if !v.straight() {
 		e.serve(&v.who)
 	}
 	v.used.Store(true)

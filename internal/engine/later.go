@@ -14,6 +14,7 @@ import (
 const (
 	maxUnread   = 256      // exchanges of a partition
 	unreadBytes = 32 << 10 // of each: heads and bodies
+	unreadBody  = 2 << 10  // of a body
 )
 
 // gatherer is a Judge that takes an exchange which nobody waits for before it is
@@ -40,11 +41,13 @@ var unreads = sync.Pool{New: func() any { return new(unread) }}
 
 // gather hands an exchange over. What may teach session keys is read at once, since
 // those are to be known before the response's first byte leaves; so is what is
-// signed, since of two uses of a signature the first counts; and what is large, since
-// a copy of it has its price too.
+// signed, since of two uses of a signature the first counts; and what is large, or may
+// grow when it is unpacked: what a verdict finds gathered before it is read first, and
+// no visitor may make that long.
 func (e *Engine) gather(x *wire.Exchange, n *note) bool {
 	g, ok := n.judge.(gatherer)
-	if !ok || n.opened || n.sync || n.plan.Teaches(n.rules.snap, x) || x.Request.Get("Signature-Input") != "" {
+	if !ok || n.opened || n.sync || n.plan.Teaches(n.rules.snap, x) || x.Request.Get("Signature-Input") != "" ||
+		n.reqBody && isLong(&x.Request, &x.ReqBody) || n.resBody && isLong(&x.Response, &x.RespBody) {
 		return false
 	}
 	size, fields := sizeOf(x, n)
@@ -58,6 +61,11 @@ func (e *Engine) gather(x *wire.Exchange, n *note) bool {
 		return false
 	}
 	return true
+}
+
+// isLong tells whether reading a body may take long.
+func isLong(h *wire.Head, b *wire.Body) bool {
+	return len(b.Bytes) > unreadBody || len(b.Bytes) > 0 && h.Get("Content-Encoding") != ""
 }
 
 // sizeOf is how much text reading an exchange may need, and how many fields.

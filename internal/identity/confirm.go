@@ -114,7 +114,7 @@ func (x *Index) Confirm(spec journey.ID, v Visitor, acct uint64) journey.ID {
 	day := dayOf(v.Time)
 	c := confirmation{spec: spec, v: v, hash: accountHash(acct), day: day, list: x.gather(v.Keys)}
 	tainted, carried := x.tainted(c.list), c.list
-	if tainted {
+	if c.tainted = tainted; tainted {
 		carried = nil
 	}
 	c.host = x.bring(c.list, v, x.host(spec, v, carried), tainted, day)
@@ -153,6 +153,7 @@ type confirmation struct {
 	hash    uint64 // of the account
 	device  uint64 // on which it was confirmed
 	counted bool   // the device was, for the account
+	tainted bool   // many may use the Session's keys
 }
 
 func (x *Index) confirm(c *confirmation) {
@@ -267,6 +268,11 @@ func (x *Index) countAccounts(c *confirmation) {
 			x.takesTurn(f, c, false)
 			continue
 		}
+		if !c.tainted && x.held(f.ref, c.account) {
+			x.pairs.put(x.pairOf(f.hash, c.hash), struct{}{}, c.day, x, didPair)
+			x.takesTurn(f, c, false)
+			continue
+		}
 		f.counted = true
 		x.count(f.ref)
 		x.takesTurn(f, c, true)
@@ -274,6 +280,19 @@ func (x *Index) countAccounts(c *confirmation) {
 			x.share(f.ref, true, c.v.Time, fmt.Sprintf("more than %d accounts used one %s", x.rules.AccountsPerKey, kindNames[f.kind]))
 		}
 	}
+}
+
+// held tells whether an account was counted for a key, though that was forgotten, as
+// it is of a user who stays signed in for long: both are of one user who has no more
+// accounts than the key has counted, or one that was counted is not known any more,
+// and this may be it. Of a Session that many may use it can't be told: accounts don't
+// become its keys' there.
+func (x *Index) held(key, account ref) bool {
+	counted, there := x.at(key).count(), x.size(key).accounts
+	if account == 0 {
+		return counted > there
+	}
+	return x.root(key) == x.root(account) && counted >= there
 }
 
 // countDevice counts the device for the account; one with too many is shared.

@@ -15,10 +15,11 @@ import (
 // who it is again.
 //
 // What an entry has no room for stands among the pairs: which account came second,
-// and who came back.
+// that this is known, and who came back.
 
 const (
 	secondSalt = 0xa0761d6478bd642f
+	isSecond   = 0x589965cc75374cc3
 	firstBack  = 0xe7037ed1a0b428db
 	bothBack   = 0x8ebc6af09c88c6e3
 )
@@ -44,13 +45,16 @@ func (x *Index) takesTurn(f *found, c *confirmation, fresh bool) {
 		return
 	}
 	second := mix(x.pairOf(f.hash, c.hash) ^ secondSalt)
+	known := x.markOf(f.hash, isSecond)
 	switch first := x.markOf(f.hash, firstBack); {
-	case fresh:
+	case fresh, !x.marked(known): // or who came second was forgotten, and may as well be this one
 		x.keepMark(second, c.day)
+		x.keepMark(known, c.day)
 	case !x.marked(second):
 		x.keepMark(first, c.day)
 	default:
 		x.keepMark(second, c.day)
+		x.keepMark(known, c.day)
 		if x.marked(first) {
 			x.keepMark(x.markOf(f.hash, bothBack), c.day)
 		}

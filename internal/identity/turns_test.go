@@ -160,3 +160,61 @@ func again(t *testing.T, x *Index) *Index {
 	}
 	return x
 }
+
+// An account that was counted for a key and is forgotten, since its user stayed signed
+// in, is not another one when it is signed in to again.
+func TestAnAccountIsNotASecondOneAfterLong(t *testing.T) {
+	x := New(DefaultRules())
+	device := journey.Key{Kind: journey.KeyDevice, Hash: 502, Named: true}
+	at := base
+	come := func(session journey.ID, days int, account uint64, keys ...journey.Key) Answer {
+		at += int64(days) * micros
+		x.Sweep(at)
+		v := Visitor{Session: session, Time: at, Keys: keys}
+		a := x.Start(v)
+		spec := a.SpecID
+		if a.By == "" && len(keys) > 1 { // the response gave the last
+			spec = x.Learn(spec, v, keys[len(keys)-1])
+		}
+		if account != 0 {
+			x.Confirm(spec, v, account)
+		}
+		return a
+	}
+	first := come(100, 1, 9, journey.Key{Kind: journey.KeyCookie, Hash: 501, Named: true}, device)
+	for session := journey.ID(200); session < 225; session++ {
+		if a := come(session, 4, 0, device); a.SpecID != first.SpecID || a.By == "" {
+			t.Fatalf("day %d: %+v", 4*(session-199), a)
+		}
+	}
+	for session := journey.ID(300); session < 304; session++ {
+		if a := come(session, 1, 9, device); a.SpecID != first.SpecID || a.By == "" {
+			t.Fatalf("signed in again, as before: %+v", a)
+		}
+	}
+	if n := x.at(x.keys.Find(device.Hash)).count(); n != 1 {
+		t.Errorf("%d accounts are counted", n)
+	}
+}
+
+// Two accounts of one device lift its doubt also when one was away for so long that
+// who came second is forgotten.
+func TestDoubtIsLiftedAfterOneWasAway(t *testing.T) {
+	c := &counter{x: New(DefaultRules()), next: 100, keys: devices(7)}
+	c.sit(1)
+	c.sit(2)
+	for range 1000 { // 100 days
+		c.next += 1
+		if c.next%50 == 0 {
+			c.sit(1)
+		}
+		c.x.Sweep(base + int64(c.next)*micros/10)
+	}
+	for range 2 {
+		c.sit(2)
+		c.sit(1)
+	}
+	if a, _ := c.sit(0); a.By == "" {
+		t.Errorf("both came back after each other, twice: %+v", a)
+	}
+}
