@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -227,4 +228,59 @@ func TestStraightVisitorLeaves(t *testing.T) {
 		t.Fatal("the origin was never let go")
 	}
 	eventually(t, "it is counted", func() bool { k := s.Counters(); return k.ClientGone == 1 && k.Active == 0 && k.Requests == 1 })
+}
+
+// What is put in force while a request is under way is for the next one, also where
+// the answer takes the exchange off the straight way.
+func TestStraightEndsInWhatItBeganIn(t *testing.T) {
+	for name, change := range map[string]func(*rig) error{
+		"maintenance": func(s *rig) error { s.site.Switch.SetMode(site.Maintenance); return nil },
+		"mirror":      func(s *rig) error { s.site.Switch.SetMode(site.Mirror); return nil },
+		"bypass":      func(s *rig) error { s.SetBypass(true); return nil },
+		"no such site": func(s *rig) error {
+			cfg := s.cfg
+			cfg.Sites = []*site.Site{{Name: "else", Hosts: []string{"else.test"}, Origin: s.site.Origin, Mode: site.Active, Failure: site.FailOpen, Switch: &site.Switch{}}}
+			return s.Reconfigure(cfg)
+		},
+	} {
+		for _, d := range []Decider{&careless{}, &attentive{}} {
+			t.Run(fmt.Sprintf("%s %T", name, d), func(t *testing.T) {
+				got, goOn, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
+				addr := rawOrigin(t, func(c net.Conn, r *bufio.Reader) {
+					defer close(left)
+					if _, err := readHead(r); err != nil {
+						return
+					}
+					close(got)
+					<-goOn
+					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+					time.Sleep(30 * time.Millisecond)
+					_, _ = io.WriteString(c, "ok")
+					_, _ = r.ReadByte() // until we let go
+				})
+				s := start(t, addr, d, nil)
+				c := dial(t, s.addr)
+				c.send("POST /pay HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 0\r\n\r\n")
+				<-got
+				if err := change(s); err != nil {
+					t.Fatal(err)
+				}
+				close(goOn)
+				if head := c.head(); !strings.HasPrefix(head, "HTTP/1.1 200 ") || c.bytes(2) != "ok" {
+					t.Errorf("%q", head)
+				}
+				_ = c.Close()
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				if err := s.Shutdown(ctx); err != nil {
+					t.Error(err)
+				}
+				select {
+				case <-left:
+				case <-ctx.Done():
+					t.Error("the origin's connection stays open")
+				}
+			})
+		}
+	}
 }

@@ -128,11 +128,22 @@ func TestWhatIsReadLaterIsTheSame(t *testing.T) {
 		make  func(w *world) *wire.Exchange
 		later bool
 	}{
-		"a page":       {page, true},
-		"with bodies":  {func(w *world) *wire.Exchange { return search(w, 10) }, true},
-		"no response":  {func(w *world) *wire.Exchange { x := page(w); x.Response, x.RespTime = wire.Head{}, 0; return x }, true},
-		"a copy":       {func(w *world) *wire.Exchange { x := page(w); x.Mode = string(site.Mirror); return x }, true},
-		"large bodies": {func(w *world) *wire.Exchange { return search(w, unreadBytes) }, false},
+		"a page":      {page, true},
+		"with bodies": {func(w *world) *wire.Exchange { return search(w, 10) }, true},
+		"no response": {func(w *world) *wire.Exchange { x := page(w); x.Response, x.RespTime = wire.Head{}, 0; return x }, true},
+		"a copy":      {func(w *world) *wire.Exchange { x := page(w); x.Mode = string(site.Mirror); return x }, true},
+		"long bodies": {func(w *world) *wire.Exchange { return search(w, unreadBody) }, false},
+		"a long head": {func(w *world) *wire.Exchange {
+			return with(page(w), true, "x-long", strings.Repeat("x", unreadBytes))
+		}, false},
+		// What a few bytes unpack to may be long.
+		"a packed response": {func(w *world) *wire.Exchange { return with(search(w, 10), false, "content-encoding", "gzip") }, false},
+		"a packed request":  {func(w *world) *wire.Exchange { return with(search(w, 10), true, "Content-Encoding", "br") }, false},
+		"packed, and none of it wanted": {func(w *world) *wire.Exchange {
+			x := with(page(w), false, "content-encoding", "gzip")
+			x.RespBody = wire.Body{Bytes: []byte("packed"), Seen: true}
+			return x
+		}, true},
 		"a new cookie": {func(w *world) *wire.Exchange { return with(page(w), false, "set-cookie", "sid=abcdef0123456789abcd") }, false},
 		"a new token":  {func(w *world) *wire.Exchange { return with(page(w), false, "x-token", "abcdef0123456789abcd") }, false},
 		"a signature":  {func(w *world) *wire.Exchange { return with(page(w), true, "signature-input", "s=()") }, false},

@@ -17,6 +17,10 @@ func (s *State) part(out *journey.Judgement) {
 		s.noteVisit(m.Session)
 		v := s.visits[m.Session]
 		v.SpecID = m.SpecID
+		if at := slices.IndexFunc(s.merged, func(o journey.Session) bool { return o.ID == v.ID }); at >= 0 {
+			s.merged[at] = copyOf(v) // it is told at the end
+			continue
+		}
 		if at := slices.IndexFunc(out.Sessions, func(o journey.Session) bool { return o.ID == v.ID }); at >= 0 {
 			out.Sessions[at] = copyOf(v)
 		} else {

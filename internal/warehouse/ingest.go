@@ -369,6 +369,11 @@ func fold(records []journal.Record) (b Batch, faulted int64) {
 			b.Events = append(b.Events, r.Entry.Judgement.Events[k])
 			b.Sequences = append(b.Sequences, r.Sequence)
 		}
+		for _, c := range r.Entry.Judgement.SpecChanges {
+			if p, ok := place[c.From]; ok && c.Kind == journey.SpecSplit && b.Sessions[p].SpecID != c.From {
+				b.Sessions[p].SpecID = c.Into // as the Store does with those of batches before
+			}
+		}
 		for _, s := range r.Entry.Judgement.Sessions {
 			if p, ok := place[s.ID]; ok {
 				b.Sessions[p] = s

@@ -26,8 +26,8 @@ var ErrOrder = errors.New("warehouse: batch out of order")
 type Batch struct {
 	Events    []journey.Event
 	Sequences []uint64
-	Sessions  []journey.Session
-	Changes   []Change // in the journal's order
+	Sessions  []journey.Session // as they were after the batch's last Change
+	Changes   []Change          // in the journal's order
 	Links     []journey.ActorLink
 }
 

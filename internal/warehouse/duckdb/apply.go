@@ -66,14 +66,14 @@ func (d *DB) apply(ctx context.Context, h *handles, partition int, from, to uint
 		if err := k.appendEvents(partition, b); err != nil {
 			return fmt.Errorf("events: %w", err)
 		}
-		if err := k.putSessions(ctx, b.Sessions); err != nil {
-			return fmt.Errorf("sessions: %w", err)
-		}
 		if err := k.appendChanges(partition, b.Changes); err != nil {
 			return fmt.Errorf("spec changes: %w", err)
 		}
-		if err := k.moveSessions(ctx, b.Changes); err != nil {
+		if err := k.moveSessions(ctx, b.Changes); err != nil { // those stored before
 			return fmt.Errorf("sessions of spec changes: %w", err)
+		}
+		if err := k.putSessions(ctx, b.Sessions); err != nil {
+			return fmt.Errorf("sessions: %w", err)
 		}
 		if err := k.appendLinks(b.Links); err != nil {
 			return fmt.Errorf("actor links: %w", err)
