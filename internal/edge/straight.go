@@ -9,8 +9,8 @@ import (
 )
 
 // Indifferent is a Decider that can tell from a request's head alone that it will
-// want nothing of the exchange. It is then asked nothing about it, at no phase,
-// and need not have been right about what becomes of it. It must not keep h.
+// want nothing of the exchange. It is then asked nothing about it, at no phase. It
+// must not keep h.
 type Indifferent interface {
 	Indifferent(site, mode string, h *wire.Head) bool
 }
@@ -26,7 +26,7 @@ func (v *visit) straight() (taken bool) {
 		e.reset()
 	}
 	e.blank = true
-	if !e.straight(&v.who) {
+	if !e.isPlain(&v.who) {
 		return false
 	}
 	e.blank = false
@@ -82,9 +82,9 @@ type early struct {
 // notStraight are fields that mean something for the connection they come over.
 var notStraight = never | wire.Of(wire.TE, wire.Upgrade, wire.KeepAlive, wire.Nominated)
 
-// straight tells whether the request can take the straight way, and finds where
-// it goes.
-func (e *exchange) straight(v *visitor) bool {
+// isPlain tells whether the request can take the straight way, and finds where it
+// goes.
+func (e *exchange) isPlain(v *visitor) bool {
 	s, m := e.s, e.req
 	if s.indifferent == nil || s.cfg.RequestTimeout > 0 || e.last || m.Minor == 0 || m.Target[0] != '/' ||
 		m.Chunked || m.Continue || m.HasAny(notStraight) || m.Length > min(int64(len(e.ahead)), maxInline) || v.proto != "" {

@@ -328,3 +328,18 @@ func TestSweeperLooksAsOftenAsNeeded(t *testing.T) {
 		t.Error("no bound is one")
 	}
 }
+
+// A time can be asked for while a sweep is under way, by whoever it calls too.
+func TestSweeperIsAskedWithinASweep(t *testing.T) {
+	w := NewSweeper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	asked := make(chan error, 1)
+	go func() {
+		w.in(30 * time.Millisecond)
+		asked <- nil
+	}()
+	if err := within(t, "a time asked for", asked); err != nil {
+		t.Error(err)
+	}
+}

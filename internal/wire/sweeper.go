@@ -114,19 +114,20 @@ func (w *Sweeper) in(d time.Duration) int64 {
 	return w.now.Load() + w.pause.Load() + d.Milliseconds() + 1
 }
 
-// shorten makes the pause fit a time shorter than any before.
+// shorten makes the pause fit a time shorter than any before. It takes no lock: who
+// asks may hold what somebody waits for whom the Sweeper has called.
 func (w *Sweeper) shorten(ms int64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if ms >= w.least.Load() {
+	for old := w.least.Load(); ms < old; old = w.least.Load() {
+		if !w.least.CompareAndSwap(old, ms) {
+			continue
+		}
+		w.tick()
+		w.pause.Store(w.between(0).Milliseconds()) // until the sweep that this asks for
+		select {
+		case w.sooner <- struct{}{}:
+		default:
+		}
 		return
-	}
-	w.least.Store(ms)
-	w.tick()
-	w.pause.Store(w.between(len(w.set)).Milliseconds())
-	select {
-	case w.sooner <- struct{}{}:
-	default:
 	}
 }
 
