@@ -225,12 +225,11 @@ func goGuest(ctx context.Context, url string, cookies bool) error {
 
 // TestRealVisitorsAreToldApart has browsers and programs of the same builds behind
 // one address look at pages at once, on a site that sets no cookie and on one that
-// does, and compares what the engine made of them with who they were. One site after
-// the other, and nothing beside them: a browser that waits for the processor opens
-// its connections in another order than one that a person sits at.
+// does, and compares what the engine made of them with who they were.
 func TestRealVisitorsAreToldApart(t *testing.T) {
 	for _, cookies := range []bool{false, true} {
 		t.Run(map[bool]string{false: "no cookies", true: "cookies"}[cookies], func(t *testing.T) {
+			t.Parallel()
 			tellApart(t, cookies)
 		})
 	}
