@@ -23,6 +23,9 @@ func (c *Capturer) Visitor(snap *policy.Snapshot, p *Plan, x *wire.Exchange) (ke
 	if x.Conn.Ticket != "" {
 		if k := c.key(journey.KeyTicket, x.Conn.Ticket, true); x.Conn.Resumed {
 			keys = append(keys, k)
+			if x.Conn.Beside != "" {
+				keys = append(keys, c.key(journey.KeyTicket, x.Conn.Beside, true))
+			}
 		} else {
 			given = append(given, k)
 		}

@@ -91,6 +91,8 @@ type visitor struct {
 type alone struct {
 	id, ticket string
 	resumed    bool
+	opened     *opening // nil but over HTTP/2 with a ticket of ours
+	beside     string   // the ticket of the connection opened beside the one that gave ticket
 	memory     *wire.Memory
 }
 
@@ -211,7 +213,7 @@ func (e *exchange) route(t *table, st *site.Site, v *visitor) {
 			e.x.Conn.ID = a.id
 		}
 		if !st.SharedTickets {
-			e.x.Conn.Ticket, e.x.Conn.Resumed = a.ticket, a.resumed
+			e.x.Conn.Ticket, e.x.Conn.Resumed, e.x.Conn.Beside = a.ticket, a.resumed, a.beside
 		}
 	}
 	e.x.SpecID = e.errand.id

@@ -78,6 +78,7 @@ type Server struct {
 	sweeper     *wire.Sweeper
 	counters    counters
 	identities  *identities
+	beside      *beside
 	bypass      atomic.Bool
 	unwell      atomic.Bool // the health target says so
 	winding     atomic.Bool // a connection's next response is its last
@@ -128,7 +129,7 @@ func New(cfg Config, d Decider) (*Server, error) {
 	if err := check(&cfg, d); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, decider: d, sweeper: wire.NewSweeper(), visits: map[*visit]struct{}{}, streams: newHandoff()}
+	s := &Server{cfg: cfg, decider: d, sweeper: wire.NewSweeper(), visits: map[*visit]struct{}{}, streams: newHandoff(), beside: newBeside()}
 	s.indifferent, _ = d.(Indifferent)
 	s.cut, s.cutOff = context.WithCancel(context.Background())
 	t, err := s.newTable(&cfg, nil)

@@ -175,6 +175,21 @@ var stories = []struct {
 		{at: 0.4, ip: home, agent: 101, mux: true, keys: carrying(connection(1)), want: "A", why: "same TLS connection"},
 		{at: 90, ip: home, agent: 101, mux: true, keys: carrying(connection(3), ticket(12)), want: "B", why: "TLS session ticket"},
 	}},
+	{"a TLS session that is not the one there is somebody else's, over HTTP/2 at once and later", []step{
+		{at: 0, ip: home, agent: 101, mux: true, keys: carrying(connection(1)), learn: carrying(ticket(11)), want: "A"},
+		{at: 0.3, ip: home, agent: 101, mux: true, keys: carrying(connection(2), ticket(12)), want: "B", why: "has another TLS session"},
+		{at: 90, ip: home, agent: 101, mux: true, keys: carrying(connection(3), ticket(13)), want: "C", why: "has another TLS session"},
+	}},
+	{"over HTTP/1.1 a browser may have been given several before it was known", []step{
+		{at: 0, ip: home, agent: 101, keys: carrying(connection(1)), learn: carrying(ticket(11)), want: "A"},
+		{at: 90, ip: home, agent: 101, keys: carrying(connection(2), ticket(12)), want: "A", why: "no other candidate"},
+	}},
+	{"the ticket of a connection that carried nothing joins by the one opened beside it, and from then on by itself", []step{
+		{at: 0, ip: home, agent: 101, mux: true, keys: carrying(connection(1)), learn: carrying(ticket(11)), want: "A"},
+		{at: 0.3, ip: home, agent: 101, mux: true, keys: carrying(connection(2)), learn: carrying(ticket(12)), want: "B", why: "would have resumed"},
+		{at: 90, ip: home, agent: 101, mux: true, keys: carrying(connection(3), ticket(13), ticket(11)), want: "A", why: "TLS session ticket of the connection opened beside its own"},
+		{at: 180, ip: away, agent: 101, mux: true, keys: carrying(connection(4), ticket(13)), want: "A", why: "TLS session ticket"},
+	}},
 	{"connections that a cookie reached too late come out as one session by the next request", []step{
 		{at: 0, ip: home, agent: 101, keys: carrying(connection(1)), learn: carrying(cookie(5)), want: "A"},
 		{at: 0.1, ip: home, agent: 101, keys: carrying(connection(2)), learn: carrying(cookie(6)), want: "B", why: "has a session key"},
