@@ -93,7 +93,7 @@ type alone struct {
 	id, ticket string
 	resumed    bool
 	opened     *fingerprint.Neighbour // nil but over HTTP/2 with a ticket of ours
-	beside     string                 // the ticket of the connection opened beside the one that gave ticket
+	beside     string                 // the ticket of the connection opened beside it or the one before it
 	memory     *wire.Memory
 }
 

@@ -170,7 +170,7 @@ func (c *front2) visitor(agent string) *visitor {
 			c.who.shown.H2 = h2.Print
 		}
 		if a := &c.who.alone; a.opened != nil {
-			a.beside = c.s.neighbours.Asked(a.opened, agent)
+			a.beside = c.s.neighbours.Asked(a.opened, time.Since(c.s.began), agent)
 		}
 	})
 	return &c.who

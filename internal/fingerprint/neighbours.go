@@ -21,20 +21,28 @@ type Neighbours struct {
 	order   []*Neighbour // the oldest first, from next on once it is full
 	next    int
 	moments map[moment][]*Neighbour
-	tickets map[string]*Neighbour // the latest connection of each ticket
+	tickets map[string]*bearer
 }
 
 // Neighbour is a connection, as long as it is remembered. Guarded by Neighbours.mu.
 type Neighbour struct {
 	moment moment
 	came   time.Duration
-	ticket string     // it was given, or resumed with
-	former *Neighbour // the last one with its ticket before it, until that one's is asked for
+	bearer *bearer
+	former *Neighbour // the one before it with its ticket, until it is asked over or another comes
 
 	agent  uint64 // of its first request
 	asked  bool   // it carried a request
 	closed bool
-	passed bool // its ticket came back with a request
+	told   bool // it is another's, as was said
+}
+
+// bearer is who has a ticket.
+type bearer struct {
+	ticket string
+	last   *Neighbour // that was opened with it
+	by     *Neighbour // that was asked over, nil: none was
+	heard  time.Duration
 }
 
 // moment is a place and a step of time.
@@ -44,14 +52,16 @@ type moment struct {
 }
 
 const (
-	openedWithin    = 100 * time.Millisecond // between two that were opened at once; also the steps
+	openedWithin    = 250 * time.Millisecond // between two that were opened at once; also the steps
+	unused          = time.Second            // after that one that was opened for a request has carried it
+	heardFor        = 30 * time.Minute       // as long a ticket is known by what came with it
 	neighboursKept  = 1 << 15                // connections
 	neighboursCrowd = 32                     // of one moment: with more nobody is told from others
 )
 
 // NewNeighbours returns one that knows of none.
 func NewNeighbours() *Neighbours {
-	return &Neighbours{seed: maphash.MakeSeed(), moments: map[moment][]*Neighbour{}, tickets: map[string]*Neighbour{}}
+	return &Neighbours{seed: maphash.MakeSeed(), moments: map[moment][]*Neighbour{}, tickets: map[string]*bearer{}}
 }
 
 // Place is where programs that look the same to TLS ask for the same host.
@@ -69,35 +79,43 @@ func (all *Neighbours) Place(peer netip.Addr, print, sni string) uint64 {
 // Open notes a connection that was given a ticket, or resumed with one. came is when it
 // was opened, by any clock that stands for nobody.
 func (all *Neighbours) Open(place uint64, came time.Duration, ticket string) *Neighbour {
-	o := &Neighbour{moment: moment{place, int64(came / openedWithin)}, came: came, ticket: ticket}
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	if o.former = all.tickets[ticket]; o.former != nil {
+	b := all.tickets[ticket]
+	if b == nil {
+		b = &bearer{ticket: ticket}
+	}
+	o := &Neighbour{moment: moment{place, int64(came / openedWithin)}, came: came, bearer: b, former: b.last}
+	if o.former != nil {
 		o.former.former = nil // else none would ever be forgotten
 	}
 	all.remember(o)
 	return o
 }
 
-// Asked notes the first request over a connection. When the one before with its ticket
-// carried nothing, it returns the ticket of the one which was opened beside that, if
-// there is one and no doubt.
-func (all *Neighbours) Asked(o *Neighbour, agent string) (other string) {
+// Asked notes the first request over a connection. When the connection had waited for
+// one, or the one before with its ticket carried none, it returns the ticket of the one
+// which was opened beside that, if there is one and no doubt.
+func (all *Neighbours) Asked(o *Neighbour, now time.Duration, agent string) (other string) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	o.asked, o.agent = true, maphash.String(all.seed, agent)
-	last := o.former
-	if o.former = nil; last == nil {
-		return ""
+	o.agent = maphash.String(all.seed, agent)
+	idle := o.former
+	if now-o.came >= unused {
+		idle = o
 	}
-	if !last.asked && !last.passed {
-		if with := all.partner(last, o.agent); with != nil {
-			with.passed, other = true, with.ticket
+	if idle != nil && !idle.asked && !o.bearer.known(now) {
+		if with := all.partner(idle, o.agent); with != nil {
+			with.told, other = true, with.bearer.ticket
 		}
 	}
-	last.passed = true
+	o.former = nil
+	o.asked, o.bearer.by, o.bearer.heard = true, o, now
 	return other
 }
+
+// known says that requests came with a ticket lately.
+func (b *bearer) known(now time.Duration) bool { return b.by != nil && now-b.heard <= heardFor }
 
 // Closed notes that a connection has ended.
 func (all *Neighbours) Closed(o *Neighbour) {
@@ -111,13 +129,10 @@ func (all *Neighbours) Closed(o *Neighbour) {
 // one, and whose own ticket has not come back. Neither may have another such close by.
 func (all *Neighbours) partner(idle *Neighbour, agent uint64) *Neighbour {
 	about, crowd := all.around(idle)
-	if crowd || known(idle, about) {
-		return nil
-	}
 	var best *Neighbour
 	near, next := openedWithin+1, openedWithin+1
 	for _, o := range about {
-		if !o.asked || !o.closed || o.passed || o.agent != agent || spare(o, about) {
+		if !o.closed || o.told || o.bearer.by != o || o.agent != agent || o.bearer == idle.bearer || spare(o, about) {
 			continue
 		}
 		if gap := o.gap(idle); gap < near {
@@ -126,13 +141,13 @@ func (all *Neighbours) partner(idle *Neighbour, agent uint64) *Neighbour {
 			next = min(next, gap)
 		}
 	}
-	if best == nil || !clearly(near, next) {
+	if best == nil || crowd || !clearly(near, next) {
 		return nil
 	}
 	about, crowd = all.around(best)
 	next = openedWithin + 1
 	for _, o := range about {
-		if !o.asked && !o.passed && o != idle && !known(o, about) {
+		if !o.asked && o != idle && !o.bearer.known(o.came) {
 			next = min(next, o.gap(best))
 		}
 	}
@@ -142,16 +157,10 @@ func (all *Neighbours) partner(idle *Neighbour, agent uint64) *Neighbour {
 	return best
 }
 
-// known says that the ticket of one that carried nothing is known by one of those about
-// it, which did.
-func known(idle *Neighbour, about []*Neighbour) bool {
-	return slices.ContainsFunc(about, func(o *Neighbour) bool { return o.asked && o.ticket == idle.ticket })
-}
-
-// spare says that a connection has its ticket from, or shares it with, one of those
-// about it which carried nothing: its client has no other.
+// spare says that one was opened right after it with its ticket and carried nothing: its
+// client had no other ticket.
 func spare(asked *Neighbour, about []*Neighbour) bool {
-	return slices.ContainsFunc(about, func(o *Neighbour) bool { return !o.asked && o.ticket == asked.ticket })
+	return slices.ContainsFunc(about, func(o *Neighbour) bool { return !o.asked && o.bearer == asked.bearer && o.came > asked.came })
 }
 
 // clearly says that of two the nearer is it. Of both at once neither is.
@@ -182,7 +191,7 @@ func (all *Neighbours) remember(o *Neighbour) {
 		return
 	}
 	all.moments[o.moment] = append(there, o)
-	all.tickets[o.ticket] = o
+	all.tickets[o.bearer.ticket], o.bearer.last = o.bearer, o
 	if len(all.order) < neighboursKept {
 		all.order = append(all.order, o)
 		return
@@ -193,11 +202,11 @@ func (all *Neighbours) remember(o *Neighbour) {
 }
 
 func (all *Neighbours) forget(o *Neighbour) {
-	if all.tickets[o.ticket] == o {
-		delete(all.tickets, o.ticket)
+	if o.bearer.last == o {
+		delete(all.tickets, o.bearer.ticket)
 	}
-	there := all.moments[o.moment]
-	if there = slices.DeleteFunc(there, func(x *Neighbour) bool { return x == o }); len(there) == 0 {
+	there := slices.DeleteFunc(all.moments[o.moment], func(x *Neighbour) bool { return x == o })
+	if len(there) == 0 {
 		delete(all.moments, o.moment)
 	} else {
 		all.moments[o.moment] = there

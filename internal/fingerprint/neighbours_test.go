@@ -17,9 +17,14 @@ var moments = []struct{ name, text string }{
 		0 open a; 0.1 open b; 200 ask a; 2500 close a; 2500 close b
 		3000 open c=b; 3010 ask c tells a
 		6000 open d=b; 6010 ask d`},
+	{"or over the other itself, when the first has ended", `
+		0 open a; 0.1 open b; 200 ask a; 2500 close a; 3010 ask b tells a
+		6000 open d=b; 6010 ask d`},
 	{"one that is still open has no need of another", `
 		0 open a; 0.1 open b; 200 ask a
 		3000 open c=b; 3010 ask c`},
+	{"nor has who asks at once been waiting", `
+		0 open a; 10 ask a; 30 close a; 40 open b; 50 ask b; 70 close b; 80 open c; 90 ask c`},
 	{"a ticket that came back was its owner's, who has no other", `
 		0 open a; 5 open b; 200 ask a; 2500 close a
 		3000 open c=a; 3010 ask c; 3500 close c
@@ -27,6 +32,9 @@ var moments = []struct{ name, text string }{
 	{"one that carried something is known by that", `
 		0 open a; 0.1 open b; 200 ask a; 210 ask b; 2500 close a; 2500 close b
 		3000 open c=b; 3010 ask c`},
+	{"and is so when it was opened once more for nothing", `
+		0 open a; 200 ask a; 270 open b; 300 ask b; 280 open A=a; 2500 close a; 2500 close A; 2500 close b
+		3000 open c=a; 3010 ask c`},
 	{"four browsers at once: of each two the nearer", `
 		0 open a; 0.5 open A; 30 open b; 30.1 open B; 70 open c; 74 open C
 		200 ask a; 210 ask B; 220 ask c; 2500 close a; 2500 close b; 2500 close c; 2500 close A; 2500 close B; 2500 close C
@@ -39,21 +47,21 @@ var moments = []struct{ name, text string }{
 		0 open a; 10 open b; 21 open c; 200 ask b; 2500 close b
 		3000 open x=a; 3010 ask x`},
 	{"what was opened a while later is somebody else's", `
-		0 open a; 150 open b; 200 ask a; 2500 close a; 2500 close b
+		0 open a; 300 open b; 400 ask a; 2500 close a; 2500 close b
 		3000 open c=b; 3010 ask c`},
 	{"another browser of the same build has another name", `
 		0 open a; 0.1 open b; 200 ask a; 2500 close a
-		3000 open c=b; 3010 ask c by="another"`},
+		3000 open c=b; 3010 ask c by=another`},
 	{"who asked over what he resumed, and opened a third", `
 		0 open a; 150 open b; 150.1 open c=a; 160 ask c; 2500 close c
 		3000 open d=b; 3010 ask d tells a`},
-	{"who resumed at once what he was given, and used either", `
+	{"who resumed at once what he was given has no other", `
 		0 open a; 20 open A=a; 40 open b; 60 open B; 100 ask a; 110 ask b; 2500 close a; 2500 close b
 		3000 open c=a; 3001 open d=B; 3010 ask c; 3011 ask d tells b`},
-	{"two that were resumed count as two that were given", `
+	{"two that were resumed count as two that were given, once what they carried is long ago", `
 		0 open a; 0.1 open b; 200 ask a; 210 ask b; 2500 close a; 2500 close b
-		3000 open c=a; 3000.1 open d=b; 3010 ask c; 6000 close c; 6000 close d
-		7000 open e=b; 7010 ask e tells a`},
+		3000000 open c=a; 3000000.1 open d=b; 3000010 ask c; 3006000 close c; 3006000 close d
+		3007000 open e=b; 3007010 ask e tells a`},
 	{"what is not known tells nothing", `
 		0 open a=z; 10 ask a`},
 }
@@ -91,7 +99,7 @@ func TestNeighbours(t *testing.T) {
 							agent = by
 						}
 					}
-					if got := b.Asked(conns[words[2]], agent); got != want {
+					if got := b.Asked(conns[words[2]], time.Duration(at*float64(time.Millisecond)), agent); got != want {
 						t.Errorf("%s: it tells %q, want %q", strings.TrimSpace(line), got, want)
 					}
 				case "close":
@@ -116,12 +124,12 @@ func TestNeighboursAreBounded(t *testing.T) {
 		t.Fatalf("%d of one moment, want %d", n, neighboursCrowd)
 	}
 	first, second := b.Open(one, time.Hour, "first"), b.Open(one, time.Hour, "second")
-	b.Asked(first, "agent")
+	b.Asked(first, time.Hour, "agent")
 	b.Closed(first)
 	for i := range neighboursKept - 2 {
 		b.Open(one, 2*time.Hour+time.Duration(i)*time.Second, strconv.Itoa(i))
 	}
-	if len(b.order) != neighboursKept || len(b.tickets) != neighboursKept || b.tickets[second.ticket] == nil {
+	if len(b.order) != neighboursKept || len(b.tickets) != neighboursKept || b.tickets[second.bearer.ticket] == nil {
 		t.Fatalf("%d connections and %d tickets, want %d", len(b.order), len(b.tickets), neighboursKept)
 	}
 	b.Open(one, 100*time.Hour, "last")
@@ -129,7 +137,7 @@ func TestNeighboursAreBounded(t *testing.T) {
 	if len(b.tickets) != neighboursKept || len(b.moments[moment{one, int64(time.Hour / openedWithin)}]) != 0 || b.tickets["last"] == nil {
 		t.Fatalf("%d tickets; the oldest are %v", len(b.tickets), b.moments[moment{one, int64(time.Hour / openedWithin)}])
 	}
-	if got := b.Asked(b.Open(one, 101*time.Hour, "second"), "agent"); got != "" {
+	if got := b.Asked(b.Open(one, 101*time.Hour, "second"), 101*time.Hour, "agent"); got != "" {
 		t.Fatalf("what was forgotten tells %q", got)
 	}
 }
@@ -144,7 +152,7 @@ func BenchmarkNeighbours(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		o := x.Open(place, time.Duration(i)*10*time.Millisecond, tickets[i%len(tickets)])
-		x.Asked(o, "agent")
+		x.Asked(o, o.came, "agent")
 		x.Closed(o)
 	}
 }

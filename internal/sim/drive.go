@@ -35,7 +35,7 @@ type driver struct {
 type conned struct {
 	neighbour *fingerprint.Neighbour
 	asked     bool
-	beside    journey.Key // Hash 0: none
+	beside    uint64
 }
 
 // known is what is remembered of a Session.
@@ -110,8 +110,8 @@ func (l live) Holder(key uint64) (journey.ID, []journey.Key) {
 	return e.ID, l.d.table.Keys(e, nil)
 }
 
-// beside adds the ticket of the connection that was opened beside the one which gave
-// that of the request, as far as the edge would know it.
+// beside adds the ticket of the connection that was opened beside the request's, or the
+// one before it, as far as the edge would know it.
 func (d *driver) beside(r *Request) {
 	for _, id := range r.Ended {
 		if c := d.conns[id]; c != nil {
@@ -129,24 +129,22 @@ func (d *driver) beside(r *Request) {
 	}
 	if !c.asked {
 		c.asked = true
-		if other := d.neighbours.Asked(c.neighbour, r.UserAgent); other != "" {
+		if other := d.neighbours.Asked(c.neighbour, time.Duration(r.Time)*time.Microsecond, r.UserAgent); other != "" {
 			n, err := strconv.ParseUint(other, 36, 64)
 			if err != nil {
 				panic(err) // it was written above
 			}
-			c.beside = journey.Key{Kind: journey.KeyTicket, Hash: n, Named: true}
+			c.beside = n
 		}
 	}
-	if i := slices.IndexFunc(r.Keys, func(k journey.Key) bool { return k.Kind == journey.KeyTicket }); i >= 0 && c.beside.Hash != 0 {
-		r.Keys = slices.Insert(r.Keys, i+1, c.beside)
-	}
+	r.Beside = c.beside
 }
 
 // request finds the Session of a request, and who its visitor is when it begins.
 func (d *driver) request(r *Request) *opened {
 	d.beside(r)
 	who := identity.Visitor{Time: r.Time, Keys: d.strong(r.Keys), IP: hash(r.IP, 0), Network: r.Network, Device: r.Device, Agent: r.Agent}
-	j := d.table.Stitch(session.Request{Time: r.Time, IP: r.IP, Agent: r.Agent, Device: r.Device, Multiplexed: r.Multiplexed, Keys: who.Keys},
+	j := d.table.Stitch(session.Request{Time: r.Time, IP: r.IP, Agent: r.Agent, Device: r.Device, Multiplexed: r.Multiplexed, Keys: who.Keys, Beside: r.Beside},
 		d.rules, func() journey.ID { return d.id(r.Time) })
 	d.forget(j.Ended)
 	who.Session = j.Entry.ID
