@@ -34,7 +34,6 @@ type Neighbour struct {
 	agent  uint64 // of its first request
 	asked  bool   // it carried a request
 	closed bool
-	told   bool // it is another's, as was said
 }
 
 // bearer is who has a ticket.
@@ -52,7 +51,7 @@ type moment struct {
 }
 
 const (
-	openedWithin    = 250 * time.Millisecond // between two that were opened at once; also the steps
+	openedWithin    = 500 * time.Millisecond // between two for the same page; also the steps. Browsers try another after 250
 	unused          = time.Second            // after that one that was opened for a request has carried it
 	heardFor        = 30 * time.Minute       // as long a ticket is known by what came with it
 	neighboursKept  = 1 << 15                // connections
@@ -106,7 +105,7 @@ func (all *Neighbours) Asked(o *Neighbour, now time.Duration, agent string) (oth
 	}
 	if idle != nil && !idle.asked && !o.bearer.known(now) {
 		if with := all.partner(idle, o.agent); with != nil {
-			with.told, other = true, with.bearer.ticket
+			other = with.bearer.ticket
 		}
 	}
 	o.former = nil
@@ -124,15 +123,44 @@ func (all *Neighbours) Closed(o *Neighbour) {
 	o.closed = true
 }
 
-// partner is the connection that was opened beside one which carried nothing: the
-// nearest in time that has ended, since over HTTP/2 nobody opens another while he has
-// one, and whose own ticket has not come back. Neither may have another such close by.
+// partner is the connection that was opened beside one which carried nothing. It has
+// ended, since over HTTP/2 nobody opens another while he has one.
 func (all *Neighbours) partner(idle *Neighbour, agent uint64) *Neighbour {
 	about, crowd := all.around(idle)
+	if crowd {
+		return nil
+	}
+	if o := only(about); o != nil {
+		if o.closed && o.agent == agent {
+			return o
+		}
+		return nil
+	}
+	return all.nearest(idle, about, agent)
+}
+
+// only is the last connection of the one client that asked for something; nil when
+// there was none, or another.
+func only(about []*Neighbour) (one *Neighbour) {
+	for _, o := range about {
+		switch {
+		case !o.asked:
+		case one == nil:
+			one = o.bearer.by
+		case one.bearer != o.bearer:
+			return nil
+		}
+	}
+	return one
+}
+
+// nearest is, of several that asked, the nearest in time. Neither may have another such
+// close by.
+func (all *Neighbours) nearest(idle *Neighbour, about []*Neighbour, agent uint64) *Neighbour {
 	var best *Neighbour
 	near, next := openedWithin+1, openedWithin+1
 	for _, o := range about {
-		if !o.closed || o.told || o.bearer.by != o || o.agent != agent || o.bearer == idle.bearer || spare(o, about) {
+		if !o.asked || !o.bearer.by.closed || o.agent != agent || o.bearer == idle.bearer || spare(o, about) {
 			continue
 		}
 		if gap := o.gap(idle); gap < near {
@@ -141,10 +169,10 @@ func (all *Neighbours) partner(idle *Neighbour, agent uint64) *Neighbour {
 			next = min(next, gap)
 		}
 	}
-	if best == nil || crowd || !clearly(near, next) {
+	if best == nil || !clearly(near, next) {
 		return nil
 	}
-	about, crowd = all.around(best)
+	about, crowd := all.around(best)
 	next = openedWithin + 1
 	for _, o := range about {
 		if !o.asked && o != idle && !o.bearer.known(o.came) {
