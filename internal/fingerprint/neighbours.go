@@ -123,15 +123,15 @@ func (all *Neighbours) Closed(o *Neighbour) {
 	o.closed = true
 }
 
-// partner is the connection that was opened beside one which carried nothing. It has
-// ended, since over HTTP/2 nobody opens another while he has one.
+// partner is a connection of the client that one which carried nothing was opened by. It
+// has ended, since over HTTP/2 nobody opens another while he has one.
 func (all *Neighbours) partner(idle *Neighbour, agent uint64) *Neighbour {
 	about, crowd := all.around(idle)
 	if crowd {
 		return nil
 	}
 	if o := only(about); o != nil {
-		if o.closed && o.agent == agent {
+		if o.closed && o.agent == agent && o.bearer != idle.bearer {
 			return o
 		}
 		return nil
@@ -163,9 +163,12 @@ func (all *Neighbours) nearest(idle *Neighbour, about []*Neighbour, agent uint64
 		if !o.asked || !o.bearer.by.closed || o.agent != agent || o.bearer == idle.bearer || spare(o, about) {
 			continue
 		}
-		if gap := o.gap(idle); gap < near {
+		switch gap := o.gap(idle); {
+		case best != nil && best.bearer == o.bearer:
+			near = min(near, gap)
+		case gap < near:
 			best, near, next = o, gap, near
-		} else {
+		default:
 			next = min(next, gap)
 		}
 	}
