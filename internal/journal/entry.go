@@ -12,11 +12,14 @@ import (
 const MaxEntry = 8 << 20
 
 // Encode renders an entry as versioned JSON.
-func Encode(e *journey.Entry) ([]byte, error) {
+func Encode(e *journey.Entry) ([]byte, error) { return encode(make([]byte, 0, 1024), e) }
+
+// encode renders to what b has room for, if it has.
+func encode(b []byte, e *journey.Entry) ([]byte, error) {
 	if e.Version != journey.EntryVersion {
 		return nil, fmt.Errorf("journal: encode entry: version %d, this build writes %d", e.Version, journey.EntryVersion)
 	}
-	b, ok := render(e)
+	b, ok := render(b, e)
 	if !ok {
 		var err error
 		if b, err = json.Marshal(e); err != nil {
