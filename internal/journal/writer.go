@@ -131,13 +131,18 @@ type writer struct {
 	eng       *engine
 	partition int
 	nc        *nats.Conn
-	inbox     string // answers come to it with the message's sequence appended
-	answers   answers
+	inbox     string         // answers come to it with the message's sequence appended
+	said      chan *nats.Msg // has room for an answer to each message in flight
 	pending   chan *pack
 	gone      chan struct{} // closed by Close
 	epoch     string        // names this writer's messages
 	tail      *tail
-	good      bool // an entry was acknowledged; only settle touches it
+
+	// What is settle's.
+	answers  answers
+	accepted string // how the store begins when it accepts
+	good     bool   // an entry was acknowledged
+	late     *time.Timer
 
 	mu      sync.Mutex
 	next    uint64
@@ -190,12 +195,13 @@ func (j *Journal) newWriter(eng *engine, partition int, after span) (*writer, er
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	w := &writer{j: j, eng: eng, partition: partition, nc: nc, next: after.last + 1, seq: after.seq + 1, epoch: rand.Text() + ".", tail: j.tail(partition),
-		inbox: nats.NewInbox() + ".", answers: newAnswers(),
+		inbox: nats.NewInbox() + ".", said: make(chan *nats.Msg, j.cfg.MaxInFlight), answers: answers{}, accepted: answerHead(partition),
 		pending: make(chan *pack, j.cfg.MaxInFlight), gone: make(chan struct{})}
 	w.due = time.AfterFunc(time.Hour, w.send)
 	w.due.Stop()
-	accepted := answerHead(partition)
-	if _, err = nc.Subscribe(w.inbox+"*", func(m *nats.Msg) { w.answers.take(m, len(w.inbox), accepted) }); err == nil {
+	w.late = time.NewTimer(time.Hour)
+	w.late.Stop()
+	if _, err = nc.ChanSubscribe(w.inbox+"*", w.said); err == nil {
 		err = nc.Flush()
 	}
 	if err != nil {
@@ -369,21 +375,25 @@ func (w *writer) wait(p *pack) error {
 	if failed != nil {
 		return fmt.Errorf("an earlier append failed: %w", failed)
 	}
-	var late *time.Timer
-	for { // what is known comes before what has ended
+	w.late.Reset(time.Until(p.sent.Add(w.j.cfg.AckTimeout)))
+	defer w.late.Stop()
+	for {
 		if a, ok := w.answers.of(p.seq); ok {
 			if a.err != nil {
 				return w.refused(a.err)
 			}
 			return w.confirm(p, a.seq)
 		}
-		if late == nil {
-			late = time.NewTimer(time.Until(p.sent.Add(w.j.cfg.AckTimeout)))
-			defer late.Stop()
+		select { // what is known comes before what has ended
+		case m := <-w.said:
+			w.answers.take(m, len(w.inbox), w.accepted)
+			continue
+		default:
 		}
 		select {
-		case <-w.answers.more:
-		case <-late.C:
+		case m := <-w.said:
+			w.answers.take(m, len(w.inbox), w.accepted)
+		case <-w.late.C:
 			return w.refused(fmt.Errorf("no answer in %s", w.j.cfg.AckTimeout))
 		case <-w.eng.dead:
 			return fmt.Errorf("the store was stopped: %w", ErrClosed)
