@@ -21,7 +21,16 @@ func render(b []byte, e *journey.Entry) (out []byte, ok bool) {
 	return w.b, true
 }
 
+// Entries are rendered to memory that is used again.
 var renderBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+func takeBuffer() []byte { return (*renderBuffers.Get().(*[]byte))[:0] }
+
+func giveBuffer(b []byte) {
+	if cap(b) <= 1<<20 {
+		renderBuffers.Put(&b)
+	}
+}
 
 // pen appends JSON. A name given to one of its methods stands with its
 // colon and what comes before it: {"id": or ,"id":

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +13,14 @@ import (
 const MaxEntry = 8 << 20
 
 // Encode renders an entry as versioned JSON.
-func Encode(e *journey.Entry) ([]byte, error) { return encode(make([]byte, 0, 1024), e) }
+func Encode(e *journey.Entry) ([]byte, error) {
+	b, err := encode(takeBuffer(), e)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBuffer(b)
+	return bytes.Clone(b), nil
+}
 
 // encode renders to what b has room for, if it has.
 func encode(b []byte, e *journey.Entry) ([]byte, error) {

@@ -215,15 +215,11 @@ func (j *Journal) newWriter(eng *engine, partition int, after span) (*writer, er
 
 // Append implements Writer.
 func (w *writer) Append(e *journey.Entry, ack func(uint64, error)) error {
-	buf := renderBuffers.Get().(*[]byte)
-	defer renderBuffers.Put(buf)
-	data, err := encode((*buf)[:0], e)
+	data, err := encode(takeBuffer(), e)
 	if err != nil {
 		return err
 	}
-	if cap(data) <= 1<<20 {
-		*buf = data
-	}
+	defer giveBuffer(data)
 	return w.append(data, ack)
 }
 
