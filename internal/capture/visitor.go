@@ -33,3 +33,12 @@ func (c *Capturer) Visitor(snap *policy.Snapshot, p *Plan, x *wire.Exchange) (ke
 	})
 	return keys, given
 }
+
+// Beside is the hash of the ticket of a connection that most likely is the visitor's
+// too, 0 when there is none.
+func (c *Capturer) Beside(x *wire.Exchange) uint64 {
+	if x.Conn.Beside == "" {
+		return 0
+	}
+	return c.key(journey.KeyTicket, x.Conn.Beside, true).Hash
+}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/throughline/throughline/internal/fingerprint"
 	"github.com/throughline/throughline/internal/origin"
 	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/wire"
@@ -91,6 +92,8 @@ type visitor struct {
 type alone struct {
 	id, ticket string
 	resumed    bool
+	opened     *fingerprint.Neighbour // nil but over HTTP/2 with a ticket of ours
+	beside     string                 // the ticket of the connection opened beside it or the one before it
 	memory     *wire.Memory
 }
 
@@ -211,7 +214,7 @@ func (e *exchange) route(t *table, st *site.Site, v *visitor) {
 			e.x.Conn.ID = a.id
 		}
 		if !st.SharedTickets {
-			e.x.Conn.Ticket, e.x.Conn.Resumed = a.ticket, a.resumed
+			e.x.Conn.Ticket, e.x.Conn.Resumed, e.x.Conn.Beside = a.ticket, a.resumed, a.beside
 		}
 	}
 	e.x.SpecID = e.errand.id

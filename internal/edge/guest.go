@@ -27,7 +27,7 @@ func welcome(ctx context.Context, c net.Conn) context.Context {
 
 func guestOf(r *http.Request) *guest { return r.Context().Value(guestKey{}).(*guest) }
 
-func (g *guest) visitor() *visitor { return g.conn.visitor() }
+func (g *guest) visitor(r *http.Request) *visitor { return g.conn.visitor(r.UserAgent()) }
 
 // maxResets is by how many more streams a visitor may reset than let be served; that
 // he leaves all of them at once is within it. Who goes on has his connection ended:

@@ -113,7 +113,7 @@ func (s *Server) visit(v *visit, conf *tls.Config, announced []netip.Prefix) {
 	}
 	if v.who.tls != nil && v.who.tls.alpn == "h2" {
 		v.who.proto = "HTTP/2.0"
-		s.streams.put(&front2{Conn: v.tls, sock: v.sock, who: v.who}) // net/http closes it
+		s.streams.put(&front2{Conn: v.tls, s: s, sock: v.sock, who: v.who}) // net/http closes it
 		return
 	}
 	defer func() {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/throughline/throughline/internal/fingerprint"
 	"github.com/throughline/throughline/internal/wire"
@@ -44,6 +45,7 @@ func (h *hello) Read(p []byte) (int, error) {
 
 // shakeHands speaks TLS and takes what that shows.
 func (v *visit) shakeHands(conf *tls.Config) error {
+	came := time.Since(v.s.began)
 	h := &hello{v.sock, new(fingerprint.HelloTap)}
 	var id fingerprint.TicketID
 	tickets := v.s.cfg.Fingerprint.Tickets
@@ -71,7 +73,12 @@ func (v *visit) shakeHands(conf *tls.Config) error {
 		a.id = v.s.identities.next()
 	}
 	if tickets != nil {
-		a.ticket, a.resumed, _ = id.Result(v.tls.ConnectionState())
+		state := v.tls.ConnectionState()
+		a.ticket, a.resumed, _ = id.Result(state)
+		if a.ticket != "" && state.NegotiatedProtocol == "h2" {
+			o := v.s.neighbours
+			a.opened = o.Open(o.Place(v.who.peer.Addr(), s.TLS, state.ServerName), came, a.ticket)
+		}
 	}
 	return nil
 }
@@ -135,6 +142,7 @@ func (s *Server) keepSYN(ln net.Listener) {
 // a tap. It hides that it is TLS, since net/http would read past the tap.
 type front2 struct {
 	net.Conn
+	s     *Server
 	sock  *wire.Socket
 	tap   fingerprint.H2Tap
 	who   visitor
@@ -147,11 +155,22 @@ func (c *front2) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close implements net.Conn.
+func (c *front2) Close() error {
+	if o := c.who.alone.opened; o != nil {
+		c.s.neighbours.Closed(o)
+	}
+	return c.Conn.Close()
+}
+
 // visitor is for the connection's streams, all of which come after its first head.
-func (c *front2) visitor() *visitor {
+func (c *front2) visitor(agent string) *visitor {
 	c.shown.Do(func() {
 		if h2 := c.tap.Result(); h2 != nil && !c.who.relayed {
 			c.who.shown.H2 = h2.Print
+		}
+		if a := &c.who.alone; a.opened != nil {
+			a.beside = c.s.neighbours.Asked(a.opened, time.Since(c.s.began), agent)
 		}
 	})
 	return &c.who

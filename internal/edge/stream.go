@@ -51,7 +51,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	})
 	defer stop()
-	t.ex.serve(g.visitor())
+	t.ex.serve(g.visitor(r))
 	if t.over {
 		panic(http.ErrAbortHandler) // the stream is reset
 	}

@@ -82,7 +82,7 @@ func sizeOf(x *wire.Exchange, n *note) (text, fields int) {
 	}
 	count(x.RespTrailers)
 	c := &x.Conn
-	text += len(c.SNI) + len(c.ALPN) + len(c.ID) + len(c.Ticket)
+	text += len(c.SNI) + len(c.ALPN) + len(c.ID) + len(c.Ticket) + len(c.Beside)
 	if s := c.Shown; s != nil {
 		text += len(s.JA3) + len(s.JA4) + len(s.TLS) + len(s.H2) + len(s.SYN)
 	}
@@ -108,7 +108,8 @@ func (u *unread) keep(e *Engine, x *wire.Exchange, n *note, size, fields int) {
 		Request: u.head(&x.Request), Response: u.head(&x.Response), RespTrailers: u.list(x.RespTrailers),
 		ReqBody: u.body(&x.ReqBody, n.reqBody), RespBody: u.body(&x.RespBody, n.resBody)}
 	c := &u.x.Conn
-	c.SNI, c.ALPN, c.ID, c.Ticket = u.string(c.SNI), u.string(c.ALPN), u.string(c.ID), u.string(c.Ticket)
+	c.SNI, c.ALPN, c.ID = u.string(c.SNI), u.string(c.ALPN), u.string(c.ID)
+	c.Ticket, c.Beside = u.string(c.Ticket), u.string(c.Beside)
 	if s := c.Shown; s != nil {
 		u.shown = wire.Shown{JA3: u.string(s.JA3), JA4: u.string(s.JA4), TLS: u.string(s.TLS), Grease: s.Grease, H2: u.string(s.H2), SYN: u.string(s.SYN)}
 		c.Shown = &u.shown

@@ -233,6 +233,7 @@ func (w *pen) observation(o *journey.Observation) {
 	w.uintSet(`,"ah":`, o.Agent)
 	w.uintSet(`,"dv":`, o.Device)
 	w.boolSet(`,"mx":`, o.Multiplexed)
+	w.uintSet(`,"bs":`, o.Beside)
 	list(w, `,"keys":`, o.Keys, (*pen).key)
 	list(w, `,"learned":`, o.Learned, (*pen).key)
 	list(w, `,"el":`, o.Elements, (*pen).element)

@@ -14,11 +14,12 @@ import (
 type connection struct {
 	number  int
 	ticket  int
+	beside  int // the ticket of the one beside which that of ticket was opened, 0: none
 	resumed bool
 	alpn    string
 }
 
-// connect reads: connect [resumed] [http/1.1]. The connection is the current
+// connect reads: connect [resumed|beside] [http/1.1]. The connection is the current
 // client's from here on.
 func (p *parser) connect(s string) error {
 	if p.current == nil {
@@ -33,10 +34,15 @@ func (p *parser) connect(s string) error {
 				return fmt.Errorf("connect resumed: %s has no earlier connection to resume; want connect before it", p.current.name)
 			}
 			c.ticket, c.resumed = p.current.conn.ticket, true
+		case "beside":
+			if p.current.conn == nil {
+				return fmt.Errorf("connect beside: %s has no earlier connection that another was opened beside; want connect before it", p.current.name)
+			}
+			c.beside, c.resumed = p.current.conn.ticket, true
 		case "http/1.1":
 			c.alpn = word
 		default:
-			return fmt.Errorf("connect %q; want connect, connect resumed, connect http/1.1 or connect resumed http/1.1", s)
+			return fmt.Errorf("connect %q; want connect, and after it resumed or beside, or http/1.1, or both", s)
 		}
 	}
 	next := *p.current // requests before this one keep what they came over
@@ -51,6 +57,9 @@ func (c *connection) over(to *wire.Conn) {
 		return
 	}
 	to.TLS, to.ALPN, to.Resumed = true, c.alpn, c.resumed
+	if c.beside != 0 {
+		to.Beside = "ticket " + strconv.Itoa(c.beside)
+	}
 	to.ID, to.Ticket, to.Memory = "connection "+strconv.Itoa(c.number), "ticket "+strconv.Itoa(c.ticket), new(wire.Memory)
 }
 

@@ -57,6 +57,23 @@ func (t *Table) weak(r *Request, rules Rules) (uint32, string) {
 	return 0, no
 }
 
+// beside joins the Session that has the ticket of the connection opened beside the
+// request's own.
+func (t *Table) beside(r *Request, rules Rules) (uint32, string) {
+	if r.Beside == 0 {
+		return 0, ""
+	}
+	slot := t.byKey.Find(r.Beside)
+	if slot == 0 || t.keys.at(slot).owner == 0 || t.keys.at(slot).kind != kindTicket {
+		return 0, ""
+	}
+	at := t.keys.at(slot).owner
+	if e := t.entries.at(at); !alive(e, r.Time, rules) || e.agent != short(r.Agent) || e.kinds&clientKinds != 0 {
+		return 0, ""
+	}
+	return at, "its connection was opened beside one of the session's"
+}
+
 // refuse says what speaks against a Session of the same address and device.
 func refuse(e *Entry, r *Request) string {
 	if e.agent != short(r.Agent) {
@@ -65,24 +82,32 @@ func refuse(e *Entry, r *Request) string {
 	if e.kinds&clientKinds != 0 {
 		return "first request; the session of the same address and browser has a session key that this one lacks"
 	}
+	if e.kinds&kindTicket.bit() == 0 {
+		return ""
+	}
+	switch fresh, resumed := transport(r); {
 	// A client that was given a ticket resumes with it, once it has had the time to;
 	// where one connection carries everything it opens no other beside it.
-	if e.kinds&kindTicket.bit() != 0 && fresh(r) && (r.Multiplexed || r.Time-e.Start > pageLoad || r.Time-e.Last > pageLoad) {
+	case fresh && (r.Multiplexed || r.Time-e.Start > pageLoad || r.Time-e.Last > pageLoad):
 		return "first request; the session of the same address and browser would have resumed its TLS session"
+	// It would have come with the one that is known of it: where each connection
+	// carries requests, all that a client was given are.
+	case resumed && r.Multiplexed:
+		return "first request; the session of the same address and browser has another TLS session"
 	}
 	return ""
 }
 
-// fresh says that the request's TLS connection resumed none.
-func fresh(r *Request) bool {
-	connection := false
+// transport says whether the request's TLS connection is one that resumed none, or one
+// that resumed a session, and no one's here: else it would have joined by it.
+func transport(r *Request) (fresh, resumed bool) {
 	for i := range r.Keys {
 		switch kindOf(&r.Keys[i]) {
 		case kindConnection:
-			connection = true
+			fresh = true
 		case kindTicket:
-			return false
+			return false, true
 		}
 	}
-	return connection
+	return fresh, false
 }

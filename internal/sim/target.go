@@ -6,7 +6,7 @@ import "strconv"
 // tuned on seeds 1 to 8, never on these: whoever changes the algorithm looks at
 // those, and at these once, in the end. Who changes it because of these takes others:
 // 101 to 103 went that way.
-func HeldOut() []uint64 { return []uint64{201, 202, 203} }
+func HeldOut() []uint64 { return []uint64{301, 302, 303} }
 
 // Figure is one metric with its target, if it has one.
 type Figure struct {

@@ -86,6 +86,10 @@ type Conn struct {
 	// ID would be "". Resumed says that he came with it; else this connection gave it.
 	Ticket  string
 	Resumed bool
+	// Beside is the ticket of another connection, which was opened in the same moment as
+	// this one or the one before it with its ticket, and carried what that one did not:
+	// it most likely is the same visitor's. "" when none is known.
+	Beside string
 	// Memory is the Decider's own, for the length of the connection; nil where
 	// several visitors may share that.
 	Memory *Memory
