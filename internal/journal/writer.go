@@ -173,7 +173,7 @@ type pack struct {
 // weight is what its entries have in bytes.
 func (p *pack) weight() int64 { return weight(len(p.data), len(p.acks)) }
 
-func weight(pack, entries int) int64 { return int64(pack - packHead - entries*packLength) }
+func weight(size, entries int) int64 { return int64(size - packHead - entries*packLength) }
 
 // What gathers: past either bound of the first two it is sent at once. An entry
 // that would make a pack larger than the third begins one of its own.
