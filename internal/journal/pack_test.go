@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -258,6 +259,59 @@ func TestLostPacksAreAGap(t *testing.T) {
 		t.Errorf("%d records", len(recs))
 	}
 	consecutive(t, recs[18:], 41, 45)
+}
+
+// A power loss tears the end off: whole packs are lost, and who knows more goes on
+// behind them.
+func TestATornEndLosesWholePacks(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, Config{Dir: dir, Gather: time.Hour})
+	last := inPacks(t, j, 0, 0, 3, 5, 2, 7)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	block := filepath.Join("jetstream", "$G", "streams", streamName(0), "msgs", "1.blk")
+	whole, err := os.Stat(filepath.Join(dir, block))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[uint64]bool{}
+	for cut := int64(1); cut < whole.Size(); cut += 701 {
+		torn := t.TempDir()
+		if err := os.CopyFS(torn, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(filepath.Join(torn, block), whole.Size()-cut); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(torn, filepath.Dir(block), "index.db")); err != nil {
+			t.Fatal(err)
+		}
+		j := open(t, Config{Dir: torn})
+		kept, err := j.Last(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[kept] = true; kept != 0 && kept != 3 && kept != 8 && kept != 10 {
+			t.Fatalf("without %d bytes it ends at %d, within a pack", cut, kept)
+		}
+		consecutive(t, readTo(t, j, 0, 0, kept), 1, kept)
+		write(t, openWriter(t, j, 0, last), int(last)+1, int(last)+4, 0)
+		recs := readTo(t, j, 0, 0, last+4)
+		consecutive(t, recs[:kept], 1, kept)
+		consecutive(t, recs[last:], last+1, last+4)
+		for _, r := range recs[kept:last] {
+			if r.Entry.Judgement.Fault == "" {
+				t.Errorf("entry %d is not marked as lost", r.Sequence)
+			}
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(seen) != 4 {
+		t.Errorf("only ends at %v were tried", seen)
+	}
 }
 
 func TestTheLargestEntriesTravelAlone(t *testing.T) {
