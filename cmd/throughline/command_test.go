@@ -115,6 +115,13 @@ func TestDataFolderFormat(t *testing.T) {
 	if err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(dataFormat) {
 		t.Fatalf("%q %v", text, err)
 	}
+	write(t, filepath.Join(dir, "format"), "1\n") // of before the journal had packs
+	if err := openFormat(dir); err != nil {
+		t.Fatal(err)
+	}
+	if text, err = os.ReadFile(filepath.Join(dir, "format")); err != nil || string(text) != "2\n" {
+		t.Fatalf("an older folder becomes %q, %v", text, err)
+	}
 	write(t, filepath.Join(dir, "format"), "99\n")
 	if err := openFormat(dir); err == nil || !strings.Contains(err.Error(), "version 99") {
 		t.Fatalf("a newer folder: %v", err)

@@ -12,13 +12,15 @@ import (
 
 // dataFormat is the version of the data folder's layout that this build writes.
 // The stores in it carry schema versions of their own.
-const dataFormat = 1
+const dataFormat = 2
 
 // upgrade brings a folder from version v to v+1. Version 0 is a folder without
 // a format file.
 func upgrade(_ string, v int) error {
 	switch v {
 	case 0: // the first layout: nothing to move
+		return nil
+	case 1: // the journal goes on in packs, which builds before it would take for damage
 		return nil
 	default:
 		return fmt.Errorf("no upgrade from version %d", v)

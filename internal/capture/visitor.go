@@ -23,9 +23,6 @@ func (c *Capturer) Visitor(snap *policy.Snapshot, p *Plan, x *wire.Exchange) (ke
 	if x.Conn.Ticket != "" {
 		if k := c.key(journey.KeyTicket, x.Conn.Ticket, true); x.Conn.Resumed {
 			keys = append(keys, k)
-			if x.Conn.Beside != "" {
-				keys = append(keys, c.key(journey.KeyTicket, x.Conn.Beside, true))
-			}
 		} else {
 			given = append(given, k)
 		}
@@ -35,4 +32,13 @@ func (c *Capturer) Visitor(snap *policy.Snapshot, p *Plan, x *wire.Exchange) (ke
 		return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
 	})
 	return keys, given
+}
+
+// Beside is the hash of the ticket of a connection that most likely is the visitor's
+// too, 0 when there is none.
+func (c *Capturer) Beside(x *wire.Exchange) uint64 {
+	if x.Conn.Beside == "" {
+		return 0
+	}
+	return c.key(journey.KeyTicket, x.Conn.Beside, true).Hash
 }

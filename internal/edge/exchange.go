@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/throughline/throughline/internal/fingerprint"
 	"github.com/throughline/throughline/internal/origin"
 	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/wire"
@@ -91,8 +92,8 @@ type visitor struct {
 type alone struct {
 	id, ticket string
 	resumed    bool
-	opened     *opening // nil but over HTTP/2 with a ticket of ours
-	beside     string   // the ticket of the connection opened beside the one that gave ticket
+	opened     *fingerprint.Neighbour // nil but over HTTP/2 with a ticket of ours
+	beside     string                 // the ticket of the connection opened beside it or the one before it
 	memory     *wire.Memory
 }
 

@@ -303,3 +303,75 @@ func TestHAProxyBetween(t *testing.T) {
 		}
 	}
 }
+
+// told is a cache that says when a ticket has come.
+type told struct {
+	tls.ClientSessionCache
+	came chan struct{}
+}
+
+func (c told) Put(key string, s *tls.ClientSessionState) {
+	c.ClientSessionCache.Put(key, s)
+	if s != nil {
+		select {
+		case c.came <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// TestBrowserThatOpensTwo: over real connections, one that is never asked over gives
+// the ticket that its client comes back with.
+func TestBrowserThatOpensTwo(t *testing.T) {
+	s, rec := identified(t, fixed(t, 10), nil)
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	secure := func(conn net.Conn, cache tls.ClientSessionCache) *tls.Conn {
+		c := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: "shop.example", NextProtos: []string{"h2"}, ClientSessionCache: cache})
+		if err := c.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	ask := func(c *tls.Conn) wire.Conn {
+		by := &http.Transport{ForceAttemptHTTP2: true, DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
+		defer by.CloseIdleConnections()
+		fields(t, "https://"+s.addr+"/", by)
+		x, _ := rec.one(t)
+		return x.Conn
+	}
+	for try := 1; ; try++ {
+		idle := told{tls.NewLRUClientSessionCache(4), make(chan struct{}, 1)}
+		a, b := dial(), dial()
+		used, unused := secure(a, tls.NewLRUClientSessionCache(4)), secure(b, idle)
+		go func() {
+			var b [1]byte
+			_, _ = unused.Read(b[:]) // takes the ticket
+		}()
+		<-idle.came
+		first := ask(used)
+		if first.Ticket == "" || first.Resumed || first.Beside != "" {
+			t.Fatalf("the first is %+v", first)
+		}
+		_ = unused.Close()
+		for s.Counters().Connections > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		back := ask(secure(dial(), idle))
+		if back.Beside == "" && try < 10 {
+			continue // a machine as busy as that took them too far apart
+		}
+		if !back.Resumed || back.Ticket == first.Ticket || back.Beside != first.Ticket {
+			t.Fatalf("back it is %+v, and was %+v", back, first)
+		}
+		if again := ask(secure(dial(), idle)); !again.Resumed || again.Ticket != back.Ticket || again.Beside != "" {
+			t.Fatalf("once more it is %+v", again)
+		}
+		return
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	certs "github.com/throughline/throughline/internal/certificate"
+	"github.com/throughline/throughline/internal/fingerprint"
 	"github.com/throughline/throughline/internal/origin"
 	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/wire"
@@ -78,7 +79,8 @@ type Server struct {
 	sweeper     *wire.Sweeper
 	counters    counters
 	identities  *identities
-	beside      *beside
+	neighbours  *fingerprint.Neighbours
+	began       time.Time // by which neighbours count
 	bypass      atomic.Bool
 	unwell      atomic.Bool // the health target says so
 	winding     atomic.Bool // a connection's next response is its last
@@ -129,7 +131,7 @@ func New(cfg Config, d Decider) (*Server, error) {
 	if err := check(&cfg, d); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, decider: d, sweeper: wire.NewSweeper(), visits: map[*visit]struct{}{}, streams: newHandoff(), beside: newBeside()}
+	s := &Server{cfg: cfg, decider: d, sweeper: wire.NewSweeper(), visits: map[*visit]struct{}{}, streams: newHandoff(), neighbours: fingerprint.NewNeighbours(), began: time.Now()}
 	s.indifferent, _ = d.(Indifferent)
 	s.cut, s.cutOff = context.WithCancel(context.Background())
 	t, err := s.newTable(&cfg, nil)

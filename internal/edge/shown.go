@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/throughline/throughline/internal/fingerprint"
 	"github.com/throughline/throughline/internal/wire"
@@ -44,7 +45,7 @@ func (h *hello) Read(p []byte) (int, error) {
 
 // shakeHands speaks TLS and takes what that shows.
 func (v *visit) shakeHands(conf *tls.Config) error {
-	came := v.s.beside.clock()
+	came := time.Since(v.s.began)
 	h := &hello{v.sock, new(fingerprint.HelloTap)}
 	var id fingerprint.TicketID
 	tickets := v.s.cfg.Fingerprint.Tickets
@@ -75,8 +76,8 @@ func (v *visit) shakeHands(conf *tls.Config) error {
 		state := v.tls.ConnectionState()
 		a.ticket, a.resumed, _ = id.Result(state)
 		if a.ticket != "" && state.NegotiatedProtocol == "h2" {
-			b := v.s.beside
-			a.opened = b.opens(b.place(v.who.peer.Addr(), s.TLS, state.ServerName), came, a.ticket, a.resumed)
+			o := v.s.neighbours
+			a.opened = o.Open(o.Place(v.who.peer.Addr(), s.TLS, state.ServerName), came, a.ticket)
 		}
 	}
 	return nil
@@ -157,7 +158,7 @@ func (c *front2) Read(p []byte) (int, error) {
 // Close implements net.Conn.
 func (c *front2) Close() error {
 	if o := c.who.alone.opened; o != nil {
-		c.s.beside.closes(o)
+		c.s.neighbours.Closed(o)
 	}
 	return c.Conn.Close()
 }
@@ -169,7 +170,7 @@ func (c *front2) visitor(agent string) *visitor {
 			c.who.shown.H2 = h2.Print
 		}
 		if a := &c.who.alone; a.opened != nil {
-			a.beside = c.s.beside.asks(a.opened, agent)
+			a.beside = c.s.neighbours.Asked(a.opened, time.Since(c.s.began), agent)
 		}
 	})
 	return &c.who

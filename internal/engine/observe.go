@@ -39,6 +39,7 @@ func (e *Engine) observeRequest(x *wire.Exchange, n *note) *journey.Observation 
 	o.Agent = agentHash(agent)
 	o.Device = e.cfg.Capture.Device(x)
 	o.Multiplexed = x.Conn.TLS && !x.Conn.Proxied && x.Conn.ALPN == "h2"
+	o.Beside = e.cfg.Capture.Beside(x)
 	o.Keys, o.Learned = e.cfg.Capture.Visitor(n.rules.snap, n.plan, x)
 	o.Elements = e.cfg.Capture.Request(n.plan, x)
 	n.context = n.plan.Context(o.Elements)

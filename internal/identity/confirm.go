@@ -168,7 +168,10 @@ func (x *Index) confirm(c *confirmation) {
 	}
 	if !known {
 		if x.claimAccount(c); c.account != 0 {
-			x.countDevice(c)
+			if c.device != 0 { // counted though it be what the account hangs on
+				c.counted = true
+				x.count(c.account)
+			}
 			x.bindAll(c)
 		}
 		return

@@ -168,6 +168,26 @@ func TestATestAccountIsTakenApart(t *testing.T) {
 	}
 }
 
+// TestTheDevicesOfAnAccountAreCapped: eight are one user's, a ninth makes it everybody's,
+// whether devices are told by a key or by their class.
+func TestTheDevicesOfAnAccountAreCapped(t *testing.T) {
+	for _, keyed := range []bool{true, false} {
+		x := New(DefaultRules())
+		for n := uint64(1); n <= 9; n++ {
+			v := Visitor{Session: journey.ID(10 * n), Time: base, Device: n}
+			if keyed {
+				v.Device, v.Keys = 5, devices(n)
+			}
+			x.Start(v)
+			x.Confirm(v.Session, v, 99)
+			sure(t, x)
+			if shared := x.at(x.keys.Find(accountHash(99))).shared(); shared != (n > 8) {
+				t.Fatalf("keyed %v: on %d devices it is everybody's: %v", keyed, n, shared)
+			}
+		}
+	}
+}
+
 func TestAFamilysDeviceStaysOne(t *testing.T) {
 	x := New(DefaultRules())
 	v := Visitor{Session: 1, Time: base, Keys: devices(7)}

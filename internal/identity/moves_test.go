@@ -32,7 +32,7 @@ func TestASplitMovesWhatBelongsToOnePart(t *testing.T) {
 		v := Visitor{Session: id, Time: base, Keys: devices(device)}
 		x.Confirm(x.Start(v).SpecID, v, 9)
 	}
-	for n := range journey.ID(9) {
+	for n := range journey.ID(8) {
 		confirm(10+n, 100+uint64(n))
 	}
 	apart := Visitor{Session: 90, Time: base, Keys: devices(190)}

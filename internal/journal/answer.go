@@ -6,54 +6,36 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// answer is what the store said to an entry.
+// answer is what the store said to a message.
 type answer struct {
 	seq uint64
 	err error
 }
 
-// answers holds what came until it is asked for: the store refuses some entries
-// sooner than it accepts those before them.
-type answers struct {
-	mu   sync.Mutex
-	got  map[uint64]answer
-	more chan struct{} // takes a token when something came
-}
+// answers are what came and was not yet asked for: the store refuses some messages
+// sooner than it accepts those before them. They are one goroutine's.
+type answers map[uint64]answer
 
-func newAnswers() answers { return answers{got: map[uint64]answer{}, more: make(chan struct{}, 1)} }
-
-// of returns the answer to an entry, once.
-func (a *answers) of(seq uint64) (answer, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	got, ok := a.got[seq]
-	if ok {
-		delete(a.got, seq)
-	}
+// of returns the answer to a message, once.
+func (a answers) of(seq uint64) (answer, bool) {
+	got, ok := a[seq]
+	delete(a, seq)
 	return got, ok
 }
 
-// take keeps a message as the answer to the entry that its subject names after
+// take keeps a message as the answer to the one that its subject names after
 // prefix bytes.
-func (a *answers) take(m *nats.Msg, prefix int, accepted string) {
+func (a answers) take(m *nats.Msg, prefix int, accepted string) {
 	seq, err := strconv.ParseUint(m.Subject[prefix:], 36, 64)
 	if err != nil {
 		return // nobody was asked by this name
 	}
-	got := read(m, accepted)
-	a.mu.Lock()
-	a.got[seq] = got
-	a.mu.Unlock()
-	select {
-	case a.more <- struct{}{}:
-	default:
-	}
+	a[seq] = read(m, accepted)
 }
 
 // answerHead is how the store begins when it accepts.

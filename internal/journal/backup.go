@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Backup writes a whole journal with the same sequences into dir, which must be
+// Backup writes a whole journal with the same numbers into dir, which must be
 // empty or missing, while this one runs: snapshots, and every entry there was
 // when it began. To restore, put it in the place of the journal's folder.
 func (j *Journal) Backup(ctx context.Context, dir string) (err error) {
@@ -78,70 +78,54 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// copyPartition copies entries as they are, and fills gaps so that each keeps
-// its sequence.
+// copyPartition copies entries as they are, each with its number, and leaves gaps
+// where gaps were.
 func (j *Journal) copyPartition(ctx context.Context, to *Journal, partition int) error {
-	eng, err := j.engine()
-	if err != nil {
-		return err
-	}
-	from, err := j.stream(ctx, eng, partition)
+	from, err := j.open(ctx, partition)
 	if err != nil {
 		return err
 	}
 	st := from.CachedInfo().State
-	first, last := st.FirstSeq, st.LastSeq
+	seq := st.FirstSeq
 	if st.Msgs == 0 {
-		first = last + 1
+		seq = st.LastSeq + 1
 	}
+	seq = max(seq, 1)
 	target, err := to.engine()
 	if err != nil {
 		return err
 	}
-	if _, err := target.js.CreateStream(ctx, to.streamConfig(partition, max(first, 1))); err != nil {
+	if _, err := target.js.CreateStream(ctx, to.streamConfig(partition, seq)); err != nil {
 		return fmt.Errorf("partition %d: %w", partition, err)
 	}
-	if first > last {
+	if st.Msgs == 0 {
 		return nil
 	}
-	msgs, err := j.consume(ctx, from, first)
+	msgs, err := j.consume(ctx, from, seq)
 	if err != nil {
 		return err
 	}
 	defer msgs.Stop()
-	w, err := to.newWriter(target, partition, first-1)
+	w, err := to.newWriter(target, partition, span{seq: seq - 1, last: seq - 1})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = w.Close() }()
-	for next := first; next <= last; {
-		m, err := msgs.Next(jetstream.NextContext(ctx))
+	for {
+		m, err := nextMessage(msgs, jetstream.NextContext(ctx))
 		if err != nil {
-			return fmt.Errorf("partition %d: read entry %d: %w", partition, next, err)
+			return fmt.Errorf("partition %d: read: %w", partition, err)
 		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return err
+		if err := w.skipTo(m.first); err != nil {
+			return fmt.Errorf("partition %d: %w", partition, err)
 		}
-		if gap := meta.Sequence.Stream - next; gap > 0 {
-			if err := w.fill(ctx, gap); err != nil {
-				return err
+		for i, data := range m.entries {
+			if err := w.insist(ctx, data); err != nil {
+				return fmt.Errorf("partition %d: write entry %d: %w", partition, m.first+uint64(i), err)
 			}
 		}
-		if err := w.copy(ctx, m.Data()); err != nil {
-			return fmt.Errorf("partition %d: write entry %d: %w", partition, next, err)
-		}
-		next = meta.Sequence.Stream + 1
-	}
-	return w.Flush(ctx)
-}
-
-func (w *writer) copy(ctx context.Context, data []byte) error {
-	err := w.append(data, func(uint64, error) {})
-	if errors.Is(err, ErrBusy) {
-		if err = w.Flush(ctx); err == nil {
-			err = w.append(data, func(uint64, error) {})
+		if m.seq >= st.LastSeq || m.newest {
+			return w.Flush(ctx)
 		}
 	}
-	return err
 }

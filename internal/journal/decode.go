@@ -306,6 +306,7 @@ func (c *cursor) observation(o *journey.Observation) {
 	o.Agent = c.uintSet(`,"ah":`)
 	o.Device = c.uintSet(`,"dv":`)
 	o.Multiplexed = c.boolSet(`,"mx":`)
+	o.Beside = c.uintSet(`,"bs":`)
 	o.Keys = listed(c, `,"keys":`, (*cursor).key)
 	o.Learned = listed(c, `,"learned":`, (*cursor).key)
 	o.Elements = c.elements(`,"el":`)

@@ -8,26 +8,29 @@ import (
 	"github.com/throughline/throughline/internal/journey"
 )
 
-// render writes an entry to the byte as encoding/json does, at an eighth of its
-// price: entries are written for every Event. Policy revisions, which are few,
+// render appends an entry to b, to the byte as encoding/json writes it, at an eighth
+// of its price: entries are written for every Event. Policy revisions, which are few,
 // are left to encoding/json; ok is then false. A field added to the types of
 // journey is added here and in parse; a test compares all of them.
-func render(e *journey.Entry) (out []byte, ok bool) {
+func render(b []byte, e *journey.Entry) (out []byte, ok bool) {
 	if e.Input.Policy != nil {
 		return nil, false
 	}
-	buf := renderBuffers.Get().(*[]byte)
-	w := pen{b: (*buf)[:0]}
+	w := pen{b: b}
 	w.entry(e)
-	out = append(make([]byte, 0, len(w.b)), w.b...)
-	if cap(w.b) <= 1<<20 {
-		*buf = w.b
-		renderBuffers.Put(buf)
-	}
-	return out, true
+	return w.b, true
 }
 
+// Entries are rendered to memory that is used again.
 var renderBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+func takeBuffer() []byte { return (*renderBuffers.Get().(*[]byte))[:0] }
+
+func giveBuffer(b []byte) {
+	if cap(b) <= 1<<20 {
+		renderBuffers.Put(&b)
+	}
+}
 
 // pen appends JSON. A name given to one of its methods stands with its
 // colon and what comes before it: {"id": or ,"id":
@@ -230,6 +233,7 @@ func (w *pen) observation(o *journey.Observation) {
 	w.uintSet(`,"ah":`, o.Agent)
 	w.uintSet(`,"dv":`, o.Device)
 	w.boolSet(`,"mx":`, o.Multiplexed)
+	w.uintSet(`,"bs":`, o.Beside)
 	list(w, `,"keys":`, o.Keys, (*pen).key)
 	list(w, `,"learned":`, o.Learned, (*pen).key)
 	list(w, `,"el":`, o.Elements, (*pen).element)

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,10 +14,20 @@ const MaxEntry = 8 << 20
 
 // Encode renders an entry as versioned JSON.
 func Encode(e *journey.Entry) ([]byte, error) {
+	b, err := encode(takeBuffer(), e)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBuffer(b)
+	return bytes.Clone(b), nil
+}
+
+// encode renders to what b has room for, if it has.
+func encode(b []byte, e *journey.Entry) ([]byte, error) {
 	if e.Version != journey.EntryVersion {
 		return nil, fmt.Errorf("journal: encode entry: version %d, this build writes %d", e.Version, journey.EntryVersion)
 	}
-	b, ok := render(e)
+	b, ok := render(b, e)
 	if !ok {
 		var err error
 		if b, err = json.Marshal(e); err != nil {

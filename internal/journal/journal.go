@@ -5,11 +5,12 @@
 // with file storage by default.
 //
 // It promises: an acknowledged entry survives the death of the process, and
-// power loss up to the sync interval; sequences have no duplicates and only
-// grow; nothing is deleted that the newest two snapshots or the warehouse still
-// need (see trim.go), so that a full journal refuses with ErrFull; a writer that
-// was replaced can't write (ErrDeposed). Two processes must not open one folder:
-// the caller holds a lock on it.
+// power loss up to the sync interval; entries are numbered without duplicates, and
+// without gaps but for what was lost (several share a message of the store, whose
+// own numbers nobody outside sees: pack.go); nothing is deleted that the newest two
+// snapshots or the warehouse still need (see trim.go), so that a full journal
+// refuses with ErrFull; a writer that was replaced can't write (ErrDeposed). Two
+// processes must not open one folder: the caller holds a lock on it.
 package journal
 
 import (

@@ -22,6 +22,9 @@ func open(t *testing.T, cfg Config) *Journal {
 	return j
 }
 
+// alone is a MaxInFlight with which each entry is a message of its own.
+const alone = 4
+
 func entry(n int, padding int) *journey.Entry {
 	return &journey.Entry{Version: journey.EntryVersion, Input: journey.Input{
 		Kind: journey.InputObservation, Time: int64(n),
@@ -166,7 +169,14 @@ func TestAReaderWaitsForWhatComes(t *testing.T) {
 }
 
 func TestADeposedWriterCannotWrite(t *testing.T) {
-	j := open(t, Config{Dir: t.TempDir()})
+	t.Run("a message", func(t *testing.T) { deposed(t, Config{}) })
+	// Of several, the second would fit behind what the young one wrote.
+	t.Run("several messages", func(t *testing.T) { deposed(t, Config{MaxInFlight: alone}) })
+}
+
+func deposed(t *testing.T, cfg Config) {
+	cfg.Dir = t.TempDir()
+	j := open(t, cfg)
 	old := openWriter(t, j, 0, 0)
 	write(t, old, 1, 5, 0)
 	young := openWriter(t, j, 0, 5)
@@ -307,7 +317,7 @@ func fill(t *testing.T, j *Journal, last uint64) uint64 {
 }
 
 func TestAgeDeletesOnlyWhatNobodyNeeds(t *testing.T) {
-	j := open(t, Config{Dir: t.TempDir(), MaxAge: time.Hour})
+	j := open(t, Config{Dir: t.TempDir(), MaxAge: time.Hour, MaxInFlight: alone})
 	w := openWriter(t, j, 0, 0)
 	write(t, w, 1, 100, 0)
 	none := func(w io.Writer) error { return nil }

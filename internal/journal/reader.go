@@ -41,8 +41,12 @@ func (j *Journal) reader(ctx context.Context, partition int, after uint64, decod
 	if err != nil {
 		return nil, err
 	}
-	if last := s.CachedInfo().State.LastSeq; after > last {
-		return nil, fmt.Errorf("%w: partition %d ends at %d, asked for what follows %d", ErrAhead, partition, last, after)
+	at, err := end(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("journal: partition %d: %w", partition, err)
+	}
+	if after > at.last {
+		return nil, fmt.Errorf("%w: partition %d ends at %d, asked for what follows %d", ErrAhead, partition, at.last, after)
 	}
 	return &reader{j: j, eng: eng, partition: partition, stream: s, tail: j.tail(partition), next: after + 1,
 		decoder: decode, gone: make(chan struct{})}, nil
@@ -120,11 +124,11 @@ func (r *reader) decode(entries [][]byte) ([]Record, error) {
 // fromStore waits for what the store has next.
 func (r *reader) fromStore(ctx context.Context, most int) ([]Record, error) {
 	if r.stored == nil {
-		msgs, err := r.j.consume(ctx, r.stream, r.next)
+		msgs, err := r.j.consumeEntry(ctx, r.stream, r.next)
 		if err != nil {
 			return nil, fmt.Errorf("journal: read partition %d: %w", r.partition, err)
 		}
-		r.stored = openStored(msgs, r.decoder, r.gone, r.eng.dead)
+		r.stored = openStored(msgs, r.next, r.decoder, r.gone, r.eng.dead)
 	}
 	out, err := r.stored.batch(ctx, most)
 	if n := len(out); n > 0 {
@@ -151,7 +155,22 @@ func (r *reader) closed() bool {
 	}
 }
 
-// consume starts an ephemeral, ordered, unacknowledged consumer. from 1 stands
+// consumeEntry reads from the message on that holds an entry, or the next after it.
+func (j *Journal) consumeEntry(ctx context.Context, s jetstream.Stream, number uint64) (jetstream.MessagesContext, error) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	info, err := s.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seq, err := find(ctx, s, info.State, number)
+	if err != nil {
+		return nil, err
+	}
+	return j.consume(ctx, s, max(seq, 1))
+}
+
+// consume starts an ephemeral, ordered, unacknowledged consumer. Message 1 stands
 // for the oldest there is.
 func (j *Journal) consume(ctx context.Context, s jetstream.Stream, from uint64) (jetstream.MessagesContext, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
@@ -173,10 +192,11 @@ type stored struct {
 	once sync.Once
 }
 
-// openStored reads until one of the channels given is closed, or stop.
-func openStored(msgs jetstream.MessagesContext, decode decoder, gone, dead <-chan struct{}) *stored {
+// openStored reads entries from next on until one of the channels given is closed,
+// or stop.
+func openStored(msgs jetstream.MessagesContext, next uint64, decode decoder, gone, dead <-chan struct{}) *stored {
 	s := &stored{out: make(chan Record, readAhead), over: make(chan struct{})}
-	go s.pump(msgs, decode, gone)
+	go s.pump(msgs, next, decode, gone)
 	go func() {
 		select {
 		case <-s.over:
@@ -190,37 +210,66 @@ func openStored(msgs jetstream.MessagesContext, decode decoder, gone, dead <-cha
 
 func (s *stored) stop() { s.once.Do(func() { close(s.over) }) }
 
-func (s *stored) pump(msgs jetstream.MessagesContext, decode decoder, gone <-chan struct{}) {
+func (s *stored) pump(msgs jetstream.MessagesContext, next uint64, decode decoder, gone <-chan struct{}) {
 	defer close(s.out)
+	begun := false
 	for {
-		m, err := msgs.Next()
-		if errors.Is(err, jetstream.ErrMsgIteratorClosed) {
-			err = ErrClosed
-		}
+		m, err := nextMessage(msgs)
 		if err != nil {
 			s.err = fmt.Errorf("journal: read: %w", err)
 			return
 		}
-		meta, err := m.Metadata()
-		if err != nil {
-			s.err = fmt.Errorf("journal: read: %w", err)
-			return
+		if m.first < next {
+			if begun {
+				s.err = fmt.Errorf("journal: read: message %d begins with entry %d, after entry %d: did an older throughline write to the folder?", m.seq, m.first, next-1)
+				return
+			}
+			m.entries = m.entries[min(next-m.first, uint64(len(m.entries))):] // next is in the middle
+			m.first = next
 		}
-		e, err := decode(m.Data())
-		if err != nil {
-			s.err = fmt.Errorf("journal: entry %d: %w", meta.Sequence.Stream, err)
-			return
-		}
-		select {
-		case s.out <- Record{Sequence: meta.Sequence.Stream, Entry: e}:
-		case <-gone:
-			s.err = ErrClosed
-			return
-		case <-s.over:
-			s.err = ErrClosed
-			return
+		begun, next = true, m.first
+		for _, data := range m.entries {
+			e, err := decode(data)
+			if err != nil {
+				s.err = fmt.Errorf("journal: entry %d: %w", next, err)
+				return
+			}
+			select {
+			case s.out <- Record{Sequence: next, Entry: e}:
+			case <-gone:
+				s.err = ErrClosed
+				return
+			case <-s.over:
+				s.err = ErrClosed
+				return
+			}
+			next++
 		}
 	}
+}
+
+// message is one of the store's with the entries in it.
+type message struct {
+	seq     uint64
+	first   uint64 // number of entries[0]
+	entries [][]byte
+	newest  bool // there was none behind it when it was sent
+}
+
+func nextMessage(msgs jetstream.MessagesContext, opts ...jetstream.NextOpt) (message, error) {
+	m, err := msgs.Next(opts...)
+	if errors.Is(err, jetstream.ErrMsgIteratorClosed) {
+		err = ErrClosed
+	}
+	if err != nil {
+		return message{}, err
+	}
+	meta, err := m.Metadata()
+	if err != nil {
+		return message{}, err
+	}
+	first, entries, err := unpack(meta.Sequence.Stream, m.Data())
+	return message{seq: meta.Sequence.Stream, first: first, entries: entries, newest: meta.NumPending == 0}, err
 }
 
 // batch returns up to most records, waiting for the first.

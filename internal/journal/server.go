@@ -32,7 +32,7 @@ func startEngine(cfg Config) (*engine, error) {
 		JetStream: true, StoreDir: cfg.Dir, SyncInterval: cfg.SyncInterval, SyncAlways: cfg.SyncAlways,
 		// The bound is each stream's; a disk that is smaller says so itself.
 		JetStreamMaxStore: 1 << 50, JetStreamMaxMemory: 64 << 20,
-		MaxPayload:            MaxEntry,
+		MaxPayload:            maxMessage + 4096, // and its headers
 		StreamMaxBufferedMsgs: 4 * cfg.MaxInFlight, StreamMaxBufferedSize: 4 * maxInFlightBytes,
 	})
 	if err != nil {

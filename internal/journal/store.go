@@ -241,35 +241,6 @@ func (j *Journal) Partitions() []int {
 	return out
 }
 
-// state asks a partition's stream how far it goes.
-func (j *Journal) state(ctx context.Context, partition int) (jetstream.StreamState, error) {
-	eng, err := j.engine()
-	if err != nil {
-		return jetstream.StreamState{}, err
-	}
-	s, err := j.stream(ctx, eng, partition)
-	if err != nil {
-		return jetstream.StreamState{}, err
-	}
-	return s.CachedInfo().State, nil // just asked for
-}
-
-// Last returns the sequence of the newest entry, 0 before the first.
-func (j *Journal) Last(ctx context.Context, partition int) (uint64, error) {
-	st, err := j.state(ctx, partition)
-	return st.LastSeq, err
-}
-
-// First returns the sequence of the oldest entry still there, or the one that
-// will come first when there is none.
-func (j *Journal) First(ctx context.Context, partition int) (uint64, error) {
-	st, err := j.state(ctx, partition)
-	if err == nil && st.Msgs == 0 {
-		return st.LastSeq + 1, nil
-	}
-	return st.FirstSeq, err
-}
-
 // Stats is how the journal is.
 type Stats struct {
 	State    string // "ok", "degraded" (full, or lately failed) or "down"
@@ -304,7 +275,12 @@ func (j *Journal) Stats() Stats {
 			return out
 		}
 		st := s.CachedInfo().State
-		out.Entries += int64(st.Msgs)
+		entries, err := held(ctx, s)
+		if err != nil {
+			out.State, out.Error = "down", err.Error()
+			return out
+		}
+		out.Entries += entries
 		out.Bytes += int64(st.Bytes)
 		out.MaxBytes += j.cfg.MaxBytes
 		// The last percent is as good as full: the next entry may not fit.

@@ -17,7 +17,7 @@ type tail struct {
 	mu      sync.Mutex
 	eng     *engine
 	owner   *writer  // whose appends it follows; nil when nobody's
-	first   uint64   // sequence of entries[0]
+	first   uint64   // number of entries[0]
 	entries [][]byte // encoded
 	bytes   int
 	readers map[*reader]uint64 // those that follow: what each wants next
@@ -35,20 +35,22 @@ func (t *tail) follow(w *writer, eng *engine, next uint64) {
 	t.changed()
 }
 
-// push adds an entry of w that was acknowledged.
-func (t *tail) push(w *writer, seq uint64, data []byte) {
+// push adds entries of w that were acknowledged.
+func (t *tail) push(w *writer, first uint64, entries [][]byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.owner != w && seq < t.first {
+	if t.owner != w && first < t.first {
 		return // the last of a writer before
 	}
 	defer t.changed()
-	if t.owner != w || t.end() != seq { // there is another writer: who is right, the store knows
+	if t.owner != w || t.end() != first { // there is another writer: who is right, the store knows
 		t.owner = nil
 		return
 	}
-	t.entries = append(t.entries, data)
-	t.bytes += len(data)
+	t.entries = append(t.entries, entries...)
+	for _, data := range entries {
+		t.bytes += len(data)
+	}
 	switch {
 	case len(t.readers) == 0:
 		t.drop(t.end())

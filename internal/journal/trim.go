@@ -40,35 +40,39 @@ func (j *Journal) trimLoop(ctx context.Context) {
 // to trimDown of it, in percent.
 const trimAbove, trimDown = 85, 70
 
-// trim deletes the oldest entries of a partition that are both past their time
-// (or in the way, when the bound is near) and needed by nobody: consumed, and
-// behind the older of two snapshots, so that a damaged newest one still leaves
-// a whole replay.
+// trim deletes the oldest messages of a partition that are both past their time
+// (or in the way, when the bound is near) and hold only what nobody needs:
+// consumed, and behind the older of two snapshots, so that a damaged newest one
+// still leaves a whole replay.
 func (j *Journal) trim(ctx context.Context, partition int, now time.Time) error {
 	floor, err := j.floor(partition)
 	if err != nil || floor == 0 {
 		return err
 	}
-	eng, err := j.engine()
-	if err != nil {
-		return err
-	}
-	s, err := j.stream(ctx, eng, partition)
+	s, err := j.open(ctx, partition)
 	if err != nil {
 		return err
 	}
 	st := s.CachedInfo().State
-	if st.Msgs == 0 || st.FirstSeq > floor {
+	if st.Msgs == 0 {
 		return nil
 	}
-	upTo, err := oldest(ctx, s, st.FirstSeq, floor, now.Add(-j.cfg.MaxAge))
+	needed, err := find(ctx, s, st, floor+1)
 	if err != nil {
 		return err
 	}
-	if limit := j.cfg.MaxBytes / 100 * trimAbove; int64(st.Bytes) > limit {
+	limit := min(needed, st.LastSeq) - 1 // the newest that may go; what was last is always there to be read
+	if limit < st.FirstSeq {
+		return nil
+	}
+	upTo, err := oldest(ctx, s, st.FirstSeq, limit, now.Add(-j.cfg.MaxAge))
+	if err != nil {
+		return err
+	}
+	if bound := j.cfg.MaxBytes / 100 * trimAbove; int64(st.Bytes) > bound {
 		each := max(st.Bytes/st.Msgs, 1)
 		excess := st.Bytes - uint64(j.cfg.MaxBytes/100*trimDown)
-		upTo = max(upTo, min(floor, st.FirstSeq+excess/each))
+		upTo = max(upTo, min(limit, st.FirstSeq+excess/each))
 	}
 	if upTo < st.FirstSeq {
 		return nil
@@ -76,7 +80,7 @@ func (j *Journal) trim(ctx context.Context, partition int, now time.Time) error 
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := s.Purge(ctx, jetstream.WithPurgeSequence(upTo+1)); err != nil {
-		return fmt.Errorf("delete up to %d: %w", upTo, err)
+		return fmt.Errorf("delete up to message %d: %w", upTo, err)
 	}
 	return nil
 }
@@ -90,41 +94,4 @@ func (j *Journal) floor(partition int) (uint64, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return min(j.consumed[partition], snaps[len(snaps)-1].seq), nil
-}
-
-// Before returns the newest sequence of a partition that was stored before a time,
-// so that a Reader after it begins there.
-func (j *Journal) Before(ctx context.Context, partition int, t time.Time) (uint64, error) {
-	eng, err := j.engine()
-	if err != nil {
-		return 0, err
-	}
-	s, err := j.stream(ctx, eng, partition)
-	if err != nil {
-		return 0, err
-	}
-	st := s.CachedInfo().State
-	if st.Msgs == 0 {
-		return st.LastSeq, nil
-	}
-	return oldest(ctx, s, st.FirstSeq, st.LastSeq, t)
-}
-
-// oldest finds by bisection the newest sequence in [first, last] stored before
-// the time given; first-1 when there is none.
-func oldest(ctx context.Context, s jetstream.Stream, first, last uint64, before time.Time) (uint64, error) {
-	lo, hi := first, last+1 // everything below lo is old; hi and beyond is not known to be
-	for lo < hi {
-		mid := lo + (hi-lo)/2
-		m, err := s.GetMsg(ctx, mid, jetstream.WithGetMsgSubject(s.CachedInfo().Config.Subjects[0])) // or the next after a gap
-		if err != nil {
-			return 0, fmt.Errorf("entry %d: %w", mid, err)
-		}
-		if m.Time.Before(before) {
-			lo = max(mid, min(m.Sequence, last)) + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo - 1, nil
 }

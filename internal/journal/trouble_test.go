@@ -232,6 +232,9 @@ func TestAKilledProcessLosesNothingAcknowledged(t *testing.T) {
 	if len(recs) != int(last) {
 		t.Fatalf("%d records to sequence %d", len(recs), last)
 	}
+	if n := messages(t, j, 0); n > last/4 {
+		t.Errorf("%d entries in %d messages: what was killed did not write packs", last, n)
+	}
 	for i, r := range recs {
 		if r.Sequence != uint64(i+1) || r.Entry.Input.Observation.Exchange != r.Sequence {
 			t.Fatalf("record %d is %d with entry %d", i+1, r.Sequence, r.Entry.Input.Observation.Exchange)
@@ -272,7 +275,7 @@ func TestALostEndIsMarked(t *testing.T) {
 }
 
 func TestBackupIsAWholeJournal(t *testing.T) {
-	j := open(t, Config{Dir: t.TempDir()})
+	j := open(t, Config{Dir: t.TempDir(), MaxInFlight: alone})
 	w := openWriter(t, j, 0, 0)
 	write(t, w, 1, 500, 50)
 	write(t, openWriter(t, j, 7, 0), 1, 3, 50)

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -19,11 +20,12 @@ import (
 const maxInFlightBytes = 64 << 20
 
 // Writer opens a partition for appending after the entry expectedLast, which
-// must be its newest. ErrDeposed says that the partition goes further. Each entry
-// names the sequence and, after the Writer's first, the very entry that it
+// must be its newest. ErrDeposed says that the partition goes further. Each message
+// names the sequence and, after the Writer's first, the very message that it
 // expects to follow, so that of two writers only one can go on. (The sequence
-// alone is no fence: after the other's first entry, the second of a pipeline
-// that was sent before would fit again.) When the partition ends earlier, as after a power loss, it is advanced first.
+// alone is no fence: after the other's first message, the second of a pipeline
+// that was sent before would fit again.) When the partition ends earlier, as after
+// a power loss, it is advanced first.
 func (j *Journal) Writer(ctx context.Context, partition int, expectedLast uint64) (Writer, error) {
 	eng, err := j.engine()
 	if err != nil {
@@ -33,16 +35,19 @@ func (j *Journal) Writer(ctx context.Context, partition int, expectedLast uint64
 	if err != nil {
 		return nil, err
 	}
-	last := s.CachedInfo().State.LastSeq
-	if last > expectedLast {
-		return nil, fmt.Errorf("%w: partition %d goes to %d, expected %d", ErrDeposed, partition, last, expectedLast)
+	at, err := end(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("journal: partition %d: %w", partition, err)
 	}
-	w, err := j.newWriter(eng, partition, last)
+	if at.last > expectedLast {
+		return nil, fmt.Errorf("%w: partition %d goes to %d, expected %d", ErrDeposed, partition, at.last, expectedLast)
+	}
+	w, err := j.newWriter(eng, partition, at)
 	if err != nil {
 		return nil, err
 	}
-	if last < expectedLast {
-		if err := w.fill(ctx, expectedLast-last); err != nil {
+	if at.last < expectedLast {
+		if err := w.fill(ctx, expectedLast-at.last); err != nil {
 			_ = w.Close()
 			return nil, err
 		}
@@ -77,66 +82,105 @@ func (w *writer) fill(ctx context.Context, n uint64) error {
 	}
 	e := journey.Entry{Version: journey.EntryVersion, Partition: w.partition,
 		Input: journey.Input{Kind: journey.InputTick}, Judgement: journey.Judgement{Fault: "lost by the journal"}}
+	data, err := Encode(&e)
+	if err != nil {
+		return err
+	}
 	for range n {
-		err := w.Append(&e, func(uint64, error) {})
-		if errors.Is(err, ErrBusy) {
-			if err = w.Flush(ctx); err == nil {
-				err = w.Append(&e, func(uint64, error) {})
-			}
-		}
-		if err != nil {
+		if err := w.insist(ctx, data); err != nil {
 			return err
 		}
 	}
 	return w.Flush(ctx)
 }
 
+// insist appends an encoded entry, and waits where Append answers ErrBusy.
+func (w *writer) insist(ctx context.Context, data []byte) error {
+	err := w.append(data, func(uint64, error) {})
+	if errors.Is(err, ErrBusy) {
+		if err = w.Flush(ctx); err == nil {
+			err = w.append(data, func(uint64, error) {})
+		}
+	}
+	return err
+}
+
+// skipTo gives the next entry a number further on.
+func (w *writer) skipTo(number uint64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if number < w.next {
+		return fmt.Errorf("entry %d comes after entry %d", number, w.next-1)
+	}
+	if number > w.next {
+		w.sendLocked()
+		w.next = number
+	}
+	return nil
+}
+
 // writer appends over a connection of its own, which closes with it: what was
 // not sent then never will be. It speaks to the store itself, since the client's
-// own way of publishing takes as much as storing does. Entries go to it a few at a
-// time (Config.Gather), since the way there and back wakes eight goroutines whatever
-// it carries. Invariants, under mu: next is the sequence the next entry will have;
-// pending holds the unsettled ones in order, unsent those after them.
+// own way of publishing takes as much as storing does. Entries go to it as one
+// message with those that follow soon (Config.Gather), since the way there and back
+// wakes eight goroutines, and the store takes as much for a message whatever it
+// holds. Invariants, under mu: next is the number of the next entry; unsent and acks
+// hold the newest entries, pending the unsettled packs before them in order.
 type writer struct {
 	j         *Journal
 	eng       *engine
 	partition int
 	nc        *nats.Conn
-	inbox     string // answers come to it with the entry's sequence appended
-	answers   answers
-	pending   chan pendingAck
+	inbox     string         // answers come to it with the message's sequence appended
+	said      chan *nats.Msg // has room for an answer to each message in flight
+	pending   chan *pack
 	gone      chan struct{} // closed by Close
-	epoch     string        // names this writer's entries
+	epoch     string        // names this writer's messages
 	tail      *tail
-	good      bool // an entry was acknowledged; only settle touches it
+
+	// What is settle's.
+	answers  answers
+	accepted string // how the store begins when it accepts
+	good     bool   // an entry was acknowledged
+	late     *time.Timer
 
 	mu      sync.Mutex
 	next    uint64
-	message nats.Msg // of the entry being sent, its memory used again
-	prev    string   // message ID of the entry sent last; "" before the first of this writer
+	seq     uint64   // of the message sent next
+	message nats.Msg // being sent, its memory used again
+	prev    string   // ID of the message sent last; "" before the first of this writer
 	err     error    // the first failure; never unset
 	closed  bool
-	unsent  []pendingAck // taken, and not given to the store
-	heavy   int          // bytes in unsent
-	due     *time.Timer  // sends; runs while unsent holds anything
-	count   int          // in flight
-	bytes   int64
-	settled uint64 // appends settled so far
-	total   uint64 // appends so far
+	unsent  []byte // a pack that is not sealed; empty when acks is
+	acks    []func(uint64, error)
+	due     *time.Timer // sends; runs while unsent holds anything
+	count   int         // entries in flight
+	bytes   int64       // of them
+	settled uint64      // appends settled so far
+	total   uint64      // appends so far
 	waiting []flush
 }
 
-type pendingAck struct {
-	seq  uint64
-	sent time.Time
-	data []byte
-	ack  func(uint64, error)
+// pack is a message that was given to the store, or would have been.
+type pack struct {
+	seq   uint64 // expected
+	first uint64 // number of its first entry
+	data  []byte
+	acks  []func(uint64, error)
+	sent  time.Time
 }
 
-// Entries that gather: past either bound they are sent at once.
+// weight is what its entries have in bytes.
+func (p *pack) weight() int64 { return weight(len(p.data), len(p.acks)) }
+
+func weight(size, entries int) int64 { return int64(size - packHead - entries*packLength) }
+
+// What gathers: past either bound of the first two it is sent at once. An entry
+// that would make a pack larger than the third begins one of its own.
 const (
 	gatherEntries = 64
 	gatherBytes   = 64 << 10
+	packBytes     = 1 << 20
 )
 
 type flush struct {
@@ -144,18 +188,20 @@ type flush struct {
 	done chan struct{}
 }
 
-func (j *Journal) newWriter(eng *engine, partition int, last uint64) (*writer, error) {
+// newWriter makes one that goes on after the span given.
+func (j *Journal) newWriter(eng *engine, partition int, after span) (*writer, error) {
 	nc, err := eng.connect()
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	w := &writer{j: j, eng: eng, partition: partition, nc: nc, next: last + 1, epoch: rand.Text() + ".", tail: j.tail(partition),
-		inbox: nats.NewInbox() + ".", answers: newAnswers(),
-		pending: make(chan pendingAck, j.cfg.MaxInFlight), gone: make(chan struct{})}
+	w := &writer{j: j, eng: eng, partition: partition, nc: nc, next: after.last + 1, seq: after.seq + 1, epoch: rand.Text() + ".", tail: j.tail(partition),
+		inbox: nats.NewInbox() + ".", said: make(chan *nats.Msg, j.cfg.MaxInFlight), answers: answers{}, accepted: answerHead(partition),
+		pending: make(chan *pack, j.cfg.MaxInFlight), gone: make(chan struct{})}
 	w.due = time.AfterFunc(time.Hour, w.send)
 	w.due.Stop()
-	accepted := answerHead(partition)
-	if _, err = nc.Subscribe(w.inbox+"*", func(m *nats.Msg) { w.answers.take(m, len(w.inbox), accepted) }); err == nil {
+	w.late = time.NewTimer(time.Hour)
+	w.late.Stop()
+	if _, err = nc.ChanSubscribe(w.inbox+"*", w.said); err == nil {
 		err = nc.Flush()
 	}
 	if err != nil {
@@ -169,13 +215,15 @@ func (j *Journal) newWriter(eng *engine, partition int, last uint64) (*writer, e
 
 // Append implements Writer.
 func (w *writer) Append(e *journey.Entry, ack func(uint64, error)) error {
-	data, err := Encode(e)
+	data, err := encode(takeBuffer(), e)
 	if err != nil {
 		return err
 	}
+	defer giveBuffer(data)
 	return w.append(data, ack)
 }
 
+// append keeps nothing of data.
 func (w *writer) append(data []byte, ack func(uint64, error)) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -187,15 +235,17 @@ func (w *writer) append(data []byte, ack func(uint64, error)) error {
 	case w.count == cap(w.pending), w.bytes > 0 && w.bytes+int64(len(data)) > maxInFlightBytes:
 		return ErrBusy
 	}
-	w.unsent = append(w.unsent, pendingAck{seq: w.next, data: data, ack: ack})
-	w.heavy += len(data)
+	if len(w.acks) > 0 && len(w.unsent)+len(data) > packBytes {
+		w.sendLocked()
+	}
+	w.unsent, w.acks = addPacked(w.unsent, data), append(w.acks, ack)
 	w.next++
 	w.total++
 	w.count++
 	w.bytes += int64(len(data))
 	w.j.inFlight.Add(1)
-	switch n := len(w.unsent); {
-	case n >= min(gatherEntries, (cap(w.pending)+3)/4) || w.heavy >= gatherBytes:
+	switch n := len(w.acks); {
+	case n >= min(gatherEntries, (cap(w.pending)+3)/4) || weight(len(w.unsent), n) >= gatherBytes:
 		w.sendLocked()
 	case n == 1:
 		w.due.Reset(w.j.cfg.Gather)
@@ -213,26 +263,29 @@ func (w *writer) send() {
 // nothing more: what was taken fails in its turn.
 func (w *writer) sendLocked() {
 	w.due.Stop()
-	now := time.Now()
-	for i := range w.unsent {
-		if w.err != nil {
-			break
-		}
-		if err := w.nc.PublishMsg(w.envelope(&w.unsent[i])); err != nil {
+	n := len(w.acks)
+	if n == 0 {
+		return
+	}
+	p := &pack{seq: w.seq, first: w.next - uint64(n), acks: w.acks, sent: time.Now()}
+	sealPack(w.unsent, p.first, n)
+	p.data = bytes.Clone(w.unsent) // just as much memory as it takes, since the tail keeps it
+	if w.err == nil {
+		if err := w.nc.PublishMsg(w.envelope(p)); err != nil {
 			w.failLocked(fmt.Errorf("journal: append: %w", err))
 		}
 	}
-	for i := range w.unsent {
-		w.unsent[i].sent = now
-		w.pending <- w.unsent[i] // has room: count <= cap
-	}
+	w.pending <- p // has room: there are not more packs than entries
+	w.seq++
 	w.message.Data = nil
-	clear(w.unsent)
-	w.unsent, w.heavy = w.unsent[:0], 0
+	w.acks = make([]func(uint64, error), 0, n)
+	if w.unsent = w.unsent[:0]; cap(w.unsent) > 2*packBytes {
+		w.unsent = nil
+	}
 }
 
-// envelope is the message that carries an entry, good until the next.
-func (w *writer) envelope(p *pendingAck) *nats.Msg {
+// envelope is the message that carries a pack, good until the next.
+func (w *writer) envelope(p *pack) *nats.Msg {
 	number := strconv.FormatUint(p.seq, 36)
 	id := w.epoch + number
 	m := &w.message
@@ -275,57 +328,68 @@ func (w *writer) settle() {
 	}
 }
 
-func (w *writer) finish(p pendingAck) {
+func (w *writer) finish(p *pack) {
 	err := w.wait(p)
 	if err != nil {
 		w.mu.Lock()
 		w.failLocked(err)
 		w.mu.Unlock()
-		p.ack(0, err)
+		for _, ack := range p.acks {
+			ack(0, err)
+		}
 	} else {
 		if !w.good {
 			w.good = true
 			w.j.note(nil)
 		}
-		w.tail.push(w, p.seq, p.data)
-		p.ack(p.seq, nil)
+		if _, entries, err := unpack(p.seq, p.data); err == nil { // as what was just packed is
+			w.tail.push(w, p.first, entries)
+		}
+		for i, ack := range p.acks {
+			ack(p.first+uint64(i), nil)
+		}
 	}
-	w.j.inFlight.Add(-1)
+	n := len(p.acks)
+	w.j.inFlight.Add(int64(-n))
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.count--
-	w.bytes -= int64(len(p.data))
-	w.settled++
+	w.count -= n
+	w.bytes -= p.weight()
+	w.settled += uint64(n)
 	for len(w.waiting) > 0 && w.waiting[0].upTo <= w.settled {
 		close(w.waiting[0].done)
 		w.waiting = w.waiting[1:]
 	}
 }
 
-// wait returns how one append went. After a failure the rest has failed too,
+// wait returns what became of a pack. After a failure the rest has failed too,
 // whatever the store says: they must not count while one before them doesn't.
-func (w *writer) wait(p pendingAck) error {
+func (w *writer) wait(p *pack) error {
 	w.mu.Lock()
 	failed := w.err
 	w.mu.Unlock()
 	if failed != nil {
 		return fmt.Errorf("an earlier append failed: %w", failed)
 	}
-	var late *time.Timer
-	for { // what is known comes before what has ended
+	w.late.Reset(time.Until(p.sent.Add(w.j.cfg.AckTimeout)))
+	defer w.late.Stop()
+	for {
 		if a, ok := w.answers.of(p.seq); ok {
 			if a.err != nil {
 				return w.refused(a.err)
 			}
 			return w.confirm(p, a.seq)
 		}
-		if late == nil {
-			late = time.NewTimer(time.Until(p.sent.Add(w.j.cfg.AckTimeout)))
-			defer late.Stop()
+		select { // what is known comes before what has ended
+		case m := <-w.said:
+			w.answers.take(m, len(w.inbox), w.accepted)
+			continue
+		default:
 		}
 		select {
-		case <-w.answers.more:
-		case <-late.C:
+		case m := <-w.said:
+			w.answers.take(m, len(w.inbox), w.accepted)
+		case <-w.late.C:
 			return w.refused(fmt.Errorf("no answer in %s", w.j.cfg.AckTimeout))
 		case <-w.eng.dead:
 			return fmt.Errorf("the store was stopped: %w", ErrClosed)
@@ -335,9 +399,9 @@ func (w *writer) wait(p pendingAck) error {
 	}
 }
 
-func (w *writer) confirm(p pendingAck, seq uint64) error {
+func (w *writer) confirm(p *pack, seq uint64) error {
 	if seq != p.seq {
-		return fmt.Errorf("%w: entry got sequence %d instead of %d", ErrDeposed, seq, p.seq)
+		return fmt.Errorf("%w: message got sequence %d instead of %d", ErrDeposed, seq, p.seq)
 	}
 	return nil
 }

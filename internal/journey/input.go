@@ -53,14 +53,18 @@ type Observation struct {
 	Device uint64 `json:"dv,omitempty"`
 	// Multiplexed says that the client's own connection carries requests side by
 	// side (HTTP/2), so that it needs no other one.
-	Multiplexed bool      `json:"mx,omitempty"`
-	Keys        []Key     `json:"keys,omitempty"`    // carried by the request
-	Learned     []Key     `json:"learned,omitempty"` // set by the response
-	Elements    []Element `json:"el,omitempty"`
-	Status      int       `json:"st,omitempty"`
-	Outcome     Outcome   `json:"o,omitempty"`
-	Duration    int64     `json:"d,omitempty"` // micros to the response head
-	Truncated   bool      `json:"tr,omitempty"`
+	Multiplexed bool `json:"mx,omitempty"`
+	// Beside is the hash of the ticket of another connection that most likely is the
+	// same client's, since it was opened in the same moment; 0 when there is none. It
+	// joins a Session when no key does, and says of nobody who he is.
+	Beside    uint64    `json:"bs,omitempty"`
+	Keys      []Key     `json:"keys,omitempty"`    // carried by the request
+	Learned   []Key     `json:"learned,omitempty"` // set by the response
+	Elements  []Element `json:"el,omitempty"`
+	Status    int       `json:"st,omitempty"`
+	Outcome   Outcome   `json:"o,omitempty"`
+	Duration  int64     `json:"d,omitempty"` // micros to the response head
+	Truncated bool      `json:"tr,omitempty"`
 	// Enforced is what really happened to the exchange (PhaseResponse and
 	// PhaseComplete): the Verdict's actions as applied, or why not.
 	Enforced []Action `json:"enf,omitempty"`

@@ -14,7 +14,7 @@ func (s *State) place(o *journey.Observation) (*journey.Session, session.Join, i
 	s.rename(o.Learned)
 	who := identity.Observed(o)
 	who.Keys = s.strong(o.Keys)
-	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Device: o.Device, Multiplexed: o.Multiplexed, Keys: who.Keys},
+	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Device: o.Device, Multiplexed: o.Multiplexed, Keys: who.Keys, Beside: o.Beside},
 		s.rules(), func() journey.ID { return s.nextID(o.Time) })
 	s.forget(join.Ended)
 	id := join.Entry.ID

@@ -57,7 +57,7 @@ var allowed = map[string][]string{
 	// beside
 	"probe":     {"site"},
 	"demo":      {},
-	"sim":       {"journey", "identity", "session"},
+	"sim":       {"journey", "fingerprint", "identity", "session"},
 	"telemetry": {},
 	"lint":      {},
 	"discovery": {"journey", "wire"},

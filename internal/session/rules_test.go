@@ -35,6 +35,7 @@ type step struct {
 	agent   uint64 // the whole User-Agent; hundreds are versions of one device class
 	mux     bool   // its connection carries requests side by side
 	keys    []journey.Key
+	beside  uint64        // the ticket of a connection opened beside its own, 0: none
 	learn   []journey.Key // taught by its response
 	account uint64        // proven by it
 	want    string        // the Session, by a name that a new one is given here
@@ -187,8 +188,14 @@ var stories = []struct {
 	{"the ticket of a connection that carried nothing joins by the one opened beside it, and from then on by itself", []step{
 		{at: 0, ip: home, agent: 101, mux: true, keys: carrying(connection(1)), learn: carrying(ticket(11)), want: "A"},
 		{at: 0.3, ip: home, agent: 101, mux: true, keys: carrying(connection(2)), learn: carrying(ticket(12)), want: "B", why: "would have resumed"},
-		{at: 90, ip: home, agent: 101, mux: true, keys: carrying(connection(3), ticket(13), ticket(11)), want: "A", why: "TLS session ticket of the connection opened beside its own"},
+		{at: 90, ip: home, agent: 101, mux: true, keys: carrying(connection(3), ticket(13)), beside: 11, want: "A", why: "its connection was opened beside one of the session's"},
 		{at: 180, ip: away, agent: 101, mux: true, keys: carrying(connection(4), ticket(13)), want: "A", why: "TLS session ticket"},
+		{at: 181, ip: away, agent: 101, mux: true, keys: carrying(connection(5), ticket(12)), beside: 11, want: "B", why: "TLS session ticket"},
+		{at: 182, ip: away, agent: 102, mux: true, keys: carrying(connection(6), ticket(14)), beside: 11, want: "C", why: "first request"},
+	}},
+	{"what was opened beside a client that keeps a cookie would carry it", []step{
+		{at: 0, ip: home, agent: 101, mux: true, keys: carrying(connection(1)), learn: carrying(ticket(11), cookie(1)), want: "A"},
+		{at: 90, ip: home, agent: 101, mux: true, keys: carrying(connection(3), ticket(13)), beside: 11, want: "B", why: "has a session key"},
 	}},
 	{"connections that a cookie reached too late come out as one session by the next request", []step{
 		{at: 0, ip: home, agent: 101, keys: carrying(connection(1)), learn: carrying(cookie(5)), want: "A"},
@@ -381,6 +388,9 @@ func tell(t *testing.T, steps []step, between func(*visitor)) {
 	for i, s := range steps {
 		between(v)
 		q := Request{Time: noon + int64(s.at*float64(second)), IP: s.ip, Agent: s.agent, Device: s.agent / 100, Multiplexed: s.mux, Keys: s.keys}
+		if s.beside != 0 {
+			q.Beside = ticket(s.beside).Hash
+		}
 		v.t.Begin()
 		j := v.stitch(q, rules)
 		v.t.Undo()

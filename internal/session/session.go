@@ -47,6 +47,8 @@ type Request struct {
 	Agent, Device uint64
 	Multiplexed   bool // the client's connection carries requests side by side
 	Keys          []journey.Key
+	// Beside is the ticket of a connection that most likely is the client's too.
+	Beside uint64
 }
 
 // Entry is a live Session. It is the Table's, to be read until the Table changes.
@@ -131,7 +133,10 @@ func (t *Table) Stitch(r Request, rules Rules, newID func() journey.ID) Join {
 		j.Entry = t.entries.at(at)
 		return j
 	}
-	at, weak := t.weak(&r, rules)
+	at, weak := t.beside(&r, rules)
+	if at == 0 {
+		at, weak = t.weak(&r, rules)
+	}
 	if at != 0 {
 		t.touch(at, &r)
 		j.Entry, j.Reason = t.entries.at(at), weak

@@ -48,9 +48,6 @@ func (t *Table) settle(r *Request, j *Join) uint32 {
 		}
 	}
 	j.Key, j.Reason = r.Keys[main.key], main.kind.reason()
-	if main.kind == kindTicket && main.key > 0 && kindOf(&r.Keys[main.key-1]) == kindTicket {
-		j.Reason = "TLS session ticket of the connection opened beside its own"
-	}
 	j.From = t.keys.at(t.slots[main.key]).from
 	at := main.at
 	for i := range t.found {

@@ -57,6 +57,23 @@ func (t *Table) weak(r *Request, rules Rules) (uint32, string) {
 	return 0, no
 }
 
+// beside joins the Session that has the ticket of the connection opened beside the
+// request's own.
+func (t *Table) beside(r *Request, rules Rules) (uint32, string) {
+	if r.Beside == 0 {
+		return 0, ""
+	}
+	slot := t.byKey.Find(r.Beside)
+	if slot == 0 || t.keys.at(slot).owner == 0 || t.keys.at(slot).kind != kindTicket {
+		return 0, ""
+	}
+	at := t.keys.at(slot).owner
+	if e := t.entries.at(at); !alive(e, r.Time, rules) || e.agent != short(r.Agent) || e.kinds&clientKinds != 0 {
+		return 0, ""
+	}
+	return at, "its connection was opened beside one of the session's"
+}
+
 // refuse says what speaks against a Session of the same address and device.
 func refuse(e *Entry, r *Request) string {
 	if e.agent != short(r.Agent) {

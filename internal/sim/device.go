@@ -88,6 +88,7 @@ type profile struct {
 	short    bool   // the token is good for an hour
 	account  uint64 // signed in to; 0 nobody
 	tickets  []ticket
+	since    dealings
 	conns    []*conn
 	occupied int64 // until when somebody uses it
 }
@@ -104,6 +105,12 @@ type conn struct {
 	resumed bool   // it came with the ticket
 	ip      string
 	used    int64
+}
+
+// dealings are what a browser did with connections since its last request.
+type dealings struct {
+	opened []Connection
+	ended  []uint64
 }
 
 const (
@@ -127,6 +134,7 @@ func (p *profile) open(id func() uint64, ip string, now int64) *conn {
 		c.ticket = id()
 	}
 	p.conns = append(p.conns, c)
+	p.since.opened = append(p.since.opened, Connection{ID: c.id, Ticket: c.ticket, Time: now})
 	return c
 }
 
@@ -145,6 +153,8 @@ func (p *profile) live(ip string, now int64) []*conn {
 	for _, c := range p.conns {
 		if c.ip == ip && now-c.used < idle {
 			kept = append(kept, c)
+		} else {
+			p.since.ended = append(p.since.ended, c.id)
 		}
 	}
 	p.conns = kept
@@ -154,6 +164,9 @@ func (p *profile) live(ip string, now int64) []*conn {
 // restart ends the program: connections and tickets are gone, session cookies too
 // unless the last windows are restored.
 func (p *profile) restart(restored bool) {
+	for _, c := range p.conns {
+		p.since.ended = append(p.since.ended, c.id)
+	}
 	p.conns, p.tickets = nil, nil
 	if !restored {
 		p.sid, p.account = 0, 0

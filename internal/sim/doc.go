@@ -27,9 +27,9 @@
 //     cookies half of the time. A few restart with several tabs that load at once.
 //   - A visit has a page in one case of five, else nine on average, with seconds
 //     between them and in one case of twenty up to 22 minutes.
-//   - Connections: four in five browsers speak HTTP/2 over one, at times two; the
-//     others HTTP/1.1 over up to six. All of those that a page needs are opened at
-//     once. One is closed after 75 idle seconds, or when the address changes. A
+//   - Connections: four in five browsers speak HTTP/2 over one, at times two, of which
+//     the second gives its ticket last, as Chromium's does; the others HTTP/1.1 over up
+//     to six. All of those that a page needs are opened at once. One is closed after 75 idle seconds, or when the address changes. A
 //     browser keeps the two newest tickets of a site, each for one use and a week; a
 //     connection that finds none is fresh and gets an ID of its own.
 //   - The cookie site sets a session cookie, which is replaced at sign-in, dropped at

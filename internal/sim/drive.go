@@ -2,14 +2,18 @@ package sim
 
 import (
 	"slices"
+	"strconv"
+	"time"
 
+	"github.com/throughline/throughline/internal/fingerprint"
 	"github.com/throughline/throughline/internal/identity"
 	"github.com/throughline/throughline/internal/journey"
 	"github.com/throughline/throughline/internal/session"
 )
 
 // driver does with Sessions and Spec IDs what the judge does with the same
-// observations, and tells the tally what came of it.
+// observations, and with connections what the edge does, and tells the tally what
+// came of it.
 type driver struct {
 	table *session.Table
 	index *identity.Index
@@ -17,11 +21,21 @@ type driver struct {
 	tally *tally
 	links bool // relate actors
 
+	neighbours *fingerprint.Neighbours
+	conns      map[uint64]*conned
+
 	open    map[uint64]*opened // exchanges whose response is awaited
 	visits  map[journey.ID]*known
 	swept   int64
 	millis  int64
 	numbers int // IDs given in that millisecond
+}
+
+// conned is a connection as the edge sees it.
+type conned struct {
+	neighbour *fingerprint.Neighbour
+	asked     bool
+	beside    uint64
 }
 
 // known is what is remembered of a Session.
@@ -40,7 +54,7 @@ type opened struct {
 
 func newDriver(t *tally, links bool) *driver {
 	return &driver{table: session.New(), index: identity.New(identity.DefaultRules()), tally: t, links: links,
-		rules: session.Rules{Timeout: 30 * minute, MaxAge: day}, open: map[uint64]*opened{}, visits: map[journey.ID]*known{}}
+		rules: session.Rules{Timeout: 30 * minute, MaxAge: day}, open: map[uint64]*opened{}, neighbours: fingerprint.NewNeighbours(), conns: map[uint64]*conned{}, visits: map[journey.ID]*known{}}
 }
 
 func (d *driver) fold(r *Request) {
@@ -96,10 +110,41 @@ func (l live) Holder(key uint64) (journey.ID, []journey.Key) {
 	return e.ID, l.d.table.Keys(e, nil)
 }
 
+// beside adds the ticket of the connection that was opened beside the request's, or the
+// one before it, as far as the edge would know it.
+func (d *driver) beside(r *Request) {
+	for _, id := range r.Ended {
+		if c := d.conns[id]; c != nil {
+			d.neighbours.Closed(c.neighbour)
+			delete(d.conns, id)
+		}
+	}
+	place := hash(r.IP, r.Device)
+	for _, c := range r.Opened {
+		d.conns[c.ID] = &conned{neighbour: d.neighbours.Open(place, time.Duration(c.Time)*time.Microsecond, strconv.FormatUint(c.Ticket, 36))}
+	}
+	c := d.conns[r.Conn]
+	if c == nil || !r.Multiplexed {
+		return
+	}
+	if !c.asked {
+		c.asked = true
+		if other := d.neighbours.Asked(c.neighbour, time.Duration(r.Time)*time.Microsecond, r.UserAgent); other != "" {
+			n, err := strconv.ParseUint(other, 36, 64)
+			if err != nil {
+				panic(err) // it was written above
+			}
+			c.beside = n
+		}
+	}
+	r.Beside = c.beside
+}
+
 // request finds the Session of a request, and who its visitor is when it begins.
 func (d *driver) request(r *Request) *opened {
+	d.beside(r)
 	who := identity.Visitor{Time: r.Time, Keys: d.strong(r.Keys), IP: hash(r.IP, 0), Network: r.Network, Device: r.Device, Agent: r.Agent}
-	j := d.table.Stitch(session.Request{Time: r.Time, IP: r.IP, Agent: r.Agent, Device: r.Device, Multiplexed: r.Multiplexed, Keys: who.Keys},
+	j := d.table.Stitch(session.Request{Time: r.Time, IP: r.IP, Agent: r.Agent, Device: r.Device, Multiplexed: r.Multiplexed, Keys: who.Keys, Beside: r.Beside},
 		d.rules, func() journey.ID { return d.id(r.Time) })
 	d.forget(j.Ended)
 	who.Session = j.Entry.ID

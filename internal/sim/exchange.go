@@ -105,7 +105,8 @@ func (a *ask) elements() (out []journey.Element) {
 // send queues an exchange: in two parts when its response teaches something, as the
 // engine then observes it, or whenever somebody signs in.
 func (v *visit) send(o journey.Observation, answered int64, taught []journey.Key, c *conn) {
-	f := fact{Request: Request{Observation: o, Network: v.net.id, Truth: v.truth}}
+	f := fact{Request: Request{Observation: o, Network: v.net.id, Truth: v.truth, Conn: c.id, Opened: v.in.since.opened, Ended: v.in.since.ended}}
+	v.in.since = dealings{}
 	if len(taught) == 0 && o.Type != journey.AuthenticationAttempt && o.Type != journey.AccountCreate {
 		f.Phase = journey.PhaseComplete
 		v.emit(f)
@@ -114,6 +115,6 @@ func (v *visit) send(o journey.Observation, answered int64, taught []journey.Key
 	f.Phase, f.Status, f.Outcome = journey.PhaseRequest, 0, ""
 	v.emit(f)
 	f.Phase, f.Time, f.Status, f.Outcome = journey.PhaseResponse, answered, o.Status, o.Outcome
-	f.Keys, f.Learned, f.Elements = nil, taught, nil
+	f.Keys, f.Learned, f.Elements, f.Opened, f.Ended = nil, taught, nil, nil, nil
 	v.emit(f)
 }

@@ -49,5 +49,15 @@ type Truth struct {
 type Request struct {
 	journey.Observation
 	Network uint64 // a hash of the network that its address is in
+	Conn    uint64 // its TLS connection
+	Opened  []Connection
+	Ended   []uint64 // connections that ended since the browser's last request
 	Truth   Truth
+}
+
+// Connection is one that a browser opened since its last request, for this one or
+// beside it.
+type Connection struct {
+	ID, Ticket uint64
+	Time       int64 // micros
 }

@@ -162,7 +162,7 @@ func (v *visit) connection(parallel bool) *conn {
 	if len(live) == 0 {
 		c := v.in.open(v.w.id, v.ip, v.now)
 		if !v.in.app && v.r.Float64() < .25 || v.in.http1 {
-			v.in.keepTicket(v.in.open(v.w.id, v.ip, v.now), v.now)
+			defer v.in.keepTicket(v.in.open(v.w.id, v.ip, v.now+int64(v.r.Float64()*float64(20*ms))), v.now)
 		}
 		v.in.keepTicket(c, v.now)
 		return c

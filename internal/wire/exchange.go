@@ -87,8 +87,8 @@ type Conn struct {
 	Ticket  string
 	Resumed bool
 	// Beside is the ticket of another connection, which was opened in the same moment as
-	// the one that gave Ticket, and carried what that one did not: it most likely is the
-	// same visitor's. "" when none is known.
+	// this one or the one before it with its ticket, and carried what that one did not:
+	// it most likely is the same visitor's. "" when none is known.
 	Beside string
 	// Memory is the Decider's own, for the length of the connection; nil where
 	// several visitors may share that.
