@@ -58,6 +58,7 @@ type app struct {
 	known   *recognition.Service
 
 	visible, decision telemetry.Latency
+	arrived           map[int]*arrivals // by partition; guarded by mu
 	metrics           *telemetry.Metrics
 	policy            policyState
 	servers           []*http.Server
@@ -73,7 +74,7 @@ type app struct {
 
 	current   atomic.Pointer[[]*site.Site]
 	reloading sync.Mutex // one reload at a time
-	mu        sync.Mutex // guards parts and ingests, which grow
+	mu        sync.Mutex // guards parts, ingests and arrived, which grow
 
 	certificates *certificate.Set // nil without TLS
 	acme         *acme.Manager    // nil when none are obtained
@@ -103,6 +104,7 @@ func start(ctx context.Context, set settings, log *slog.Logger, socks *sockets) 
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.run, a.stop = run, cancel
 	a.current.Store(&set.sites)
+	a.live.opened = a.hurry
 	defer func() {
 		if err != nil {
 			a.close(context.WithoutCancel(ctx))
@@ -256,7 +258,7 @@ func (a *app) startPartition(ctx context.Context, number int) (*engine.Partition
 	p := engine.NewPartition(engine.PartitionConfig{Number: number, Clock: now, Logger: a.log,
 		// Two snapshots must fit into the journal: what is behind them may go.
 		SnapshotEvery: uint64(min(50_000, max(1000, a.set.journal.maxBytes>>14)))},
-		partitionLog{a.journal, number}, a.shed)
+		partitionLog{a.journal, number, a.arrivals(number)}, a.shed)
 	if err := p.Start(ctx); err != nil {
 		return nil, err
 	}
@@ -266,11 +268,25 @@ func (a *app) startPartition(ctx context.Context, number int) (*engine.Partition
 	return p, nil
 }
 
+// arrivals are those of a partition.
+func (a *app) arrivals(partition int) *arrivals {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.arrived == nil {
+		a.arrived = map[int]*arrivals{}
+	}
+	if a.arrived[partition] == nil {
+		a.arrived[partition] = &arrivals{}
+	}
+	return a.arrived[partition]
+}
+
 // follow follows the journal of a partition into the warehouse.
 func (a *app) follow(p *engine.Partition) {
+	number := p.Stats().Number
 	in := warehouse.NewIngest(a.journal, a.store, warehouse.IngestOptions{
-		Partition: p.Stats().Number, Logger: a.log, BatchWait: 50 * time.Millisecond,
-		Unwatched: 2 * time.Second, Watched: a.live.heard,
+		Partition: number, Logger: a.log, BatchWait: 50 * time.Millisecond,
+		Unwatched: 10 * time.Second, Watched: a.live.heard, Arrived: a.arrivals(number).of,
 		OnApplied: func(b warehouse.Applied) {
 			for i := range b.Events {
 				if e := &b.Events[i]; e.Duration > 0 {
@@ -291,6 +307,13 @@ func (a *app) follow(p *engine.Partition) {
 func (a *app) fresh(ctx context.Context) {
 	for _, in := range a.following() {
 		in.Fresh(ctx)
+	}
+}
+
+// hurry has what is there applied, for somebody begins to follow it.
+func (a *app) hurry() {
+	for _, in := range a.following() {
+		in.Hurry()
 	}
 }
 

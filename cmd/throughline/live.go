@@ -12,6 +12,8 @@ import (
 // broadcast hands what became visible to every open live stream. A slow reader
 // loses messages, counted; nobody waits for it. Safe for concurrent use.
 type broadcast struct {
+	opened func() // told that somebody begins to listen
+
 	mu   sync.Mutex
 	subs map[*subscription]struct{}
 }
@@ -32,6 +34,7 @@ func (b *broadcast) Subscribe(ctx context.Context) (<-chan hub.LiveItem, func() 
 	}
 	b.subs[s] = struct{}{}
 	b.mu.Unlock()
+	b.opened()
 	context.AfterFunc(ctx, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()

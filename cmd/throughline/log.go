@@ -13,8 +13,9 @@ import (
 
 // partitionLog is one partition of the journal as the engine wants it.
 type partitionLog struct {
-	j *journal.Journal
-	n int
+	j       *journal.Journal
+	n       int
+	arrived *arrivals
 }
 
 func (l partitionLog) Load() (uint64, io.ReadCloser, bool, error) { return l.j.LoadSnapshot(l.n) }
@@ -28,14 +29,22 @@ func (l partitionLog) Recorder(ctx context.Context, last uint64) (engine.Recorde
 	if err != nil {
 		return nil, err
 	}
-	return recorder{w}, nil
+	return recorder{w, l.arrived}, nil
 }
 
 // recorder says in the engine's words what became of an entry.
-type recorder struct{ journal.Writer }
+type recorder struct {
+	journal.Writer
+	arrived *arrivals
+}
 
 func (r recorder) Append(e *journey.Entry, ack func(uint64, error)) error {
-	err := r.Writer.Append(e, ack)
+	err := r.Writer.Append(e, func(seq uint64, err error) {
+		if err == nil {
+			r.arrived.note(seq)
+		}
+		ack(seq, err)
+	})
 	switch {
 	case errors.Is(err, journal.ErrBusy):
 		return fmt.Errorf("%w: %w", engine.ErrLogBusy, err)

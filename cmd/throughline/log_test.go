@@ -18,7 +18,7 @@ func TestTheLogRefusesInTheEnginesWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = j.Close() }()
-	rec, err := partitionLog{j, 0}.Recorder(t.Context(), 0)
+	rec, err := partitionLog{j, 0, &arrivals{}}.Recorder(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

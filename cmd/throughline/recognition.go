@@ -89,7 +89,7 @@ func readSince(ctx context.Context, j *journal.Journal, partition int, since tim
 	if before >= last {
 		return nil
 	}
-	_, err = partitionLog{j, partition}.replayTo(ctx, before, last, func(seq uint64, e *journey.Entry) error {
+	_, err = partitionLog{j: j, n: partition}.replayTo(ctx, before, last, func(seq uint64, e *journey.Entry) error {
 		return take(e, float64(seq-before)/float64(last-before))
 	})
 	return err

@@ -88,9 +88,9 @@ func (p *Partition) fold(in journey.Input, recorded func(error)) (journey.Judgem
 	}
 	p.state.Commit()
 	p.panics.Add(p.state.Panics() - panics)
-	s := p.state.Live()
-	p.stats.Store(&s)
-	p.noteRevision()
+	if !p.quiet {
+		p.publish()
+	}
 	p.maybeSnapshot()
 	return e.Judgement, nil
 }
@@ -187,6 +187,13 @@ func (p *Partition) instead(e *journey.Entry, why error) *journey.Entry {
 // slot waits for room among the entries in flight. It is false when the log
 // gives none in time while stopping.
 func (p *Partition) slot() bool {
+	if p.alive && len(p.failed) == 0 {
+		select {
+		case p.slots <- struct{}{}: // as nearly always
+			return true
+		default:
+		}
+	}
 	for p.alive {
 		var giveUp <-chan struct{}
 		stopping := p.running.Done()

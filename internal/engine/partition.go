@@ -75,8 +75,11 @@ type PartitionConfig struct {
 	TickEvery     time.Duration // 5 s
 	// Rest is how long observations nobody waits for are then let gather, once
 	// all that came were folded: they share the price of a wake-up and of a write
-	// to the log. What comes after a longer pause is folded at once. 50 ms.
+	// to the log. What comes after a longer pause is folded at once. 100 ms.
 	Rest time.Duration
+	// Gather is how many of them may, 32: as many as a verdict waits for, so that it
+	// knows of all.
+	Gather int
 	// Reorder is how long observations of copies wait for older ones: by their own
 	// time, and by the clock on the wall. 2 s.
 	Reorder time.Duration
@@ -101,8 +104,9 @@ func (c *PartitionConfig) defaults() {
 		c.TickEvery = 5 * time.Second
 	}
 	if c.Rest == 0 {
-		c.Rest = 50 * time.Millisecond
+		c.Rest = 100 * time.Millisecond
 	}
+	set(&c.Gather, fewGathered)
 	if c.Reorder == 0 {
 		c.Reorder = defaultReorder
 	}
@@ -134,7 +138,7 @@ type Partition struct {
 	async   chan request
 	rest    chan request // what completes Events whose verdict was given
 	ctl     chan control
-	crowded chan struct{}   // takes a token when a lane that gathers is half full
+	crowded chan struct{}   // takes a token when as many gathered in a lane as may
 	running context.Context // ends with Stop
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -163,6 +167,7 @@ type Partition struct {
 	rec      Recorder
 	alive    bool   // rec accepts
 	resting  bool   // what nobody waits for gathers
+	quiet    bool   // more is folded at once: counts are published behind it
 	tainted  bool   // the judge panicked and could not take back: rebuild after recording it
 	idle     int    // ticks to leave out, since the last tainted the state
 	penalty  int    // how many the next such tick costs
@@ -293,7 +298,7 @@ func (p *Partition) enqueue(lane chan request, full Reason, r request) error {
 		p.shed.add(full, 1)
 		return ErrBusy
 	}
-	if lane != p.sync && len(lane) >= cap(lane)/2 {
+	if lane != p.sync && len(lane) >= min(p.cfg.Gather, cap(lane)/2) {
 		select {
 		case p.crowded <- struct{}{}:
 		default:
@@ -392,9 +397,9 @@ func (p *Partition) run() {
 			stirred = true
 			p.repose(rested)
 		case <-rested.C:
-			p.resting = false
+			stirred = p.rise(rested) || stirred
 		case <-p.crowded:
-			p.resting = false
+			stirred = p.rise(rested) || stirred
 		case <-p.copyDue.C:
 			p.place()
 			stirred = true
@@ -411,6 +416,36 @@ func (p *Partition) run() {
 			return
 		}
 	}
+}
+
+// rise ends the rest: what gathered is folded, before anything that comes later, and
+// when nothing did, what comes next is folded at once.
+func (p *Partition) rise(rested *time.Timer) (stirred bool) {
+	p.resting = false
+	if len(p.async)+len(p.rest) == 0 {
+		return false
+	}
+	p.several()
+	p.repose(rested)
+	return true
+}
+
+// several folds as many of those that gathered as a verdict waits for: to ask every
+// lane and timer again for each takes as long as a part of judging it.
+func (p *Partition) several() {
+	p.quiet = true
+	for range fewGathered {
+		p.completed()
+		select {
+		case r := <-p.async:
+			p.admit(r)
+			continue
+		default:
+		}
+		break
+	}
+	p.quiet = false
+	p.publish()
 }
 
 // repose lets gather what comes, once all that came was folded.
@@ -513,6 +548,13 @@ func (p *Partition) judge(r request) {
 		a.verdict = *out.Verdict
 	}
 	r.reply <- a
+}
+
+// publish shows how the state stands.
+func (p *Partition) publish() {
+	s := p.state.Live()
+	p.stats.Store(&s)
+	p.noteRevision()
 }
 
 func (p *Partition) noteRevision() {

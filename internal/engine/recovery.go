@@ -32,9 +32,7 @@ func (p *Partition) adopt(state *judge.State, snap, last uint64, rec Recorder) {
 	p.saved.Store(snap)
 	p.failed = make(chan error, 1)
 	p.acked.Store(last)
-	s := state.Live()
-	p.stats.Store(&s)
-	p.noteRevision()
+	p.publish()
 	p.lastErr.Store(nil)
 	p.alive, p.tainted = true, false
 }

@@ -26,7 +26,7 @@ func judged(t *testing.T, log *memLog) (out []uint64) {
 // will for an hour.
 func resting(t *testing.T, lane int) (*Partition, *memLog) {
 	log := newMemLog()
-	p := start(t, PartitionConfig{Rest: time.Hour, AsyncQueue: lane, TickEvery: time.Hour}, log, &Shed{})
+	p := start(t, PartitionConfig{Rest: time.Hour, Gather: lane, AsyncQueue: lane, TickEvery: time.Hour}, log, &Shed{})
 	observe(t, p, 1)
 	eventually(t, "the first folded at once", func() bool { return len(judged(t, log)) == 2 })
 	if err := p.SetPolicy(t.Context(), bundle(rules1)); err != nil { // it is done with the first
@@ -103,6 +103,30 @@ func TestACrowdedLaneEndsTheRest(t *testing.T) {
 	}
 	observe(t, p, 5)
 	eventually(t, "all folded", func() bool { return slices.Equal(judged(t, log), []uint64{0, 1, 0, 2, 3, 4, 5}) })
+	stop(t, p)
+}
+
+// No verdict need leave out what gathered, so no more gathers than one waits for.
+func TestFewGather(t *testing.T) {
+	noneLeft(t)
+	log := newMemLog()
+	p := start(t, PartitionConfig{Rest: time.Hour, TickEvery: time.Hour}, log, &Shed{})
+	observe(t, p, 1)
+	eventually(t, "the first folded at once", func() bool { return len(judged(t, log)) == 2 })
+	if err := p.SetPolicy(t.Context(), bundle(rules1)); err != nil {
+		t.Fatal(err)
+	}
+	before := p.Stats().Judge.Window.Entries
+	for x := range uint64(fewGathered - 1) {
+		observe(t, p, 100+x)
+	}
+	time.Sleep(20 * time.Millisecond)
+	if n := len(judged(t, log)); n != 3 {
+		t.Errorf("%d entries while resting", n)
+	}
+	observe(t, p, 500)
+	eventually(t, "all folded", func() bool { return len(judged(t, log)) == 3+fewGathered })
+	eventually(t, "counts published", func() bool { return p.Stats().Judge.Window.Entries >= before+fewGathered })
 	stop(t, p)
 }
 

@@ -40,6 +40,9 @@ type IngestOptions struct {
 	Unwatched time.Duration
 	// Watched says that somebody follows what is applied; may be nil.
 	Watched func() bool
+	// Arrived is when the journal had acknowledged an entry; the zero time where that
+	// is not known. It may be nil.
+	Arrived func(seq uint64) time.Time
 	Retry   time.Duration // 100 ms after the first failure, doubled up to 5 s
 	Logger  *slog.Logger
 	// OnApplied is told what has just become searchable; it must not block.
@@ -165,7 +168,7 @@ func (i *Ingest) follow(ctx context.Context) (progress bool, err error) {
 		i.lastErr.Store(nil) // it was the journal's trouble, and is over
 	}
 	for {
-		records, found, err := i.collect(ctx, reader)
+		records, found, waited, err := i.collect(ctx, reader)
 		if err != nil {
 			return progress, fmt.Errorf("read journal: %w", err)
 		}
@@ -189,7 +192,7 @@ func (i *Ingest) follow(ctx context.Context) (progress bool, err error) {
 		i.source.Consumed(i.opts.Partition, to)
 		i.tell()
 		if i.opts.OnApplied != nil && len(batch.Events)+len(batch.Sessions) > 0 {
-			i.opts.OnApplied(Applied{Events: batch.Events, Sessions: batch.Sessions, Ready: i.ready(found, batch.Sequences)})
+			i.opts.OnApplied(Applied{Events: batch.Events, Sessions: batch.Sessions, Ready: i.ready(found, waited, batch.Sequences)})
 		}
 	}
 }
@@ -233,15 +236,20 @@ func (i *Ingest) Fresh(ctx context.Context) {
 		if i.position.Load() >= last || i.lastErr.Load() != nil {
 			return
 		}
-		select {
-		case i.hurry <- struct{}{}:
-		default:
-		}
+		i.Hurry()
 		select {
 		case <-told:
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// Hurry has what is there applied now, as somebody begins to follow what is applied.
+func (i *Ingest) Hurry() {
+	select {
+	case i.hurry <- struct{}{}:
+	default:
 	}
 }
 
@@ -259,20 +267,20 @@ func (i *Ingest) distance() time.Duration {
 	return min(max(i.opts.BatchEvery, share*i.cost), 3*i.opts.BatchEvery)
 }
 
-// collect waits for a first entry, then takes what comes until the batch is
-// full or its time is over.
-func (i *Ingest) collect(ctx context.Context, r journal.Reader) ([]journal.Record, finds, error) {
-	out, err := r.Batch(ctx, i.opts.BatchEvents)
+// collect waits for a first entry, then takes what comes until the batch is full
+// or its time is over. It tells whether the batch waited for somebody to ask.
+func (i *Ingest) collect(ctx context.Context, r journal.Reader) (out []journal.Record, found finds, waited bool, err error) {
+	out, err = r.Batch(ctx, i.opts.BatchEvents)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	out = slices.Grow(out, max(0, i.usual-len(out)))
 	defer func() {
 		i.began.Store(time.Now().UnixNano())
 		i.usual = len(out) + len(out)/8
 	}()
+	out = slices.Grow(out, max(0, i.usual-len(out)))
 	first := time.Now()
-	found := finds{{out[0].Sequence, first}}
+	found, waited = finds{{out[0].Sequence, first}}, !i.watched()
 	look := time.NewTimer(0)
 	defer look.Stop()
 	events, hurry := count(out), false
@@ -288,7 +296,7 @@ func (i *Ingest) collect(ctx context.Context, r journal.Reader) ([]journal.Recor
 		case <-i.hurry:
 			hurry = true
 		case <-ctx.Done():
-			return out, found, nil
+			return out, found, waited, nil
 		}
 		more, err := r.Batch(i.over, i.opts.BatchEvents-events)
 		if len(more) > 0 {
@@ -300,12 +308,13 @@ func (i *Ingest) collect(ctx context.Context, r journal.Reader) ([]journal.Recor
 			break // it comes again
 		}
 	}
-	return out, found, nil
+	return out, found, waited, nil
 }
 
-// lookEvery is how often entries are taken while a batch waits; they are not
-// taken one by one, since each time has its price.
-const lookEvery = 100 * time.Millisecond
+// lookEvery is how often entries are taken while a batch waits. They are not taken
+// one by one, since each time has its price: to wake, and to have what decodes them
+// in the caches again.
+const lookEvery = 500 * time.Millisecond
 
 // due is when a batch is applied whose first entry came when given.
 func (i *Ingest) due(first time.Time) time.Time {
@@ -327,18 +336,27 @@ type find struct {
 
 type finds []find
 
-// ready is when each of the sequences, which rise, was in the store or, while
-// nobody looked, could have been.
-func (i *Ingest) ready(found finds, sequences []uint64) []time.Time {
-	now, watched := time.Now(), i.watched()
+// ready is when each of the sequences, which rise, was in the store or, of a batch
+// that waited for somebody to ask, could have been.
+func (i *Ingest) ready(found finds, waited bool, sequences []uint64) []time.Time {
+	now := time.Now()
 	out := make([]time.Time, len(sequences))
 	at := 0
 	for n, seq := range sequences {
+		out[n] = now
+		if !waited {
+			continue
+		}
 		for at+1 < len(found) && found[at+1].from <= seq {
 			at++
 		}
-		out[n] = now
-		if could := found[at].at.Add(i.cost); !watched && could.Before(now) {
+		could := found[at].at
+		if i.opts.Arrived != nil {
+			if came := i.opts.Arrived(seq); !came.IsZero() && came.Before(could) {
+				could = came
+			}
+		}
+		if could = could.Add(i.cost); could.Before(now) {
 			out[n] = could
 		}
 	}

@@ -286,7 +286,7 @@ func TestBatchesWaitUntilSomebodyAsks(t *testing.T) {
 	// Whoever has asked is likely to ask again: for some seconds nothing waits.
 	eventually(t, "applied while somebody is likely to look", func() bool { return store.at() == 40 })
 	r.ingest.asked.Store(0)
-	before := store.tried()
+	before, wrote := store.tried(), time.Now()
 	r.write(t, 20)
 	time.Sleep(3 * lookEvery)
 	if store.tried() != before {
@@ -299,9 +299,49 @@ func TestBatchesWaitUntilSomebodyAsks(t *testing.T) {
 	eventually(t, "told", func() bool { mu.Lock(); defer mu.Unlock(); return len(ready) == 54 })
 	mu.Lock()
 	defer mu.Unlock()
-	if last := ready[len(ready)-1]; last.Before(asked) {
-		t.Errorf("the last was ready %v before anybody asked", asked.Sub(last))
+	// Those that waited were there for whoever had asked earlier.
+	if last := ready[len(ready)-1]; last.Before(wrote) || !last.Before(asked) {
+		t.Errorf("the last was ready %v after it was written, %v before anybody asked", last.Sub(wrote), asked.Sub(last))
 	}
+}
+
+func TestWhatWaitsWasReadyWhenItArrived(t *testing.T) {
+	store := empty()
+	ready := make(chan []time.Time, 1)
+	arrived := time.Now().Add(-time.Hour)
+	r := start(t, t.TempDir(), store, IngestOptions{Unwatched: time.Hour, BatchEvents: 6, OnApplied: func(a Applied) { ready <- a.Ready },
+		Arrived: func(seq uint64) time.Time {
+			switch {
+			case seq <= 3:
+				return arrived
+			case seq == 4:
+				return time.Now().Add(time.Hour) // a clock was set
+			}
+			return time.Time{}
+		}})
+	began := time.Now()
+	r.write(t, 6)
+	for i, at := range <-ready {
+		if (i < 3) != at.Before(began) || at.Before(arrived) || at.After(time.Now()) {
+			t.Errorf("event %d was ready %v after it was written", i+1, at.Sub(began))
+		}
+	}
+	r.stop() // whoever follows is told of what was applied when it was
+	store = empty()
+	r = start(t, t.TempDir(), store, IngestOptions{OnApplied: func(a Applied) { ready <- a.Ready },
+		Arrived: func(uint64) time.Time { return arrived }})
+	began = time.Now()
+	r.write(t, 1)
+	if at := (<-ready)[0]; at.Before(began) {
+		t.Errorf("ready %v before it was written", began.Sub(at))
+	}
+}
+
+func TestWhoBeginsToFollowIsToldAtOnce(t *testing.T) {
+	store := empty()
+	r := start(t, t.TempDir(), store, IngestOptions{Unwatched: time.Hour})
+	r.write(t, 10)
+	eventually(t, "applied", func() bool { r.ingest.Hurry(); return store.at() == 10 })
 }
 
 func TestAFullBatchWaitsForNobody(t *testing.T) {

@@ -47,9 +47,9 @@ func BenchmarkApply(b *testing.B) {
 }
 
 // BenchmarkSteady is the CPU time of batches as they come at 200 Events a second:
-// four a second while somebody looks, one in two seconds while nobody does.
+// four a second while somebody looks, one in ten seconds while nobody does.
 func BenchmarkSteady(b *testing.B) {
-	for _, size := range []int{50, 400} {
+	for _, size := range []int{50, 2000} {
 		for _, visitors := range []int{1, 50, 2000} {
 			b.Run(fmt.Sprintf("size=%d/visitors=%d", size, visitors), func(b *testing.B) { steady(b, size, visitors) })
 		}
