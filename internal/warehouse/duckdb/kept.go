@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+
+	duckdb "github.com/duckdb/duckdb-go/v2"
 )
 
 // kept is what the writer keeps between batches: statements and appenders, since
@@ -16,7 +18,7 @@ import (
 type kept struct {
 	conn                driver.Conn
 	begin, commit, move driver.Stmt
-	appenders           map[string]*loader
+	appenders           map[string]*duckdb.Appender
 	rows                *codec
 	positions           map[int]int64
 	newestSession       int64 // no Session with a higher ID is stored
@@ -29,7 +31,7 @@ func (h *handles) keep(ctx context.Context) (_ *kept, err error) {
 	if h.kept != nil {
 		return h.kept, nil
 	}
-	k := &kept{conn: h.w, appenders: map[string]*loader{}, rows: newCodec(), positions: map[int]int64{}, visits: newVisits()}
+	k := &kept{conn: h.w, appenders: map[string]*duckdb.Appender{}, rows: newCodec(), positions: map[int]int64{}, visits: newVisits()}
 	defer func() {
 		if err != nil {
 			k.close()
@@ -66,11 +68,11 @@ func (k *kept) close() {
 }
 
 // appender returns a table's.
-func (k *kept) appender(table string) (*loader, error) {
+func (k *kept) appender(table string) (*duckdb.Appender, error) {
 	if a := k.appenders[table]; a != nil {
 		return a, nil
 	}
-	a, err := newLoader(k.conn, table)
+	a, err := duckdb.NewAppender(k.conn, "", "", table)
 	if err != nil {
 		return nil, err
 	}

@@ -54,12 +54,12 @@ type codec struct {
 	columns map[string]int // element to place among the element columns
 	row     []driver.Value
 	values  []driver.Value // by element column: its newest
-	extra   *textMap
+	extra   duckdb.Map
 	text    []byte
 }
 
 func newCodec() *codec {
-	c := &codec{columns: map[string]int{}, extra: &textMap{keys: []string{}, values: []string{}}}
+	c := &codec{columns: map[string]int{}, extra: duckdb.Map{}}
 	for i, id := range elementColumns() {
 		c.columns[id] = i
 	}
@@ -98,7 +98,7 @@ func (c *codec) event(e *journey.Event, partition int, seq uint64) ([]driver.Val
 	again(&r[20], int64(seq))
 	elements := r[eventFields : eventFields+len(c.columns)]
 	clear(elements)
-	c.extra.clear()
+	clear(c.extra)
 	if err := c.detail(e, elements); err != nil {
 		return nil, fmt.Errorf("event %s: %w", e.ID, err)
 	}
@@ -175,7 +175,7 @@ func renderText(b []byte, s string) []byte {
 
 // place puts an element's value where it is searched, and tells whether it
 // reads back from there to the letter.
-func (c *codec) place(columns []driver.Value, extra *textMap, el *journey.Element) bool {
+func (c *codec) place(columns []driver.Value, extra duckdb.Map, el *journey.Element) bool {
 	i, column := c.columns[el.ID]
 	switch {
 	case strings.Contains(el.Value, "\x00"):
@@ -195,10 +195,10 @@ func (c *codec) place(columns []driver.Value, extra *textMap, el *journey.Elemen
 			columns[i] = c.values[i]
 		}
 	default:
-		if extra.has(el.ID) {
+		if _, taken := extra[el.ID]; taken {
 			return false
 		}
-		extra.put(el.ID, el.Value)
+		extra[el.ID] = el.Value
 	}
 	return true
 }
