@@ -190,6 +190,22 @@ func (x *Index) Of(spec journey.ID, keys []uint64) journey.ID {
 	return x.idOf(best)
 }
 
+// Another tells whether a visitor's keys are known as another user's than a Session's, of
+// whom spec is what he is known as, and both have proven to own accounts.
+func (x *Index) Another(spec journey.ID, keys []journey.Key) bool {
+	own := x.leaves.Find(uint64(spec))
+	if own == 0 || x.size(own).accounts == 0 {
+		return false
+	}
+	for i := range keys {
+		r := x.keys.Find(keys[i].Hash)
+		if keys[i].Hash != 0 && r != 0 && x.at(r).kind() < account && !x.at(r).shared() && x.root(r) != x.root(own) && x.size(r).accounts > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Start says who the visitor of a new Session is: the Spec ID its keys are known
 // under, or a new one, the Session's own ID.
 func (x *Index) Start(v Visitor) Answer {

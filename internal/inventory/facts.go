@@ -28,6 +28,7 @@ func facts() []Fact {
 		{"a hash of the User-Agent header", "Agent", "hash", inside},
 		{"a hash of the class of devices: TLS, HTTP/2, browser and system without versions, language", "Device", "hash", inside},
 		{"whether the client's own connection carries requests side by side", "Multiplexed", Plain, inside},
+		{"the ID in the session ticket of a connection that was opened beside the client's own", "Beside", Hashed, inside},
 		{"the session keys of the request and its connection", "Keys", Hashed, inside},
 		{"the session keys that the response or the connection gives", "Learned", Hashed, inside},
 		{"the Elements, as listed for each Spec", "Elements", "as listed", everywhere},

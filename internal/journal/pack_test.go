@@ -261,6 +261,40 @@ func TestLostPacksAreAGap(t *testing.T) {
 	consecutive(t, recs[18:], 41, 45)
 }
 
+// TestWhatIsLeftBeforeALostEndStays: it alone knows what number comes next, and what was
+// lost behind it is in nobody's way.
+func TestWhatIsLeftBeforeALostEndStays(t *testing.T) {
+	j := open(t, Config{Dir: t.TempDir(), MaxAge: time.Hour, Gather: time.Hour})
+	inPacks(t, j, 0, 0, 10, 20, 30, 5, 5, 5, 5, 5)
+	s := streamOf(t, j, 0)
+	for seq := uint64(4); seq <= 8; seq++ {
+		if err := s.DeleteMsg(t.Context(), seq); err != nil {
+			t.Fatal(err)
+		}
+	}
+	later := time.Now().Add(2 * time.Hour)
+	if got, err := j.Before(t.Context(), 0, later); got != 65 || err != nil { // five are lost: one each at least
+		t.Errorf("all are before %d, %v", got, err)
+	}
+	for _, seq := range []uint64{84, 85} {
+		if err := j.SaveSnapshot(0, seq, text("")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j.Consumed(0, 85)
+	if err := j.trim(t.Context(), 0, later); err != nil {
+		t.Fatal(err)
+	}
+	first, err := j.First(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := j.Last(t.Context(), 0)
+	if first != 31 || last != 65 || err != nil {
+		t.Errorf("it goes from %d to %d, %v", first, last, err)
+	}
+}
+
 // A power loss tears the end off: whole packs are lost, and who knows more goes on
 // behind them.
 func TestATornEndLosesWholePacks(t *testing.T) {

@@ -35,19 +35,24 @@ func end(ctx context.Context, s jetstream.Stream) (span, error) {
 	if info.State.Msgs == 0 {
 		return at, nil
 	}
-	m, err := s.GetLastMsgForSubject(ctx, info.Config.Subjects[0])
+	there, err := newest(ctx, s)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return at, nil
 	}
+	if err != nil || there.seq >= at.seq {
+		return there, err
+	}
+	at.last = there.last + at.seq - there.seq // each lost message had an entry at least
+	return at, nil
+}
+
+// newest returns the newest message that is there; ErrMsgNotFound when there is none.
+func newest(ctx context.Context, s jetstream.Stream) (span, error) {
+	m, err := s.GetLastMsgForSubject(ctx, s.CachedInfo().Config.Subjects[0])
 	if err != nil {
 		return span{}, fmt.Errorf("newest message: %w", err)
 	}
-	newest, err := spanOf(m)
-	if err != nil || newest.seq >= at.seq {
-		return newest, err
-	}
-	at.last = newest.last + at.seq - newest.seq // each lost message had an entry at least
-	return at, nil
+	return spanOf(m)
 }
 
 // begin returns the oldest entry of a stream, or what will come first when there
@@ -110,6 +115,10 @@ func oldest(ctx context.Context, s jetstream.Stream, first, last uint64, before 
 	for lo < hi {
 		mid := lo + (hi-lo)/2
 		m, err := following(ctx, s, mid)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			hi = mid
+			continue
+		}
 		if err != nil {
 			return 0, fmt.Errorf("message %d: %w", mid, err)
 		}

@@ -61,7 +61,11 @@ func (j *Journal) trim(ctx context.Context, partition int, now time.Time) error 
 	if err != nil {
 		return err
 	}
-	limit := min(needed, st.LastSeq) - 1 // the newest that may go; what was last is always there to be read
+	last, err := newest(ctx, s)
+	if err != nil {
+		return err
+	}
+	limit := min(needed, last.seq) - 1 // the newest that may go; what was last is always there to be read
 	if limit < st.FirstSeq {
 		return nil
 	}

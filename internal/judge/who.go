@@ -14,7 +14,9 @@ func (s *State) place(o *journey.Observation) (*journey.Session, session.Join, i
 	s.rename(o.Learned)
 	who := identity.Observed(o)
 	who.Keys = s.strong(o.Keys)
-	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Device: o.Device, Multiplexed: o.Multiplexed, Keys: who.Keys, Beside: o.Beside},
+	keys := who.Keys
+	join := s.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Device: o.Device, Multiplexed: o.Multiplexed, Keys: keys, Beside: o.Beside,
+		Another: func(id journey.ID) bool { v := s.visits[id]; return v != nil && s.people.Another(v.SpecID, keys) }},
 		s.rules(), func() journey.ID { return s.nextID(o.Time) })
 	s.forget(join.Ended)
 	id := join.Entry.ID

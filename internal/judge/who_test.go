@@ -64,3 +64,46 @@ func TestSessionsThatAreOneCarryWhatBothHad(t *testing.T) {
 		t.Fatalf("merged: %v, labels: %v\n%s", merged, ids, asJSON(t, j))
 	}
 }
+
+// TestWhoHasAnAccountIsNotHisNeighbour: neither a connection opened in the moment of a
+// neighbour's, nor being there at his time, makes one of two who are known by their keys,
+// each by accounts of his own.
+func TestWhoHasAnAccountIsNotHisNeighbour(t *testing.T) {
+	key := func(kind string, n uint64) journey.Key { return journey.Key{Kind: kind, Hash: n, Named: true} }
+	for _, c := range []struct {
+		own    uint64 // ticket of the one who comes back: another's, or one of the neighbour's own
+		beside uint64
+	}{{101, 103}, {102, 103}, {101, 0}, {102, 0}} {
+		own := c.own
+		s := fresh(t, "kind: spec\nname: Login\ntype: authentication_attempt\nmatch: {method: POST, path: /login}\n")
+		n := uint64(0)
+		visit := func(at int64, user string, beside uint64, carried, learned []journey.Key) journey.Event {
+			n++
+			o := login(n, at, "192.0.2.1", user, journey.Success, append(carried, key(journey.KeyConnection, 1000+n))...)
+			o.Multiplexed, o.Beside, o.Learned = c.beside != 0, beside, learned
+			if user == "" {
+				o.Outcome, o.Elements = journey.Failure, nil
+			}
+			e, _ := event(t, s, o)
+			return e
+		}
+		ben := visit(noon, "ben", 0, nil, []journey.Key{key(journey.KeyTicket, 101)})
+		ann := visit(noon+120*minute, "ann", 0, nil, []journey.Key{key(journey.KeyTicket, 102)})
+		if ben.SpecID == ann.SpecID {
+			t.Fatal("they are one from the beginning")
+		}
+		now := visit(noon+240*minute, "", 0, nil, []journey.Key{key(journey.KeyTicket, 103)})
+		visit(noon+241*minute, "ann", 0, []journey.Key{key(journey.KeyTicket, 103)}, nil)
+		back := visit(noon+242*minute, "", c.beside, []journey.Key{key(journey.KeyTicket, own)}, nil)
+		want := ann
+		if own == 101 {
+			want = ben
+		}
+		if joined := back.SessionID == now.SessionID; joined != (own == 102) || s.people.Current(back.SpecID) != s.people.Current(want.SpecID) {
+			t.Errorf("%v: with ticket %d he joins: %v, as %v, want %v", c, own, joined, back.SpecID, want.SpecID)
+		}
+		if s.people.Current(ben.SpecID) == s.people.Current(ann.SpecID) {
+			t.Errorf("%v: with ticket %d both are one user", c, own)
+		}
+	}
+}

@@ -18,7 +18,9 @@ func (m *Measure) stitch(o *journey.Observation) (*visit, identity.Visitor) {
 	m.rename(o.Learned)
 	who := identity.Observed(o)
 	who.Keys = m.strong(o.Keys)
-	join := m.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Device: o.Device, Multiplexed: o.Multiplexed, Keys: who.Keys, Beside: o.Beside},
+	keys := who.Keys
+	join := m.sessions.Stitch(session.Request{Time: o.Time, IP: o.IP, Agent: o.Agent, Device: o.Device, Multiplexed: o.Multiplexed, Keys: keys, Beside: o.Beside,
+		Another: func(id journey.ID) bool { v := m.visits[id]; return v != nil && m.people.Another(v.spec, keys) }},
 		m.rules, func() journey.ID { return m.nextID(o.Time) })
 	m.forget(join.Ended)
 	id := join.Entry.ID

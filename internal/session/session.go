@@ -49,6 +49,9 @@ type Request struct {
 	Keys          []journey.Key
 	// Beside is the ticket of a connection that most likely is the client's too.
 	Beside uint64
+	// Another says that the keys are known as somebody else's than a Session; nil:
+	// nobody knows.
+	Another func(journey.ID) bool
 }
 
 // Entry is a live Session. It is the Table's, to be read until the Table changes.

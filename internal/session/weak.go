@@ -68,7 +68,11 @@ func (t *Table) beside(r *Request, rules Rules) (uint32, string) {
 		return 0, ""
 	}
 	at := t.keys.at(slot).owner
-	if e := t.entries.at(at); !alive(e, r.Time, rules) || e.agent != short(r.Agent) || e.kinds&clientKinds != 0 {
+	e := t.entries.at(at)
+	if !alive(e, r.Time, rules) || e.agent != short(r.Agent) || e.kinds&clientKinds != 0 {
+		return 0, ""
+	}
+	if another(e, r) {
 		return 0, ""
 	}
 	return at, "its connection was opened beside one of the session's"
@@ -81,6 +85,9 @@ func refuse(e *Entry, r *Request) string {
 	}
 	if e.kinds&clientKinds != 0 {
 		return "first request; the session of the same address and browser has a session key that this one lacks"
+	}
+	if another(e, r) {
+		return "first request; the session of the same address and browser is of somebody who owns other accounts than this one"
 	}
 	if e.kinds&kindTicket.bit() == 0 {
 		return ""
@@ -97,6 +104,10 @@ func refuse(e *Entry, r *Request) string {
 	}
 	return ""
 }
+
+// another says that the request's keys are known as somebody else's: then neither time
+// nor place make both one, or else who is behind an address could become his neighbour.
+func another(e *Entry, r *Request) bool { return r.Another != nil && r.Another(e.ID) }
 
 // transport says whether the request's TLS connection is one that resumed none, or one
 // that resumed a session, and no one's here: else it would have joined by it.

@@ -144,7 +144,9 @@ func (d *driver) beside(r *Request) {
 func (d *driver) request(r *Request) *opened {
 	d.beside(r)
 	who := identity.Visitor{Time: r.Time, Keys: d.strong(r.Keys), IP: hash(r.IP, 0), Network: r.Network, Device: r.Device, Agent: r.Agent}
-	j := d.table.Stitch(session.Request{Time: r.Time, IP: r.IP, Agent: r.Agent, Device: r.Device, Multiplexed: r.Multiplexed, Keys: who.Keys, Beside: r.Beside},
+	keys := who.Keys
+	j := d.table.Stitch(session.Request{Time: r.Time, IP: r.IP, Agent: r.Agent, Device: r.Device, Multiplexed: r.Multiplexed, Keys: keys, Beside: r.Beside,
+		Another: func(id journey.ID) bool { v := d.visits[id]; return v != nil && d.index.Another(v.spec, keys) }},
 		d.rules, func() journey.ID { return d.id(r.Time) })
 	d.forget(j.Ended)
 	who.Session = j.Entry.ID
