@@ -5,8 +5,8 @@ import "strconv"
 // HeldOut are the seeds that the published figures are of. Session and identity were
 // tuned on seeds 1 to 8, never on these: whoever changes the algorithm looks at
 // those, and at these once, in the end. Who changes it because of these takes others:
-// 101 to 103, 201 to 203 and 301 to 303 went that way.
-func HeldOut() []uint64 { return []uint64{401, 402, 403} }
+// 101 to 103, 201 to 203, 301 to 303 and 401 to 403 went that way.
+func HeldOut() []uint64 { return []uint64{501, 502, 503} }
 
 // Figure is one metric with its target, if it has one.
 type Figure struct {
