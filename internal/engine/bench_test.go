@@ -95,6 +95,7 @@ func (n *nowhere) Append(_ *journey.Entry, ack func(uint64, error)) error {
 	return nil
 }
 
+func (*nowhere) Send()                       {}
 func (*nowhere) Flush(context.Context) error { return nil }
 func (*nowhere) Close() error                { return nil }
 

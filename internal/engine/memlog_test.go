@@ -241,6 +241,8 @@ func (r *memRecorder) run() {
 	}
 }
 
+func (r *memRecorder) Send() {}
+
 func (r *memRecorder) Flush(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { r.l.set(func(*memLog) {}) })()
 	r.l.mu.Lock()

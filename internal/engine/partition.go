@@ -48,6 +48,7 @@ type Judge interface {
 // an entry with ErrLogBusy or ErrTooLarge.
 type Recorder interface {
 	Append(e *journey.Entry, ack func(seq uint64, err error)) error
+	Send() // what was appended need not wait for more
 	Flush(ctx context.Context) error
 	Close() error
 }
@@ -446,6 +447,7 @@ func (p *Partition) several() {
 	}
 	p.quiet = false
 	p.publish()
+	p.rec.Send() // nothing comes for a while
 }
 
 // repose lets gather what comes, once all that came was folded.

@@ -63,6 +63,25 @@ func TestWhatGathersIsBounded(t *testing.T) {
 	}
 }
 
+// Who knows that nothing comes soon says so, and waits for nobody.
+func TestWhatGathersIsSentWhenAsked(t *testing.T) {
+	j := open(t, Config{Dir: t.TempDir(), Gather: time.Hour})
+	w := openWriter(t, j, 0, 0)
+	w.Send() // nothing
+	acked := make(chan error, 2)
+	for n := 1; n <= 2; n++ {
+		if err := w.Append(entry(n, 0), func(_ uint64, err error) { acked <- err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Send()
+	for range 2 {
+		if err := <-acked; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Nobody flushes: time does.
 func TestWhatGathersIsSentInTime(t *testing.T) {
 	j := open(t, Config{Dir: t.TempDir()})

@@ -59,6 +59,8 @@ type Record struct {
 // until the partition is read again. Append keeps nothing of e.
 type Writer interface {
 	Append(e *journey.Entry, ack func(seq uint64, err error)) error
+	// Send gives the store what has gathered, as when nothing more is to come soon.
+	Send()
 	// Flush waits until every Append so far was acknowledged or failed.
 	Flush(ctx context.Context) error
 	Close() error

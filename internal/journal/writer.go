@@ -197,7 +197,7 @@ func (j *Journal) newWriter(eng *engine, partition int, after span) (*writer, er
 	w := &writer{j: j, eng: eng, partition: partition, nc: nc, next: after.last + 1, seq: after.seq + 1, epoch: rand.Text() + ".", tail: j.tail(partition),
 		inbox: nats.NewInbox() + ".", said: make(chan *nats.Msg, j.cfg.MaxInFlight), answers: answers{}, accepted: answerHead(partition),
 		pending: make(chan *pack, j.cfg.MaxInFlight), gone: make(chan struct{})}
-	w.due = time.AfterFunc(time.Hour, w.send)
+	w.due = time.AfterFunc(time.Hour, w.Send)
 	w.due.Stop()
 	w.late = time.NewTimer(time.Hour)
 	w.late.Stop()
@@ -253,7 +253,8 @@ func (w *writer) append(data []byte, ack func(uint64, error)) error {
 	return nil // what became of it, its ack tells
 }
 
-func (w *writer) send() {
+// Send implements Writer.
+func (w *writer) Send() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sendLocked()

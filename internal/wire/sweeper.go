@@ -27,7 +27,7 @@ type Sweeper struct {
 // sweep costs a thousandth of a core at most.
 const (
 	minSweep  = 20 * time.Millisecond
-	maxSweep  = 100 * time.Millisecond
+	maxSweep  = 500 * time.Millisecond
 	share     = 10
 	perSocket = 20 * time.Microsecond
 )
