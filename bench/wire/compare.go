@@ -13,7 +13,8 @@ type scenario struct {
 	script string // request: get, post, big, close, asset
 	rate   int    // 0: as fast as it goes
 	peers  []string
-	every  int // each so many requests match a Spec
+	every  int  // each so many requests match a Spec
+	events bool // some requests become Events, which are stored later
 	h2     bool
 }
 
@@ -22,9 +23,9 @@ var scenarios = []scenario{
 	{name: "get", listen: "http", script: "get", rate: 2000, peers: []string{"throughline", "nginx", "haproxy", "ReverseProxy", "direct"}},
 	{name: "post", listen: "http", script: "post", peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "post", listen: "http", script: "post", rate: 2000, peers: []string{"throughline", "nginx", "haproxy"}},
-	{name: "events", listen: "http", script: "get", rate: 2000, every: 10, peers: []string{"throughline", "nginx", "haproxy"}},
-	{name: "sync", listen: "shop", script: "asset", rate: 2000, every: 10, peers: []string{"throughline", "nginx", "direct"}},
-	{name: "pages", listen: "shop", script: "get", rate: 2000, peers: []string{"throughline", "nginx", "direct"}}, // each an Event
+	{name: "events", listen: "http", script: "get", rate: 2000, every: 10, events: true, peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "sync", listen: "shop", script: "asset", rate: 2000, every: 10, events: true, peers: []string{"throughline", "nginx", "direct"}},
+	{name: "pages", listen: "shop", script: "get", rate: 2000, events: true, peers: []string{"throughline", "nginx", "direct"}}, // each an Event
 	{name: "big", listen: "http", script: "big", peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "tls", listen: "tls", script: "get", peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "handshake", listen: "tls", script: "close", peers: []string{"throughline", "nginx", "haproxy"}},
@@ -47,6 +48,8 @@ type figure struct {
 // of the ratios within each round, so that a change of the machine hits both.
 func compare(lab *lab, s scenario, rounds int, length time.Duration) ([]figure, error) {
 	samples := map[string][]map[string]float64{}
+	later := deferred{lab: lab, s: s}
+	later.begin()
 	for i := range rounds {
 		order := slices.Clone(s.peers)
 		if i%2 == 1 {
@@ -60,6 +63,7 @@ func compare(lab *lab, s scenario, rounds int, length time.Duration) ([]figure, 
 			samples[peer] = append(samples[peer], m)
 		}
 	}
+	later.end(samples["throughline"], length)
 	load := "saturated"
 	if s.rate > 0 {
 		load = fmt.Sprintf("%d/s", s.rate)

@@ -145,18 +145,7 @@ var (
 
 // measure loads one peer once. cpu_per_request is in microseconds, latencies too.
 func (l *lab) measure(s scenario, peer string, length time.Duration) (map[string]float64, error) {
-	port := l.ports[peer][s.listen]
-	proc := peer
-	if peer == "throughline" && s.listen == "tls-tls" {
-		proc = "throughline-tls"
-	}
-	if peer == "throughline" && s.listen == "shop" {
-		proc = "throughline-shop"
-	}
-	var pid int
-	if c := l.procs[proc]; c != nil {
-		pid = c.Process.Pid
-	}
+	port, pid := l.ports[peer][s.listen], l.pid(peer, s)
 	before := cpu(pid)
 	var n float64
 	out := map[string]float64{}
@@ -203,10 +192,25 @@ func (l *lab) measure(s scenario, peer string, length time.Duration) (map[string
 			}
 		}
 	}
+	out["n"] = n
 	if pid != 0 && n > 0 {
 		out["cpu_per_request"] = (cpu(pid) - before).Seconds() * 1e6 / n
 	}
 	return out, nil
+}
+
+// pid is the process of a peer that serves a scenario, 0 when there is none.
+func (l *lab) pid(peer string, s scenario) int {
+	if peer == "throughline" && s.listen == "tls-tls" {
+		peer = "throughline-tls"
+	}
+	if peer == "throughline" && s.listen == "shop" {
+		peer = "throughline-shop"
+	}
+	if c := l.procs[peer]; c != nil {
+		return c.Process.Pid
+	}
+	return 0
 }
 
 var h2Done = regexp.MustCompile(`requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded, 0 failed, 0 errored`)
