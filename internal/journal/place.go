@@ -81,37 +81,30 @@ func held(ctx context.Context, s jetstream.Stream) (int64, error) {
 }
 
 // find returns the sequence of the oldest message with an entry from number on,
-// or the one behind the newest. It looks at as many messages as their number has
-// digits, in a state of the stream that is not older than the entry before number.
+// or the one behind the newest, in a state of the stream that is not older than the
+// entry before number.
 func find(ctx context.Context, s jetstream.Stream, st jetstream.StreamState, number uint64) (uint64, error) {
-	lo, hi := st.FirstSeq, min(st.LastSeq+1, number) // all below lo end before it, none from hi on does
-	for lo < hi {
-		mid := lo + (hi-lo)/2
-		m, err := following(ctx, s, mid)
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			hi = mid
-			continue
-		}
-		if err != nil {
-			return 0, fmt.Errorf("look for entry %d in message %d: %w", number, mid, err)
-		}
+	seq, err := bisect(ctx, s, st.FirstSeq, min(st.LastSeq+1, number), func(m *jetstream.RawStreamMsg) (bool, error) {
 		at, err := spanOf(m)
-		if err != nil {
-			return 0, err
-		}
-		if at.last < number {
-			lo = at.seq + 1
-		} else {
-			hi = mid
-		}
+		return at.last < number, err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look for entry %d: %w", number, err)
 	}
-	return lo, nil
+	return seq, nil
 }
 
-// oldest finds by bisection the newest sequence in [first, last] stored before
-// the time given; first-1 when there is none.
+// oldest finds the newest sequence in [first, last] stored before the time given;
+// first-1 when there is none.
 func oldest(ctx context.Context, s jetstream.Stream, first, last uint64, before time.Time) (uint64, error) {
-	lo, hi := first, last+1 // everything below lo is old; hi and beyond is not known to be
+	seq, err := bisect(ctx, s, first, last+1, func(m *jetstream.RawStreamMsg) (bool, error) { return m.Time.Before(before), nil })
+	return seq - 1, err
+}
+
+// bisect returns the first sequence in [lo, hi) from which no message is behind what
+// is looked for, hi when all are. It looks at as many messages as their number has
+// binary digits, whatever gaps there are between them.
+func bisect(ctx context.Context, s jetstream.Stream, lo, hi uint64, behind func(*jetstream.RawStreamMsg) (bool, error)) (uint64, error) {
 	for lo < hi {
 		mid := lo + (hi-lo)/2
 		m, err := following(ctx, s, mid)
@@ -122,13 +115,17 @@ func oldest(ctx context.Context, s jetstream.Stream, first, last uint64, before 
 		if err != nil {
 			return 0, fmt.Errorf("message %d: %w", mid, err)
 		}
-		if m.Time.Before(before) {
-			lo = max(mid, min(m.Sequence, last)) + 1
-		} else {
+		is, err := behind(m)
+		switch {
+		case err != nil:
+			return 0, err
+		case is:
+			lo = min(m.Sequence, hi-1) + 1
+		default:
 			hi = mid
 		}
 	}
-	return lo - 1, nil
+	return lo, nil
 }
 
 // Before returns the newest entry of a partition that was stored before a time,
