@@ -20,7 +20,7 @@ type scenario struct {
 
 var scenarios = []scenario{
 	{name: "get", listen: "http", script: "get", peers: []string{"throughline", "nginx", "haproxy", "ReverseProxy"}},
-	{name: "get", listen: "http", script: "get", rate: 2000, peers: []string{"throughline", "nginx", "haproxy", "ReverseProxy", "direct"}},
+	{name: "get", listen: "http", script: "get", rate: 2000, peers: []string{"throughline", "nginx", "haproxy", "floor", "ReverseProxy", "direct"}},
 	{name: "post", listen: "http", script: "post", peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "post", listen: "http", script: "post", rate: 2000, peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "events", listen: "http", script: "get", rate: 2000, every: 10, events: true, peers: []string{"throughline", "nginx", "haproxy"}},
@@ -49,7 +49,9 @@ type figure struct {
 func compare(lab *lab, s scenario, rounds int, length time.Duration) ([]figure, error) {
 	samples := map[string][]map[string]float64{}
 	later := deferred{lab: lab, s: s}
-	later.begin()
+	if err := later.begin(); err != nil {
+		return nil, fmt.Errorf("warm up: %w", err)
+	}
 	for i := range rounds {
 		order := slices.Clone(s.peers)
 		if i%2 == 1 {

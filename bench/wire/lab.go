@@ -18,6 +18,7 @@ type lab struct {
 	dir   string
 	procs map[string]*exec.Cmd
 	ports map[string]map[string]int // by peer, by listener
+	warm  map[int]bool              // processes that have stored Events before
 }
 
 // ports are fixed, since the peers' configurations name them.
@@ -36,9 +37,10 @@ func openLab(binary string) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lab{dir: dir, procs: map[string]*exec.Cmd{}, ports: map[string]map[string]int{
+	l := &lab{dir: dir, procs: map[string]*exec.Cmd{}, warm: map[int]bool{}, ports: map[string]map[string]int{
 		"direct":       {"http": originPort, "shop": originPort},
 		"ReverseProxy": {"http": 19040},
+		"floor":        {"http": 19041},
 		"nginx":        {"http": 19010, "shop": 19010, "tls": 19011, "tls-tls": 19012},
 		"haproxy":      {"http": 19020, "tls": 19021, "tls-tls": 19022},
 		"throughline":  {"http": 19030, "tls": 19031, "tls-tls": 19033, "shop": 19036},
@@ -57,8 +59,10 @@ func (l *lab) start(binary string) error {
 			return fmt.Errorf("cc %s.c: %w\n%s", name, err, out)
 		}
 	}
-	if out, err := exec.Command("go", "build", "-o", l.path("reverseproxy"), "./bench/wire/reverseproxy").CombinedOutput(); err != nil {
-		return fmt.Errorf("build ReverseProxy: %w\n%s", err, out)
+	for _, name := range []string{"reverseproxy", "floor"} {
+		if out, err := exec.Command("go", "build", "-o", l.path(name), "./bench/wire/"+name).CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w\n%s", name, err, out)
+		}
 	}
 	if err := writeFiles(l.dir); err != nil {
 		return err
@@ -79,6 +83,7 @@ func (l *lab) start(binary string) error {
 		{"throughline-tls", []string{binary, "serve", "--config", "throughline-tls.yaml"}},
 		{"throughline-shop", []string{binary, "serve", "--config", "throughline-shop.yaml"}},
 		{"ReverseProxy", []string{l.path("reverseproxy"), "127.0.0.1:19040", fmt.Sprintf("http://127.0.0.1:%d", originPort)}},
+		{"floor", []string{l.path("floor"), "127.0.0.1:19041", fmt.Sprintf("127.0.0.1:%d", originPort)}},
 	} {
 		c := exec.Command(p.args[0], p.args[1:]...)
 		c.Dir = l.dir

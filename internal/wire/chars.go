@@ -1,6 +1,9 @@
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // Classes of bytes.
 const (
@@ -58,26 +61,37 @@ func isToken(b []byte) bool {
 	return len(b) > 0
 }
 
-// badText tells whether v holds a control byte other than tab, eight bytes at a
-// time (Hacker's Delight 6-1, exact only on the slow path).
-func badText(v []byte) bool {
-	const ones = 0x0101010101010101
-	for len(v) >= 8 {
-		x := binary.LittleEndian.Uint64(v)
-		small := (x - 0x20*ones) &^ x & (0x80 * ones)
-		y := x ^ 0x7f*ones
-		del := (y - ones) &^ y & (0x80 * ones)
-		if small|del != 0 {
-			for _, c := range v[:8] {
-				if chars[c]&inValue == 0 {
-					return true
-				}
-			}
+// Of eight bytes at once (Hacker's Delight 6-1).
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
+// controls marks the bytes of x that are control characters by their highest bit. The
+// first mark is right, those behind it may not be.
+func controls(x uint64) uint64 {
+	del := x ^ 0x7f*ones
+	return ((x-0x20*ones)&^x | (del-ones)&^del) & highs
+}
+
+// control is where the first control character from i on stands, len(b) or more when
+// there is none.
+func control(b []byte, i int) int {
+	for ; i+8 <= len(b); i += 8 {
+		if c := controls(binary.LittleEndian.Uint64(b[i:])); c != 0 {
+			return i + bits.TrailingZeros64(c)/8
 		}
-		v = v[8:]
 	}
-	for _, c := range v {
-		if chars[c]&inValue == 0 {
+	for i < len(b) && b[i] >= 0x20 && b[i] != 0x7f {
+		i++
+	}
+	return i
+}
+
+// badText tells whether v holds a control character other than tab.
+func badText(v []byte) bool {
+	for i := control(v, 0); i < len(v); i = control(v, i+1) {
+		if v[i] != '\t' {
 			return true
 		}
 	}

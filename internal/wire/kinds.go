@@ -40,16 +40,19 @@ var knownFields = []known{
 // contract begins the names of all fields by which a worker speaks to us.
 const contract = "x-spec-"
 
-// fieldsByLength has the known fields of each length, and by which letters they
-// begin: most names end there.
-var fieldsByLength = func() (t [longestKnown + 1]struct {
-	letters uint32
-	fields  []known
-}) {
+// fieldsByLength has the known fields of each length.
+var fieldsByLength = func() (t [longestKnown + 1][]known) {
 	for _, f := range knownFields {
-		of := &t[len(f.name)]
-		of.letters |= 1 << (f.name[0] & 31)
-		of.fields = append(of.fields, f)
+		t[len(f.name)] = append(t[len(f.name)], f)
+	}
+	return t
+}()
+
+// firstLetters are by which letters the known fields of each length begin: here most
+// names end, and it is all that is looked at for them.
+var firstLetters = func() (t [longestKnown + 1]uint32) {
+	for _, f := range knownFields {
+		t[len(f.name)] |= 1 << (f.name[0] & 31)
 	}
 	return t
 }()
@@ -60,16 +63,22 @@ func kindOf(name []byte) Kind {
 	if n == 0 {
 		return Plain
 	}
-	if n <= longestKnown {
-		if of := &fieldsByLength[n]; of.letters&(1<<(name[0]&31)) != 0 {
-			for i := range of.fields {
-				if is(name, of.fields[i].name) {
-					return of.fields[i].kind
-				}
+	letter := name[0] & 31
+	if n <= longestKnown && firstLetters[n]&(1<<letter) != 0 || letter == contract[0]&31 {
+		return lookUp(name)
+	}
+	return Plain
+}
+
+func lookUp(name []byte) Kind {
+	if len(name) <= longestKnown {
+		for _, f := range fieldsByLength[len(name)] {
+			if is(name, f.name) {
+				return f.kind
 			}
 		}
 	}
-	if lower(name[0]) == 'x' && n > len(contract) && is(name[:len(contract)], contract) {
+	if len(name) > len(contract) && is(name[:len(contract)], contract) {
 		return Contract
 	}
 	return Plain
