@@ -76,9 +76,9 @@ type PartitionConfig struct {
 	TickEvery     time.Duration // 5 s
 	// Rest is how long observations nobody waits for are then let gather, once
 	// all that came were folded: they share the price of a wake-up and of a write
-	// to the log. What comes after a longer pause is folded at once. 100 ms.
+	// to the log. What comes after a longer pause is folded at once. 300 ms.
 	Rest time.Duration
-	// Gather is how many of them may, 32: as many as a verdict waits for, so that it
+	// Gather is how many of them may, 64: as many as a verdict waits for, so that it
 	// knows of all.
 	Gather int
 	// Reorder is how long observations of copies wait for older ones: by their own
@@ -105,7 +105,7 @@ func (c *PartitionConfig) defaults() {
 		c.TickEvery = 5 * time.Second
 	}
 	if c.Rest == 0 {
-		c.Rest = 100 * time.Millisecond
+		c.Rest = 300 * time.Millisecond
 	}
 	set(&c.Gather, fewGathered)
 	if c.Reorder == 0 {
@@ -459,7 +459,7 @@ func (p *Partition) repose(rested *time.Timer) {
 }
 
 // fewGathered is how many whole observations a verdict waits for at most.
-const fewGathered = 32
+const fewGathered = 64
 
 // gathered folds what was let gather before something else that came later, so
 // that resting changes nothing but when. Somebody who waits for a verdict waits
