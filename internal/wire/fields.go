@@ -196,14 +196,12 @@ func (m *Message) host(v []byte) Fault {
 			return 0
 		}
 	}
-	plain, colon, capital := true, -1, false
-	for i, c := range v {
+	plain, capital := true, false
+	for _, c := range v {
 		switch {
 		case chars[c]&inHost == 0:
 			return badHost
-		case c == ':' && colon < 0:
-			colon = i
-		case c == '[' || c == ']':
+		case c == ':' || c == '[' || c == ']':
 			plain = false
 		case c >= 'A' && c <= 'Z':
 			capital = true
@@ -215,15 +213,13 @@ func (m *Message) host(v []byte) Fault {
 		}
 	}
 	name := v
-	if plain && colon < 0 && len(v) > 0 && len(v) < 255 && v[len(v)-1] != '.' {
-		m.Host = view(v)
-	} else {
+	if n := len(v); !plain || n == 0 || n > 255 || v[n-1] == '.' {
 		var f Fault
 		if name, f = hostName(v); f != 0 {
 			return f
 		}
-		m.Host = view(name)
 	}
+	m.Host = view(name)
 	if capital {
 		m.Host = strings.ToLower(m.Host)
 	}

@@ -20,13 +20,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: floor LISTEN ORIGIN")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1], os.Args[2]); err != nil {
-		fmt.Fprintln(os.Stderr, "floor:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "floor:", serve(os.Args[1], os.Args[2]))
+	os.Exit(1)
 }
 
-func run(listen, origin string) error {
+// serve relays until it fails, and says why.
+func serve(listen, origin string) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
