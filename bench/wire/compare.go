@@ -20,7 +20,7 @@ type scenario struct {
 
 var scenarios = []scenario{
 	{name: "get", listen: "http", script: "get", peers: []string{"throughline", "nginx", "haproxy", "ReverseProxy"}},
-	{name: "get", listen: "http", script: "get", rate: 2000, peers: []string{"throughline", "nginx", "haproxy", "floor", "ReverseProxy", "direct"}},
+	{name: "get", listen: "http", script: "get", rate: 2000, peers: []string{"throughline", "nginx", "haproxy", "floor", "floor-read", "ReverseProxy", "direct"}},
 	{name: "post", listen: "http", script: "post", peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "post", listen: "http", script: "post", rate: 2000, peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "events", listen: "http", script: "get", rate: 2000, every: 10, events: true, peers: []string{"throughline", "nginx", "haproxy"}},

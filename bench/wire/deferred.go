@@ -14,8 +14,8 @@ type deferred struct {
 
 const (
 	warmFor  = 8 * time.Second
-	restFor  = 5 * time.Second  // in which idling is measured
-	storedBy = 12 * time.Second // after the load
+	restFor  = 4 * time.Second  // in which idling is measured
+	storedBy = 11 * time.Second // after the load
 )
 
 // begin warms our process up and measures what idling takes, after what came before is

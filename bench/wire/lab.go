@@ -41,6 +41,7 @@ func openLab(binary string) (*lab, error) {
 		"direct":       {"http": originPort, "shop": originPort},
 		"ReverseProxy": {"http": 19040},
 		"floor":        {"http": 19041},
+		"floor-read":   {"http": 19042},
 		"nginx":        {"http": 19010, "shop": 19010, "tls": 19011, "tls-tls": 19012},
 		"haproxy":      {"http": 19020, "tls": 19021, "tls-tls": 19022},
 		"throughline":  {"http": 19030, "tls": 19031, "tls-tls": 19033, "shop": 19036},
@@ -84,6 +85,7 @@ func (l *lab) start(binary string) error {
 		{"throughline-shop", []string{binary, "serve", "--config", "throughline-shop.yaml"}},
 		{"ReverseProxy", []string{l.path("reverseproxy"), "127.0.0.1:19040", fmt.Sprintf("http://127.0.0.1:%d", originPort)}},
 		{"floor", []string{l.path("floor"), "127.0.0.1:19041", fmt.Sprintf("127.0.0.1:%d", originPort)}},
+		{"floor-read", []string{l.path("floor"), "-read", "127.0.0.1:19042", fmt.Sprintf("127.0.0.1:%d", originPort)}},
 	} {
 		c := exec.Command(p.args[0], p.args[1:]...)
 		c.Dir = l.dir
