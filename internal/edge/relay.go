@@ -125,6 +125,12 @@ var never = wire.Of(wire.ProxyConnection, wire.ProxyAuth)
 // head appends the request's head as the origin gets it: what belongs to the
 // visitor's connection is left out, his address put in, all else as it came.
 func (e *exchange) head(v *visitor, dst []byte) []byte {
+	r := e.rewrite(v)
+	return e.req.Append(dst, &r)
+}
+
+// rewrite is what changes in the request's head.
+func (e *exchange) rewrite(v *visitor) wire.Rewrite {
 	m := e.req
 	r := wire.Rewrite{Target: e.target, Edits: e.edits, Drop: never}
 	e.add = e.add[:0]
@@ -143,7 +149,7 @@ func (e *exchange) head(v *visitor, dst []byte) []byte {
 		e.sign(&r)
 	}
 	r.Add = e.add
-	return m.Append(dst, &r)
+	return r
 }
 
 // hops decides about the fields of one connection only (RFC 9110 7.6.1). What a

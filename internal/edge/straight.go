@@ -57,6 +57,7 @@ func (v *visit) straight() (taken bool) {
 			return true
 		}
 	}
+	e.req.Restore()
 	e.early.made = true
 	e.goOn(&v.who)
 	return true
@@ -142,7 +143,15 @@ const roomSize = 16 << 10
 
 // begin sends the request, once, and reads the beginning of the answer.
 func (e *exchange) begin(v *visitor, body []byte) error {
-	e.out = append(e.head(v, e.out[:0]), body...)
+	r := e.rewrite(v)
+	request := []byte(nil)
+	if len(e.ahead) == 0 { // behind the head there is nothing that the buffer holds
+		request = e.req.Extend(&r)
+	}
+	if request == nil {
+		e.out = append(e.req.Append(e.out[:0], &r), body...)
+		request = e.out
+	}
 	c, err := e.pool.Get(e.f.context())
 	if err != nil {
 		return err
@@ -153,7 +162,7 @@ func (e *exchange) begin(v *visitor, body []byte) error {
 	}
 	c.In.Lend(e.room)
 	c.DueRead(e.pool.HeaderTimeout())
-	e.early.sent, err = c.Exchange(e.out)
+	e.early.sent, err = c.Exchange(request)
 	return err
 }
 

@@ -66,6 +66,20 @@ func (m *Message) Append(dst []byte, r *Rewrite) []byte {
 	return append(dst, '\r', '\n')
 }
 
+// Extend is the head, changed as r says, where r only adds to it and the buffer that
+// Raw stands in has room behind it: written there, and whatever stood behind is
+// overwritten. nil otherwise. Until Restore, Raw is without its end.
+func (m *Message) Extend(r *Rewrite) []byte {
+	n := len(m.Raw)
+	if Kinds(m.has)&r.Drop != 0 || len(r.Edits) > 0 || len(r.Swap) > 0 || r.Target != "" && r.Target != m.Target || cap(m.Raw)-n < len(r.Add) {
+		return nil
+	}
+	return append(append(m.Raw[:n-2], r.Add...), '\r', '\n')
+}
+
+// Restore gives Raw back the end that Extend has overwritten.
+func (m *Message) Restore() { copy(m.Raw[len(m.Raw)-2:], "\r\n") }
+
 // Unchanged tells whether Append would give Raw again.
 func (m *Message) Unchanged(r *Rewrite) bool {
 	return Kinds(m.has)&r.Drop == 0 && len(r.Edits) == 0 && len(r.Add) == 0 && len(r.Swap) == 0 && (r.Target == "" || r.Target == m.Target)

@@ -31,6 +31,39 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+func TestExtend(t *testing.T) {
+	const text = "GET /x HTTP/1.1\r\nHost: a\r\nKeep-Alive: a\r\n\r\n"
+	for _, c := range []struct {
+		r    Rewrite
+		room int
+		want string
+	}{
+		{Rewrite{}, 0, text},
+		{Rewrite{Add: []byte("A: 1\r\n"), Target: "/x", Drop: Of(TE)}, 6, text[:len(text)-2] + "A: 1\r\n\r\n"},
+		{Rewrite{Add: []byte("A: 1\r\n")}, 5, ""},
+		{Rewrite{Add: []byte("A: 1\r\n"), Drop: Of(KeepAlive)}, 100, ""},
+		{Rewrite{Edits: []Edit{{"A", "1"}}}, 100, ""},
+		{Rewrite{Swap: []Swap{{0, "b"}}}, 100, ""},
+		{Rewrite{Target: "/y"}, 100, ""},
+	} {
+		var m Message
+		buf := append(make([]byte, 0, len(text)+c.room), text...)
+		if n, err := m.ParseRequest(buf[:len(text):len(text)+c.room], DefaultLimits); err != nil || n != len(text) {
+			t.Fatal(n, err)
+		}
+		got := m.Extend(&c.r)
+		if string(got) != c.want {
+			t.Errorf("%+v with room for %d: %q", c.r, c.room, got)
+		}
+		if len(got) > 0 && &got[0] != &buf[0] {
+			t.Errorf("%+v: copied", c.r)
+		}
+		if m.Restore(); string(m.Raw) != text {
+			t.Errorf("%+v: restored to %q", c.r, m.Raw)
+		}
+	}
+}
+
 // crlfOnce undoes what is already in CR LF.
 func crlfOnce(s string) string {
 	out := make([]byte, 0, len(s))
