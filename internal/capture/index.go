@@ -14,6 +14,7 @@ import (
 // and one exact header or query value; only what is left is tried one by one.
 type Index struct {
 	root  *node
+	first *firsts
 	plans []*Plan // most specific first
 }
 
@@ -101,6 +102,7 @@ func NewIndex(specs []*policy.Spec) *Index {
 		}
 		(*list).add(ranked{i, p})
 	}
+	x.first = newFirsts(x.root)
 	return x
 }
 

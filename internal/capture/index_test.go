@@ -106,6 +106,9 @@ func TestTheTreeDecidesAsTheOrderDoes(t *testing.T) {
 				t.Fatalf("seed %d: %s %s at %s with %s: %s, want %s", seed, h.Method, target, h.Host, body.Bytes, name(got), name(want))
 			}
 			if want != nil {
+				if x.Strange(h) {
+					t.Fatalf("seed %d: %s %s: a look says that no Spec is meant, but %s is", seed, h.Method, target, name(want))
+				}
 				hits++
 			}
 		}

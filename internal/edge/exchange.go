@@ -51,7 +51,8 @@ type exchange struct {
 	reusable bool  // the origin's connection is used again
 	early    early // what the straight way has begun
 
-	out []byte // the request as it leaves
+	out  []byte // the request as it leaves
+	room []byte // what the straight way reads an answer into
 	// Of an HTTP/1.1 front: what is gathered to leave in one write, a head that
 	// leaves as it came with the body behind it, and what came behind a body that
 	// the pump read.
@@ -60,14 +61,14 @@ type exchange struct {
 	rw                wire.Rewrite // of the response's head
 
 	shown   wire.Shown // what a proxy tells
-	blank   bool       // nothing is left of an exchange before
+	blank   bool       // nothing is left of an exchange before, but for views of what has come
 	errand  errand
 	cleaned *cleaned // nil until a worker sent something
 
 	aborted atomic.Int32 // why it is called off; 0: it is not
 	mu      sync.Mutex
 	conn    *origin.Conn // in use, under mu for abort's sake
-	turn    uint64       // grows with each use of the exchange; changed under mu
+	turn    uint64       // grows with each reset, so with each use that may set a timer; changed under mu
 }
 
 // Why an exchange is called off.
@@ -104,9 +105,7 @@ type handshake struct{ sni, alpn string }
 func (e *exchange) serve(v *visitor) {
 	e.s.counters.active.Add(1)
 	defer e.s.counters.active.Add(-1)
-	if !e.blank {
-		e.reset()
-	}
+	e.ready()
 	e.blank = false
 	e.s.counters.requests.Add(1)
 	t := e.s.table.Load()
@@ -144,6 +143,14 @@ func (e *exchange) serve(v *visitor) {
 		e.mirrored()
 	case e.request():
 		e.relay(v)
+	}
+}
+
+// ready makes sure that nothing is left of an exchange before.
+func (e *exchange) ready() {
+	if !e.blank || e.aborted.Load() != 0 {
+		e.reset()
+		e.blank = true
 	}
 }
 

@@ -50,7 +50,7 @@ func (s *Server) admit(c *net.TCPConn, conf *tls.Config, announced []netip.Prefi
 		return
 	}
 	sock.Stall = s.cfg.StallTimeout
-	v := &visit{s: s, sock: sock, came: s.sweeper.Coarse().UnixMilli()}
+	v := &visit{s: s, sock: sock, came: s.sweeper.Lately()}
 	sock.Owner = v
 	if ap, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
 		v.who.peer = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())

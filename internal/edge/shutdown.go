@@ -91,7 +91,7 @@ func (s *Server) await(ctx context.Context, counts func(*visit) bool) error {
 			if counts(v) {
 				left++
 			}
-			if !v.busy.Load() && !v.upgraded.Load() && (v.used.Load() || s.sweeper.Coarse().UnixMilli()-v.came > patience.Milliseconds()) && v.sock.Quiet() == nil {
+			if !v.busy.Load() && !v.upgraded.Load() && (v.used.Load() || s.sweeper.Lately()-v.came > patience.Milliseconds()) && v.sock.Quiet() == nil {
 				v.sock.Abort() // nothing has come that would be lost
 			}
 		})

@@ -22,10 +22,7 @@ type Indifferent interface {
 // whether it has taken the exchange; else nothing has been done yet.
 func (v *visit) straight() (taken bool) {
 	e := v.ex
-	if !e.blank {
-		e.reset()
-	}
-	e.blank = true
+	e.ready()
 	if !e.isPlain(&v.who) {
 		return false
 	}
@@ -51,16 +48,35 @@ func (v *visit) straight() (taken bool) {
 			if err := v.send(whole); err != nil {
 				e.gone()
 				e.cut()
+				e.settle()
 			} else {
 				e.reusable = true
+				e.settle()
+				e.wipe()
 			}
-			e.settle()
 			return true
 		}
 	}
 	e.early.made = true
 	e.goOn(&v.who)
 	return true
+}
+
+// wipe takes away what an exchange leaves behind that went straight to its end: far
+// less than reset would look after. It stays blank for the next one.
+func (e *exchange) wipe() {
+	e.site, e.way, e.count, e.pools, e.pool = nil, nil, nil, nil, nil
+	e.target, e.mode, e.reusable, e.early.sent = "", "", false, false
+	e.blank = true
+}
+
+// lay lets go of an exchange that was wiped. What it has of views into buffers, which
+// are others' by now, is never looked at again.
+func (e *exchange) lay() {
+	e.s, e.f, e.req, e.ahead = nil, nil, nil, nil
+	if cap(e.out) > maxKept {
+		e.out = nil
+	}
 }
 
 // goOn is the rest of serve for a request that was sent. Whatever has been put in
@@ -120,6 +136,10 @@ func (e *exchange) indifferent(site, mode string) (yes bool) {
 	return e.s.indifferent.Indifferent(site, mode, &e.req.Head)
 }
 
+// roomSize is what the head and the body of most answers that are whole at once fit
+// into.
+const roomSize = 16 << 10
+
 // begin sends the request, once, and reads the beginning of the answer.
 func (e *exchange) begin(v *visitor, body []byte) error {
 	e.out = append(e.head(v, e.out[:0]), body...)
@@ -128,6 +148,10 @@ func (e *exchange) begin(v *visitor, body []byte) error {
 		return err
 	}
 	e.adopt(c)
+	if e.room == nil {
+		e.room = make([]byte, roomSize)
+	}
+	c.In.Lend(e.room)
 	c.DueRead(e.pool.HeaderTimeout())
 	e.early.sent, err = c.Exchange(e.out)
 	return err

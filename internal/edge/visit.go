@@ -111,7 +111,11 @@ func (v *visit) rest() {
 	v.mu.Lock()
 	v.ex = nil
 	v.mu.Unlock()
-	e.forget()
+	if e.blank && e.aborted.Load() == 0 {
+		e.lay()
+	} else {
+		e.forget()
+	}
 	exchanges.Put(e)
 }
 
@@ -221,7 +225,8 @@ func (v *visit) sendAway(status int) {
 	e := v.ex
 	e.req.Forget()
 	e.req.Method, e.req.Minor = http.MethodGet, 1
-	e.reset()
+	e.ready()
+	e.blank = false
 	e.up.begin(e.req, nil)
 	e.last = true
 	e.plain(status)

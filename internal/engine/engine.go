@@ -172,9 +172,12 @@ func (e *Engine) Decide(x *wire.Exchange, p wire.Phase) (d wire.Decision) {
 // Indifferent implements edge.Indifferent: nobody asks about a request that no
 // Spec can name, unless its site learns from such.
 func (e *Engine) Indifferent(name, mode string, h *wire.Head) bool {
-	r := e.policy.Load()
-	s := e.sites.Load().byName[name]
-	if r == nil || s == nil || mode == string(site.Bypass) {
+	r, at := e.policy.Load(), e.sites.Load()
+	if r == nil || mode == string(site.Bypass) || !at.learn && r.index.Strange(h) {
+		return true
+	}
+	s := at.byName[name]
+	if s == nil {
 		return true
 	}
 	if s.Discovery && e.cfg.Learn != nil {

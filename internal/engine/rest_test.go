@@ -165,17 +165,17 @@ func TestOutcomesGatherAndAreNotOutrun(t *testing.T) {
 	if n := len(judged(t, log)); n != before {
 		t.Errorf("%d folded while resting", n-before)
 	}
-	v, err := p.Submit(t.Context(), asked(170))
+	v, err := p.Submit(t.Context(), asked(900))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if v.Rating != journey.Malicious { // it has failed often by now
 		t.Errorf("rated %s", v.Rating)
 	}
-	eventually(t, "the verdict recorded", func() bool { return slices.Contains(judged(t, log), 170) })
+	eventually(t, "the verdict recorded", func() bool { return slices.Contains(judged(t, log), 900) })
 	got := judged(t, log)[before:]
 	if len(got) != 2*fewGathered+2 || got[0] != 100 || got[2*fewGathered-1] != 100+2*fewGathered-1 ||
-		got[2*fewGathered] != 51 || got[2*fewGathered+1] != 170 {
+		got[2*fewGathered] != 51 || got[2*fewGathered+1] != 900 {
 		t.Errorf("folded %v", got)
 	}
 	stop(t, p)

@@ -12,12 +12,14 @@ import (
 type sites struct {
 	byName map[string]*site.Site
 	judges map[int]Judge // by partition number
+	learn  bool          // one of them learns from what no Spec names
 }
 
 func newSites(list []*site.Site, judges map[int]Judge) *sites {
 	s := &sites{byName: map[string]*site.Site{}, judges: judges}
 	for _, st := range list {
 		s.byName[st.Name] = st
+		s.learn = s.learn || st.Discovery
 	}
 	return s
 }

@@ -177,8 +177,8 @@ func (e *Endpoint) keep(c *Conn) bool {
 // prune closes what has been idle for too long.
 func (e *Endpoint) prune() {
 	e.mu.Lock()
-	n, limit := 0, time.Now().Add(-e.pool.o.IdleTimeout)
-	for n < len(e.idle) && e.idle[n].put.Before(limit) {
+	n, now, limit := 0, e.pool.sweeper.Now(), e.pool.o.IdleTimeout.Milliseconds()
+	for n < len(e.idle) && now-e.idle[n].put >= limit {
 		n++
 	}
 	old := append([]*Conn(nil), e.idle[:n]...)
@@ -186,7 +186,7 @@ func (e *Endpoint) prune() {
 	clear(e.idle[rest:])
 	e.idle = e.idle[:rest]
 	if rest > 0 {
-		e.timer.Reset(max(time.Until(e.idle[0].put.Add(e.pool.o.IdleTimeout)), time.Millisecond))
+		e.timer.Reset(max(time.Duration(e.idle[0].put+limit-now)*time.Millisecond, time.Millisecond))
 	} else {
 		e.timer = nil
 	}

@@ -57,7 +57,7 @@ type Conn struct {
 	end  *Endpoint
 	tls  *tls.Conn // nil in the clear
 	used bool      // it served an exchange before
-	put  time.Time // when it became idle, or shortly before
+	put  int64     // when it became idle, or shortly before, in milliseconds by the Sweeper's clock
 	// h2 is the exchange on a connection to an origin that speaks HTTP/2, which
 	// others use too; nil: the socket speaks HTTP/1.1.
 	h2 *muxCall
@@ -223,7 +223,7 @@ func (c *Conn) Put() {
 	}
 	c.In.Release()
 	c.sock.DueRead(0)
-	c.used, c.put = true, c.pool.sweeper.Coarse()
+	c.used, c.put = true, c.pool.sweeper.Lately()
 	if !c.end.keep(c) {
 		c.Close()
 	}

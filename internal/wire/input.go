@@ -37,6 +37,14 @@ func (in *Input) Take(n int) {
 	}
 }
 
+// Lend gives a buffer to use in place of the pool's, where there is none now. It is
+// the lender's again once all that is read into it has been used up or dropped.
+func (in *Input) Lend(b []byte) {
+	if in.buf == nil {
+		in.buf = b
+	}
+}
+
 // hold makes sure that there is a buffer with room at its end.
 func (in *Input) hold() {
 	if in.buf == nil {

@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"encoding/binary"
+	"slices"
+)
+
 // KindOf classifies a field by its name.
 func KindOf(name string) Kind { return kindOf([]byte(name)) }
 
@@ -40,10 +45,17 @@ var knownFields = []known{
 // contract begins the names of all fields by which a worker speaks to us.
 const contract = "x-spec-"
 
-// fieldsByLength has the known fields of each length.
-var fieldsByLength = func() (t [longestKnown + 1][]known) {
-	for _, f := range knownFields {
-		t[len(f.name)] = append(t[len(f.name)], f)
+// places are where in knownFields those of a length and a first letter begin, which
+// stand together there; none has its end.
+var places = func() (t [longestKnown + 1][32]uint8) {
+	for n := range t {
+		for l := range t[n] {
+			t[n][l] = uint8(len(knownFields))
+		}
+	}
+	for i := range slices.Backward(knownFields) {
+		name := knownFields[i].name
+		t[len(name)][name[0]&31] = uint8(i) //nolint:gosec // there are few
 	}
 	return t
 }()
@@ -71,15 +83,33 @@ func kindOf(name []byte) Kind {
 }
 
 func lookUp(name []byte) Kind {
-	if len(name) <= longestKnown {
-		for _, f := range fieldsByLength[len(name)] {
-			if is(name, f.name) {
-				return f.kind
+	if n := len(name); n <= longestKnown {
+		for i := int(places[n][name[0]&31]); i < len(knownFields) && len(knownFields[i].name) == n; i++ {
+			if spells(name, knownFields[i].name) {
+				return knownFields[i].kind
 			}
 		}
 	}
-	if len(name) > len(contract) && is(name[:len(contract)], contract) {
+	if len(name) > len(contract) && spells(name[:len(contract)], contract) {
 		return Contract
 	}
 	return Plain
+}
+
+// spells tells whether a token is, in any case, a name of the same length in small
+// letters and dashes: no other byte of a token becomes one of those by this bit.
+func spells(token []byte, low string) bool {
+	const small = 0x20 * ones
+	i := 0
+	for ; i+8 <= len(low); i += 8 {
+		if binary.LittleEndian.Uint64(token[i:])|small != binary.LittleEndian.Uint64([]byte(low[i:i+8])) {
+			return false
+		}
+	}
+	for ; i < len(low); i++ {
+		if token[i]|0x20 != low[i] {
+			return false
+		}
+	}
+	return true
 }

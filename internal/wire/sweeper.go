@@ -91,14 +91,15 @@ func (w *Sweeper) sweep() int {
 	return len(w.set)
 }
 
-// Coarse is the time of the last sweep, for what need not be exact: it costs
-// nothing.
-func (w *Sweeper) Coarse() time.Time {
-	return w.start.Add(time.Duration(w.now.Load()) * time.Millisecond)
-}
+// Lately is the time of the last sweep on the Sweeper's clock, in milliseconds, for
+// what need not be exact: it costs nothing.
+func (w *Sweeper) Lately() int64 { return w.now.Load() }
+
+// Now is the time on the Sweeper's clock, in milliseconds.
+func (w *Sweeper) Now() int64 { return time.Since(w.start).Milliseconds() }
 
 func (w *Sweeper) tick() int64 {
-	now := time.Since(w.start).Milliseconds()
+	now := w.Now()
 	w.now.Store(now)
 	return now
 }
