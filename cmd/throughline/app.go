@@ -26,6 +26,7 @@ import (
 	"github.com/throughline/throughline/internal/hub"
 	"github.com/throughline/throughline/internal/insight"
 	"github.com/throughline/throughline/internal/journal"
+	"github.com/throughline/throughline/internal/processor"
 	"github.com/throughline/throughline/internal/recognition"
 	"github.com/throughline/throughline/internal/site"
 	"github.com/throughline/throughline/internal/telemetry"
@@ -65,6 +66,7 @@ type app struct {
 	commands          *http.Server // of the unix socket; it outlives the others in a hand-over
 	restarts          chan chan error
 	sockets           *sockets
+	scheduling        *processor.Watch // of the process; it outlives this; nil: left to the system
 	visitors, secret  net.Listener
 	hubLn, adminLn    net.Listener // nil where there is none
 	hubAddr           net.Addr
@@ -99,8 +101,8 @@ func now() int64 { return time.Now().UnixMicro() }
 
 // start brings everything up in the order in which it is needed. On an error
 // what was started is stopped again.
-func start(ctx context.Context, set settings, log *slog.Logger, socks *sockets) (a *app, err error) {
-	a = &app{set: set, log: log, sockets: socks, restarts: make(chan chan error), started: time.Now(), shed: &engine.Shed{}, metrics: telemetry.NewMetrics()}
+func start(ctx context.Context, set settings, log *slog.Logger, socks *sockets, scheduling *processor.Watch) (a *app, err error) {
+	a = &app{set: set, log: log, sockets: socks, scheduling: scheduling, restarts: make(chan chan error), started: time.Now(), shed: &engine.Shed{}, metrics: telemetry.NewMetrics()}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.run, a.stop = run, cancel
 	a.current.Store(&set.sites)

@@ -40,6 +40,7 @@ type Config struct {
 	Health         *HealthConfig `yaml:"health"`
 	ManagedDomain  string        `yaml:"managed_domain"`
 	ProxyProtocol  []string      `yaml:"proxy_protocol"`
+	Scheduling     string        `yaml:"scheduling"`
 
 	Fingerprint FingerprintConfig `yaml:"fingerprint"`
 }
@@ -107,6 +108,7 @@ func defaultConfig() Config {
 		Fingerprint: FingerprintConfig{Connections: true},
 		Drain:       "20s",
 		Linger:      "1h",
+		Scheduling:  scheduleAuto,
 	}
 }
 
@@ -215,6 +217,7 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 	} else {
 		s.journal.sync = checkDuration("journal.sync", c.Journal.Sync, 10*time.Millisecond, bad)
 	}
+	checkScheduling(c.Scheduling, bad)
 	switch c.Log.Level {
 	case "debug", "info", "warn", "error":
 	default:

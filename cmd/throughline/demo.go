@@ -102,7 +102,7 @@ func runDemo(ctx context.Context, f demoFlags, out, errOut io.Writer) (err error
 	if err != nil {
 		return err
 	}
-	a, err := start(ctx, set, log, &sockets{held: map[string]*os.File{}})
+	a, err := start(ctx, set, log, &sockets{held: map[string]*os.File{}}, nil)
 	if err != nil {
 		return demoPorts(err)
 	}

@@ -129,7 +129,9 @@ var errNotTaken = errors.New("the hand-over failed")
 // handOver gives everything to a successor. On errNotTaken this process serves
 // nothing any more; on another error it goes on as before.
 func (a *app) handOver(ctx context.Context) error {
-	next, err := a.sockets.begin()
+	var next *successor
+	var err error
+	a.scheduling.AsStarted(func() { next, err = a.sockets.begin() })
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 func (a *app) connectMetrics() {
 	m := a.metrics
 	a.certificateMetrics()
+	a.schedulingMetrics()
 	m.Counter("throughline_requests_total", "Requests relayed or answered.", func() int64 { return a.edge.Counters().Requests })
 	m.Counter("throughline_requests_answered_total", "Requests the engine answered instead of the origin.", func() int64 { return a.edge.Counters().Answered })
 	m.Counter("throughline_requests_bypassed_total", "Requests relayed under a bypass.", func() int64 { return a.edge.Counters().Bypassed })

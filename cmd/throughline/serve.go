@@ -97,8 +97,11 @@ func run(ctx context.Context, set settings, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	serving, served := context.WithCancel(context.WithoutCancel(ctx))
+	defer served()
+	scheduling := startScheduling(serving, &set, log)
 	for {
-		a, err := start(ctx, set, log, socks)
+		a, err := start(ctx, set, log, socks, scheduling)
 		if err != nil {
 			return err
 		}

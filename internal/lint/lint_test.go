@@ -58,6 +58,7 @@ var allowed = map[string][]string{
 	"probe":     {"site"},
 	"demo":      {},
 	"sim":       {"journey", "fingerprint", "identity", "session"},
+	"processor": {},
 	"telemetry": {},
 	"lint":      {},
 	"discovery": {"journey", "wire"},

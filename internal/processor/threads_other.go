@@ -1,0 +1,6 @@
+//go:build !linux
+
+package processor
+
+// ofSystem has nothing to offer elsewhere than on Linux.
+func ofSystem() (threads, func() ([]byte, error)) { return nil, nil }
