@@ -125,31 +125,31 @@ var never = wire.Of(wire.ProxyConnection, wire.ProxyAuth)
 // head appends the request's head as the origin gets it: what belongs to the
 // visitor's connection is left out, his address put in, all else as it came.
 func (e *exchange) head(v *visitor, dst []byte) []byte {
-	r := e.rewrite(v)
+	var r wire.Rewrite
+	e.rewrite(v, &r)
 	return e.req.Append(dst, &r)
 }
 
-// rewrite is what changes in the request's head.
-func (e *exchange) rewrite(v *visitor) wire.Rewrite {
+// rewrite says into an empty r what changes in the request's head.
+func (e *exchange) rewrite(v *visitor, r *wire.Rewrite) {
 	m := e.req
-	r := wire.Rewrite{Target: e.target, Edits: e.edits, Drop: never}
+	r.Target, r.Edits, r.Drop = e.target, e.edits, never
 	e.add = e.add[:0]
 	if m.Has(wire.Connection) || m.Has(wire.TE) || m.Has(wire.Upgrade) || m.Has(wire.KeepAlive) {
-		e.hops(&r)
+		e.hops(r)
 	}
 	if e.want.Request == wire.BodyHold || v.proto != "" {
 		r.Drop |= wire.Of(wire.Expect) // it was met when the body was read
 	}
-	e.forwarded(v, &r)
+	e.forwarded(v, r)
 	if e.site.OriginHost != "" {
 		r.Drop |= wire.Of(wire.Host)
 		e.add = wire.AppendField(e.add, "Host", e.site.OriginHost)
 	}
 	if e.signs() {
-		e.sign(&r)
+		e.sign(r)
 	}
 	r.Add = e.add
-	return r
 }
 
 // hops decides about the fields of one connection only (RFC 9110 7.6.1). What a

@@ -143,7 +143,8 @@ const roomSize = 16 << 10
 
 // begin sends the request, once, and reads the beginning of the answer.
 func (e *exchange) begin(v *visitor, body []byte) error {
-	r := e.rewrite(v)
+	var r wire.Rewrite
+	e.rewrite(v, &r)
 	request := []byte(nil)
 	if len(e.ahead) == 0 { // behind the head there is nothing that the buffer holds
 		request = e.req.Extend(&r)

@@ -139,7 +139,9 @@ func (v *visit) next(n int) (goOn bool) {
 	if !v.straight() {
 		e.serve(&v.who)
 	}
-	v.used.Store(true)
+	if !v.used.Load() {
+		v.used.Store(true)
+	}
 	v.in.Take(n + e.used)
 	if e.last || v.broken {
 		return false

@@ -131,7 +131,9 @@ const (
 // Watch looks now and then whether the other side is still there, while nobody
 // reads: until Unwatch.
 func (s *Socket) Watch() {
-	s.ended.Store(false)
+	if s.ended.Load() {
+		s.ended.Store(false)
+	}
 	s.watchDue.Store(s.sweeper.now.Load() + lookEvery)
 }
 
