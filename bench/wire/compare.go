@@ -6,6 +6,14 @@ import (
 	"time"
 )
 
+// How long a measurement is. What goes as fast as it can is given time to find its
+// pace; at a rate there is none to find, and more rounds tell more of a machine that
+// changes from one to the next.
+const (
+	paced = 2 * time.Second
+	rush  = 3 * time.Second
+)
+
 // scenario is one kind of traffic.
 type scenario struct {
 	name   string
@@ -13,24 +21,26 @@ type scenario struct {
 	script string // request: get, post, big, close, asset
 	rate   int    // 0: as fast as it goes
 	peers  []string
+	aside  []string // peers that are measured in every third round only
+	rounds int
 	every  int  // each so many requests match a Spec
 	events bool // some requests become Events, which are stored later
 	h2     bool
 }
 
 var scenarios = []scenario{
-	{name: "get", listen: "http", script: "get", peers: []string{"throughline", "nginx", "haproxy", "ReverseProxy"}},
-	{name: "get", listen: "http", script: "get", rate: 2000, peers: []string{"throughline", "nginx", "haproxy", "floor", "floor-read", "ReverseProxy", "direct"}},
-	{name: "post", listen: "http", script: "post", peers: []string{"throughline", "nginx", "haproxy"}},
-	{name: "post", listen: "http", script: "post", rate: 2000, peers: []string{"throughline", "nginx", "haproxy"}},
-	{name: "events", listen: "http", script: "get", rate: 2000, every: 10, events: true, peers: []string{"throughline", "nginx", "haproxy"}},
-	{name: "sync", listen: "shop", script: "asset", rate: 2000, every: 10, events: true, peers: []string{"throughline", "nginx", "direct"}},
-	{name: "pages", listen: "shop", script: "get", rate: 2000, events: true, peers: []string{"throughline", "nginx", "direct"}}, // each an Event
-	{name: "big", listen: "http", script: "big", peers: []string{"throughline", "nginx", "haproxy"}},
-	{name: "tls", listen: "tls", script: "get", peers: []string{"throughline", "nginx", "haproxy"}},
-	{name: "handshake", listen: "tls", script: "close", peers: []string{"throughline", "nginx", "haproxy"}},
-	{name: "h2", listen: "tls", script: "get", h2: true, peers: []string{"throughline", "nginx", "haproxy"}},
-	{name: "tls-both", listen: "tls-tls", script: "get", peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "get", listen: "http", script: "get", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}, aside: []string{"ReverseProxy"}},
+	{name: "get", listen: "http", script: "get", rate: 2000, rounds: 6, peers: []string{"throughline", "nginx", "haproxy"}, aside: []string{"floor", "floor-read", "ReverseProxy", "direct"}},
+	{name: "post", listen: "http", script: "post", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "post", listen: "http", script: "post", rate: 2000, rounds: 5, peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "events", listen: "http", script: "get", rate: 2000, rounds: 6, every: 10, events: true, peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "sync", listen: "shop", script: "asset", rate: 2000, rounds: 5, every: 10, events: true, peers: []string{"throughline", "nginx", "direct"}},
+	{name: "pages", listen: "shop", script: "get", rate: 2000, rounds: 5, events: true, peers: []string{"throughline", "nginx", "direct"}}, // each an Event
+	{name: "big", listen: "http", script: "big", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "tls", listen: "tls", script: "get", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "handshake", listen: "tls", script: "close", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "h2", listen: "tls", script: "get", rounds: 3, h2: true, peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "tls-both", listen: "tls-tls", script: "get", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}},
 }
 
 // figure is one line of the result.
@@ -45,15 +55,27 @@ type figure struct {
 }
 
 // compare measures every peer once a round, forth and back, and takes medians
-// of the ratios within each round, so that a change of the machine hits both.
+// of the ratios within each round, so that a change of the machine hits both. Zero
+// rounds and length are the scenario's own.
 func compare(lab *lab, s scenario, rounds int, length time.Duration) ([]figure, error) {
-	samples := map[string][]map[string]float64{}
+	if rounds == 0 {
+		rounds = s.rounds
+	}
+	if length == 0 {
+		if length = paced; s.rate == 0 {
+			length = rush
+		}
+	}
+	samples := map[string][]map[string]float64{} // by peer, nil of a round without it
 	later := deferred{lab: lab, s: s}
 	if err := later.begin(); err != nil {
 		return nil, fmt.Errorf("warm up: %w", err)
 	}
 	for i := range rounds {
 		order := slices.Clone(s.peers)
+		if i%3 == 0 {
+			order = append(order, s.aside...)
+		}
 		if i%2 == 1 {
 			slices.Reverse(order)
 		}
@@ -62,7 +84,10 @@ func compare(lab *lab, s scenario, rounds int, length time.Duration) ([]figure, 
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", peer, err)
 			}
-			samples[peer] = append(samples[peer], m)
+			if samples[peer] == nil {
+				samples[peer] = make([]map[string]float64, rounds)
+			}
+			samples[peer][i] = m
 		}
 	}
 	later.end(samples["throughline"], length)
@@ -71,7 +96,7 @@ func compare(lab *lab, s scenario, rounds int, length time.Duration) ([]figure, 
 		load = fmt.Sprintf("%d/s", s.rate)
 	}
 	var out []figure
-	for _, peer := range s.peers[1:] {
+	for _, peer := range slices.Concat(s.peers[1:], s.aside) {
 		for _, metric := range []string{"cpu_per_request", "requests_per_second", "p50", "p95", "p99", "every_p50", "every_p95", "every_p99"} {
 			var ratios, ours, theirs []float64
 			for i := range rounds {

@@ -26,8 +26,8 @@ func main() {
 }
 
 func run() error {
-	rounds := flag.Int("rounds", 3, "rounds per scenario")
-	secs := flag.Int("seconds", 3, "seconds per measurement")
+	rounds := flag.Int("rounds", 0, "rounds of each scenario; 0: as many as it has")
+	secs := flag.Int("seconds", 0, "seconds of each measurement; 0: as many as its scenario has")
 	only := flag.String("only", "", "scenarios to run, by name, with commas")
 	binary := flag.String("binary", "bin/throughline", "the binary to measure")
 	flag.Parse()
