@@ -20,9 +20,17 @@ demo: build geo ## build, run the demo shop behind the engine, print how to sign
 .PHONY: build
 build: bin/throughline ## build bin/throughline with the Hub in it
 
-bin/throughline: $(GO_FILES) $(EMBEDDED) go.mod go.sum web/dist/index.html
+# What the compiler knows of hot ways, from a run of the data plane under load.
+HOT := cmd/throughline/serve.pgo
+
+bin/throughline: $(GO_FILES) $(EMBEDDED) $(HOT) go.mod go.sum web/dist/index.html
 	@echo "building bin/throughline"
-	@CGO_ENABLED=1 go build -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/throughline
+	@CGO_ENABLED=1 go build -pgo=$(HOT) -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/throughline
+
+.PHONY: profile
+profile: ## learn anew which ways are hot, for the build after it (needs what bench-wire needs)
+	@CGO_ENABLED=1 go build -o bin/throughline-plain ./cmd/throughline
+	@go run ./bench/wire -binary bin/throughline-plain -only get,post,events,sync,tls -profile $(HOT)
 
 .PHONY: ui
 ui: web/dist/index.html ## build the Hub's web app

@@ -27,7 +27,8 @@ const (
 	tlsOriginPort = 19001
 )
 
-func openLab(binary string) (*lab, error) {
+// openLab starts everybody; profiled says whether our processes are to keep a profile.
+func openLab(binary string, profiled bool) (*lab, error) {
 	for _, tool := range []string{"cc", "nginx", "haproxy", "wrk", "h2load"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return nil, fmt.Errorf("%s is needed on this machine: %w", tool, err)
@@ -46,14 +47,14 @@ func openLab(binary string) (*lab, error) {
 		"haproxy":      {"http": 19020, "tls": 19021, "tls-tls": 19022},
 		"throughline":  {"http": 19030, "tls": 19031, "tls-tls": 19033, "shop": 19036},
 	}}
-	if err := l.start(binary); err != nil {
+	if err := l.start(binary, profiled); err != nil {
 		l.close()
 		return nil, err
 	}
 	return l, nil
 }
 
-func (l *lab) start(binary string) error {
+func (l *lab) start(binary string, profiled bool) error {
 	for _, name := range []string{"origin", "load"} {
 		out, err := exec.Command("cc", "-O2", "-o", l.path(name), filepath.Join("bench", "wire", "load", name+".c")).CombinedOutput()
 		if err != nil {
@@ -87,6 +88,9 @@ func (l *lab) start(binary string) error {
 		{"floor", []string{l.path("floor"), "127.0.0.1:19041", fmt.Sprintf("127.0.0.1:%d", originPort)}},
 		{"floor-read", []string{l.path("floor"), "-read", "127.0.0.1:19042", fmt.Sprintf("127.0.0.1:%d", originPort)}},
 	} {
+		if profiled && p.args[0] == binary {
+			p.args = append(p.args, "--cpu-profile", p.name+".pprof")
+		}
 		c := exec.Command(p.args[0], p.args[1:]...)
 		c.Dir = l.dir
 		log, err := os.Create(l.path(p.name + ".log"))
@@ -129,10 +133,16 @@ func (l *lab) wait(port int) error {
 func (l *lab) path(name string) string { return filepath.Join(l.dir, name) }
 
 func (l *lab) close() {
+	l.stop()
+	_ = os.RemoveAll(l.dir)
+}
+
+// stop ends everybody, whose files stay.
+func (l *lab) stop() {
 	for _, c := range l.procs {
 		_ = c.Process.Signal(os.Interrupt)
 	}
-	for _, c := range l.procs {
+	for name, c := range l.procs {
 		ended := make(chan struct{})
 		go func() { _ = c.Wait(); close(ended) }()
 		select {
@@ -140,8 +150,8 @@ func (l *lab) close() {
 		case <-time.After(5 * time.Second):
 			_ = c.Process.Kill()
 		}
+		delete(l.procs, name)
 	}
-	_ = os.RemoveAll(l.dir)
 }
 
 var (

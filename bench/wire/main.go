@@ -30,8 +30,9 @@ func run() error {
 	secs := flag.Int("seconds", 0, "seconds of each measurement; 0: as many as its scenario has")
 	only := flag.String("only", "", "scenarios to run, by name, with commas")
 	binary := flag.String("binary", "bin/throughline", "the binary to measure")
+	profile := flag.String("profile", "", "where to leave a CPU profile of our processes under all of this, for the compiler")
 	flag.Parse()
-	lab, err := openLab(*binary)
+	lab, err := openLab(*binary, *profile != "")
 	if err != nil {
 		return err
 	}
@@ -49,6 +50,9 @@ func run() error {
 			fmt.Printf("case=%s load=%s peer=%s metric=%s ratio=%.2f ours=%.4g theirs=%.4g\n", f.Case, f.Load, f.Peer, f.Metric, f.Ratio, f.Ours, f.Theirs)
 		}
 		out = append(out, figures...)
+	}
+	if *profile != "" {
+		return lab.mergeProfiles(*profile)
 	}
 	dir := filepath.Join("bench", "results")
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	var config, origin, data string
+	var config, origin, data, profile string
 	var check bool
 	c := &cobra.Command{
 		Use:   "serve",
@@ -38,12 +38,13 @@ func serveCommand() *cobra.Command {
 				return err
 			}
 			giveRoom()
-			return run(c.Context(), set, log)
+			return profiled(profile, func() error { return run(c.Context(), set, log) })
 		},
 	}
 	c.Flags().StringVar(&config, "config", "", "configuration file")
 	c.Flags().StringVar(&origin, "origin", "", "the one origin to protect, instead of a file")
 	c.Flags().BoolVar(&check, "check", false, "check the configuration and the policy, and end")
+	c.Flags().StringVar(&profile, "cpu-profile", "", "where to leave a profile (pprof) of what takes the processor, when it ends")
 	dataFlag(c, &data)
 	c.MarkFlagsMutuallyExclusive("config", "origin")
 	c.MarkFlagsOneRequired("config", "origin")

@@ -6,9 +6,8 @@
 // machine, or another thread of our own. Scheduled as SCHED_OTHER (the kernel also
 // says SCHED_NORMAL), the thread that wakes may take the processor from the sender
 // in the midst of its work. The sender has to be switched back to afterwards, only
-// to find that it had nothing left to do but wait: two switches more for a request
-// than it takes, and caches that others have filled meanwhile. At low and middling
-// load that is the common case. A thread that is scheduled as SCHED_BATCH preempts
+// to find that it had nothing left to do but wait, with caches that others have
+// filled meanwhile. At low and middling load that is the common case. A thread that is scheduled as SCHED_BATCH preempts
 // nobody when it wakes (check_preempt_wakeup_fair in the kernel): the sender goes on
 // to where it waits by itself, and then our thread runs. Its share of the processors
 // is the same.
