@@ -62,6 +62,7 @@ type exchange struct {
 
 	shown   wire.Shown // what a proxy tells
 	blank   bool       // nothing is left of an exchange before, but for views of what has come
+	worn    bool       // the common way has used it since it was forgotten
 	errand  errand
 	cleaned *cleaned // nil until a worker sent something
 
@@ -106,7 +107,7 @@ func (e *exchange) serve(v *visitor) {
 	e.s.counters.active.Add(1)
 	defer e.s.counters.active.Add(-1)
 	e.ready()
-	e.blank = false
+	e.blank, e.worn = false, true
 	e.s.counters.requests.Add(1)
 	t := e.s.table.Load()
 	st, name := t.find(e.req.Host)
@@ -146,11 +147,15 @@ func (e *exchange) serve(v *visitor) {
 	}
 }
 
-// ready makes sure that nothing is left of an exchange before.
+// ready makes sure that nothing is left of an exchange before. That everybody is
+// being cut off is for this one too.
 func (e *exchange) ready() {
 	if !e.blank || e.aborted.Load() != 0 {
 		e.reset()
 		e.blank = true
+		if e.s.cut.Err() != nil {
+			e.abort(cutOff)
+		}
 	}
 }
 
@@ -177,7 +182,7 @@ func (e *exchange) forget() {
 	e.s, e.f, e.req, e.ahead, e.target, e.down, e.rw = nil, nil, nil, nil, "", download{}, wire.Rewrite{}
 	e.raw, e.shown = nil, wire.Shown{}
 	e.cleaned.forget()
-	e.blank = true
+	e.blank, e.worn = true, false
 	for _, b := range []*[]byte{&e.out, &e.add, &e.reply, &e.later} {
 		if *b = (*b)[:0]; cap(*b) > maxKept {
 			*b = nil

@@ -71,7 +71,7 @@ func (e *exchange) wipe() {
 	e.blank = true
 }
 
-// lay lets go of an exchange that was wiped. What it has of views into buffers, which
+// lay lets go of an exchange that was wiped, and never worn. What it has of views into buffers, which
 // are others' by now, is never looked at again.
 func (e *exchange) lay() {
 	e.s, e.f, e.req, e.ahead = nil, nil, nil, nil
@@ -83,6 +83,7 @@ func (e *exchange) lay() {
 // goOn is the rest of serve for a request that was sent. Whatever has been put in
 // force meanwhile is for the next one.
 func (e *exchange) goOn(v *visitor) {
+	e.worn = true
 	e.up.begin(e.req, e.ahead)
 	defer e.leave()
 	defer e.end()

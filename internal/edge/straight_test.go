@@ -284,3 +284,28 @@ func TestStraightEndsInWhatItBeganIn(t *testing.T) {
 		}
 	}
 }
+
+// An exchange whose head completes when everybody has been cut off is cut off too,
+// whatever was left of the one before it.
+func TestACutOffIsForWhatBeginsAfterIt(t *testing.T) {
+	s, err := New(Config{Listeners: []Listener{{Addr: "127.0.0.1:0"}},
+		Sites: []*site.Site{{Name: "shop", Hosts: []string{"*"}, Origin: "http://127.0.0.1:1", Mode: site.Active, Failure: site.FailOpen, Switch: &site.Switch{}}}}, &careless{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, before := range []int32{0, clientLeft, cutOff} {
+		e := &exchange{s: s}
+		e.abort(before)
+		if e.ready(); e.aborted.Load() != 0 {
+			t.Errorf("aborted %d before: %d stays", before, e.aborted.Load())
+		}
+	}
+	s.cutOff()
+	for _, blank := range []bool{false, true} {
+		e := &exchange{s: s, blank: blank}
+		e.abort(cutOff)
+		if e.ready(); e.aborted.Load() != cutOff {
+			t.Errorf("blank %v: cut off, and goes on (%d)", blank, e.aborted.Load())
+		}
+	}
+}

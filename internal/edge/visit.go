@@ -111,7 +111,7 @@ func (v *visit) rest() {
 	v.mu.Lock()
 	v.ex = nil
 	v.mu.Unlock()
-	if e.blank && e.aborted.Load() == 0 {
+	if e.blank && !e.worn && e.aborted.Load() == 0 {
 		e.lay()
 	} else {
 		e.forget()
@@ -228,7 +228,7 @@ func (v *visit) sendAway(status int) {
 	e.req.Forget()
 	e.req.Method, e.req.Minor = http.MethodGet, 1
 	e.ready()
-	e.blank = false
+	e.blank, e.worn = false, true
 	e.up.begin(e.req, nil)
 	e.last = true
 	e.plain(status)
