@@ -28,7 +28,7 @@ bin/throughline: $(GO_FILES) $(EMBEDDED) $(HOT) go.mod go.sum web/dist/index.htm
 	@CGO_ENABLED=1 go build -pgo=$(HOT) -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/throughline
 
 .PHONY: profile
-profile: ## learn anew which ways are hot, for the build after it (needs what bench-wire needs)
+profile: web/dist/index.html ## learn anew which ways are hot, for the build after it (needs what bench-wire needs)
 	@CGO_ENABLED=1 go build -o bin/throughline-plain ./cmd/throughline
 	@go run ./bench/wire -binary bin/throughline-plain -only get,post,events,sync,tls -profile $(HOT)
 

@@ -63,16 +63,17 @@ func (v *visit) straight() (taken bool) {
 	return true
 }
 
-// wipe takes away what an exchange leaves behind that went straight to its end: far
-// less than reset would look after. It stays blank for the next one.
+// wipe takes away what an exchange leaves behind that went straight to its end, which
+// is all that isPlain, begin and whole have set but what they set anew each time: far
+// less than reset looks after. So it is blank for the next one.
 func (e *exchange) wipe() {
 	e.site, e.way, e.count, e.pools, e.pool = nil, nil, nil, nil, nil
 	e.target, e.mode, e.reusable, e.early.sent = "", "", false, false
 	e.blank = true
 }
 
-// lay lets go of an exchange that was wiped, and never worn. What it has of views into buffers, which
-// are others' by now, is never looked at again.
+// lay lets go of an exchange that was wiped, and never worn. What it has of views into
+// buffers, which are others' by now, is never looked at again.
 func (e *exchange) lay() {
 	e.s, e.f, e.req, e.ahead = nil, nil, nil, nil
 	if cap(e.out) > maxKept {
