@@ -81,13 +81,15 @@ func (v *visitor) forgive() {
 }
 
 // leak is a list from elsewhere: most names are unknown here, of the others
-// most have another password, a rare one fits.
+// most have another password, a rare one fits. They are nobody's who visits: of an
+// account that a stranger opened before its owner first came, nothing could tell
+// which of the two is at home.
 func (p *run) leak(r *rand.Rand, n int) []people.Person {
 	out := make([]people.Person, n)
 	for i := range out {
 		out[i] = people.New(r, people.Countries()[r.IntN(4)], "l"+strconv.Itoa(r.IntN(1e6)))
 		if dice := r.IntN(20); dice < 4 {
-			known := p.customers[officers+r.IntN(families-officers)]
+			known := p.customers[leaked+r.IntN(officers-leaked)]
 			out[i].Email = known.Email
 			if dice == 0 {
 				out[i].Password = known.Password
