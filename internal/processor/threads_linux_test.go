@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,20 +37,42 @@ func asBefore(t *testing.T) {
 	t.Cleanup(func() { _ = kernel{}.scheduleAll(origin) })
 }
 
-// thread is one of ours that stays while the test runs, and ends with it.
+// thread is one of ours that stays while the test runs, and ends with it. It is not
+// the process's first, which would stay as prepare has left it: that one never ends.
 func thread(t *testing.T, prepare func()) (number int) {
 	t.Helper()
 	known, ended := make(chan int), make(chan struct{})
-	go func() {
-		runtime.LockOSThread() // for good: the thread ends with the goroutine
+	var live func()
+	live = func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			other := make(chan struct{})
+			go func() {
+				defer close(other)
+				live() // elsewhere, since this one is taken
+			}()
+			<-other
+			runtime.UnlockOSThread()
+			return
+		}
 		if prepare != nil {
 			prepare()
 		}
 		known <- unix.Gettid()
 		<-ended
-	}()
-	t.Cleanup(func() { close(ended) })
-	return <-known
+	}
+	go live()
+	number = <-known
+	t.Cleanup(func() {
+		close(ended)
+		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			if _, err := os.Stat(tasks + "/" + strconv.Itoa(number)); err != nil {
+				return
+			}
+		}
+		t.Errorf("thread %d does not end", number)
+	})
+	return number
 }
 
 func attributes(t *testing.T, thread int) unix.SchedAttr {
