@@ -196,11 +196,11 @@ func (a *app) openStores(ctx context.Context) (*element.Hasher, error) {
 		return nil, err
 	}
 	a.journal, err = journal.Open(journal.Config{Dir: a.path("journal"), MaxBytes: a.set.journal.maxBytes,
-		SyncInterval: a.set.journal.sync, SyncAlways: a.set.journal.syncAlways, Logger: a.log})
+		SyncInterval: a.set.journal.sync, SyncAlways: a.set.journal.syncAlways, Logger: a.log, GiveWay: a.scheduling.GiveWay})
 	if err != nil {
 		return nil, err
 	}
-	if a.store, err = duckdb.Open(a.path("warehouse.duckdb"), duckdb.Options{Logger: a.log}); err != nil {
+	if a.store, err = duckdb.Open(a.path("warehouse.duckdb"), duckdb.Options{Logger: a.log, GiveWay: a.scheduling.GiveWay}); err != nil {
 		return nil, err
 	}
 	a.geo = enrich.Open(a.set.enrich)
@@ -257,7 +257,7 @@ func (a *app) startPartition(ctx context.Context, number int) (*engine.Partition
 	if err := a.journal.Advance(ctx, number, at); err != nil {
 		return nil, err
 	}
-	p := engine.NewPartition(engine.PartitionConfig{Number: number, Clock: now, Logger: a.log,
+	p := engine.NewPartition(engine.PartitionConfig{Number: number, Clock: now, Logger: a.log, GiveWay: a.scheduling.GiveWay,
 		// Two snapshots must fit into the journal: what is behind them may go.
 		SnapshotEvery: uint64(min(50_000, max(1000, a.set.journal.maxBytes>>14)))},
 		partitionLog{a.journal, number, a.arrivals(number)}, a.shed)

@@ -85,7 +85,10 @@ type PartitionConfig struct {
 	// time, and by the clock on the wall. 2 s.
 	Reorder time.Duration
 	Retry   time.Duration // 500 ms between attempts to reopen the log
-	Clock   func() int64  // Unix micros
+	// GiveWay is called now and then in long work that nobody waits for, so that the
+	// relay's threads need not. nil: nothing.
+	GiveWay func()
+	Clock   func() int64 // Unix micros
 	Logger  *slog.Logger
 }
 
@@ -108,6 +111,9 @@ func (c *PartitionConfig) defaults() {
 		c.Rest = 300 * time.Millisecond
 	}
 	set(&c.Gather, fewGathered)
+	if c.GiveWay == nil {
+		c.GiveWay = func() {}
+	}
 	if c.Reorder == 0 {
 		c.Reorder = defaultReorder
 	}
@@ -435,7 +441,10 @@ func (p *Partition) rise(rested *time.Timer) (stirred bool) {
 // lane and timer again for each takes as long as a part of judging it.
 func (p *Partition) several() {
 	p.quiet = true
-	for range fewGathered {
+	for n := range fewGathered {
+		if n%stint == stint-1 && len(p.sync) == 0 {
+			p.cfg.GiveWay()
+		}
 		p.completed()
 		select {
 		case r := <-p.async:
@@ -449,6 +458,9 @@ func (p *Partition) several() {
 	p.publish()
 	p.rec.Send() // nothing comes for a while
 }
+
+// stint is how many inputs are folded before others are given way: some 100 µs.
+const stint = 8
 
 // repose lets gather what comes, once all that came was folded.
 func (p *Partition) repose(rested *time.Timer) {

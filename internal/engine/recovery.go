@@ -52,6 +52,9 @@ func (p *Partition) refold(ctx context.Context) (state *judge.State, snap, last 
 			return nil, 0, 0, err
 		}
 		last, err = p.log.Replay(ctx, snap, func(seq uint64, e *journey.Entry) error {
+			if seq%stint == 0 {
+				p.cfg.GiveWay()
+			}
 			if p.poison.has(seq) || p.replay(state, seq, e) {
 				return nil
 			}

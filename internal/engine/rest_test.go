@@ -130,6 +130,50 @@ func TestFewGather(t *testing.T) {
 	stop(t, p)
 }
 
+// What is folded in one go gives way to the relay, which somebody waits for; where
+// somebody waits for a verdict it does not.
+func TestFoldingManyGivesWay(t *testing.T) {
+	noneLeft(t)
+	log := newMemLog()
+	ways := make(chan int, 100)
+	var p *Partition
+	p = prepare(PartitionConfig{Rest: time.Hour, GiveWay: func() { ways <- len(p.sync) }}, log, &Shed{})
+	begin(t, p)
+	observe(t, p, 1)
+	eventually(t, "the first folded at once", func() bool { return len(judged(t, log)) == 2 })
+	for x := range uint64(fewGathered) {
+		observe(t, p, 100+x)
+	}
+	eventually(t, "all folded", func() bool { return len(judged(t, log)) == 2+fewGathered })
+	stop(t, p)
+	if n := len(ways); n != fewGathered/stint {
+		t.Errorf("it gave way %d times, want %d", n, fewGathered/stint)
+	}
+
+	log = newMemLog()
+	ways = make(chan int, 100)
+	p = prepare(PartitionConfig{GiveWay: func() { ways <- len(p.sync) }}, log, &Shed{})
+	if err := p.recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.up.Store(true)
+	if err := p.Observe(attempt(1), true); err != nil { // waits in the sync lane
+		t.Fatal(err)
+	}
+	for x := range uint64(fewGathered) {
+		observe(t, p, 100+x)
+	}
+	p.several()
+	if len(ways) != 0 {
+		t.Error("it gave way while a verdict was waited for")
+	}
+	go p.run()
+	stop(t, p)
+	if n := len(judged(t, log)); n != 1+fewGathered {
+		t.Errorf("%d judged", n)
+	}
+}
+
 func TestARestEnds(t *testing.T) {
 	noneLeft(t)
 	log := newMemLog()

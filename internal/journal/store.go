@@ -30,6 +30,7 @@ type Config struct {
 	AckTimeout   time.Duration // then an append counts as failed; 5 s
 	Gather       time.Duration // entries wait for others that long before the store is given them; 20 ms
 	TrimEvery    time.Duration // between looks for entries to delete; 1 min
+	GiveWay      func()        // called now and then while many entries are decoded, so that others may run; nil: nothing
 	Logger       *slog.Logger
 }
 
@@ -54,6 +55,9 @@ func (c *Config) defaults() {
 	}
 	if c.TrimEvery <= 0 {
 		c.TrimEvery = time.Minute
+	}
+	if c.GiveWay == nil {
+		c.GiveWay = func() {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

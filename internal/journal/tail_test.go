@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -59,6 +60,34 @@ func TestAReaderUpToDateAsksTheStoreNothing(t *testing.T) {
 	write(t, w, 31, 40, 0)
 	if tl := j.tail(0); len(tl.entries) != 0 || len(tl.readers) != 0 {
 		t.Errorf("%d entries are held for %d readers", len(tl.entries), len(tl.readers))
+	}
+}
+
+// Decoding many entries gives way now and then, from the tail as from the store.
+func TestDecodingManyGivesWay(t *testing.T) {
+	var ways atomic.Int64
+	j := open(t, Config{Dir: t.TempDir(), GiveWay: func() { ways.Add(1) }})
+	w := openWriter(t, j, 0, 0)
+	write(t, w, 1, 1, 0)
+	r, err := j.Reader(t.Context(), 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	past, end := context.WithCancel(t.Context())
+	end()
+	if _, err := r.Batch(past, 1); !errors.Is(err, context.Canceled) { // from now on the tail is its
+		t.Fatal(err)
+	}
+	write(t, w, 2, 1+10*stint, 0)
+	if recs, err := r.Batch(past, 10*stint); err != nil || len(recs) != 10*stint {
+		t.Fatalf("%d records are there at once, %v", len(recs), err)
+	}
+	if n := ways.Swap(0); n != 10 {
+		t.Errorf("it gave way %d times, want 10", n)
+	}
+	if recs := readTo(t, j, 0, 1, 1+10*stint); len(recs) != 10*stint || ways.Load() != 10 {
+		t.Errorf("of %d records of the store it gave way %d times, want 10", len(recs), ways.Load())
 	}
 }
 

@@ -34,6 +34,7 @@ type Watch struct {
 	log     *slog.Logger
 	threads threads
 	stat    func() ([]byte, error) // the text of /proc/stat
+	yield   func()                 // puts the calling thread behind those that wait for its processor
 
 	rule   Rule
 	before []times // at the last look; nil: there was none
@@ -53,7 +54,7 @@ func Start(ctx context.Context, log *slog.Logger) *Watch {
 	if own == nil {
 		return nil
 	}
-	w := &Watch{log: log, threads: own, stat: stat}
+	w := &Watch{log: log, threads: own, stat: stat, yield: yield}
 	if w.begin() {
 		go func() {
 			tick := time.NewTicker(every)
@@ -73,6 +74,18 @@ func (w *Watch) Changes() int64 {
 		return 0
 	}
 	return w.changes.Load()
+}
+
+// GiveWay lets the threads run first that wait for the very processor that the caller
+// is on, and returns at once when there are none. Long work calls it now and then:
+// the kernel may have put a thread that woke behind it though another processor is
+// idle, and there it would wait for the rest of a slice, some milliseconds. While the
+// processors are crowded nobody is let pass, since then somebody always waits. It costs
+// a system call.
+func (w *Watch) GiveWay() {
+	if w.Batch() {
+		w.yield()
+	}
 }
 
 // AsStarted runs fn on a thread that is scheduled as the process was when it was

@@ -159,6 +159,30 @@ func TestTheWatchGivesUp(t *testing.T) {
 	}
 }
 
+// Who gives way while everybody waits would never get on.
+func TestGiveWay(t *testing.T) {
+	yields := 0
+	w, _ := newWatch(&fake{mine: -1}, (&clock{percents: both(0, 90, 10)}).stat)
+	w.yield = func() { yields++ }
+	w.GiveWay()
+	if yields != 0 {
+		t.Error("it yields before it is known how crowded the processors are")
+	}
+	for look, want := range []int{1, 2, 2} { // the last finds them crowded
+		if look == 0 {
+			w.begin()
+		} else {
+			w.look()
+		}
+		if w.GiveWay(); yields != want {
+			t.Errorf("%d yields after look %d, want %d", yields, look, want)
+		}
+	}
+	var none *Watch
+	none.GiveWay()
+	yield() // the kernel's own comes back
+}
+
 func TestAsStarted(t *testing.T) {
 	ran := 0
 	fn := func() { ran++ }

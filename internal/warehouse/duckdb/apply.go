@@ -45,7 +45,7 @@ func (d *DB) Apply(ctx context.Context, partition int, from, to uint64, b wareho
 }
 
 func (d *DB) apply(ctx context.Context, h *handles, partition int, from, to uint64, b warehouse.Batch) error {
-	k, err := h.keep(ctx)
+	k, err := h.keep(ctx, d.opts.GiveWay)
 	if err != nil {
 		return err
 	}

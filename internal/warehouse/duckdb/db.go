@@ -34,6 +34,7 @@ type Options struct {
 	Readers     int              // queries at one time; 4
 	Clock       func() time.Time // what "the last 90 days" counts from; time.Now
 	Logger      *slog.Logger
+	GiveWay     func() // called now and then while a batch is written, so that others may run; nil: nothing
 }
 
 // DB is an open warehouse. Safe for concurrent use.
@@ -82,6 +83,9 @@ func Open(path string, opts Options) (*DB, error) {
 	}
 	if opts.Clock == nil {
 		opts.Clock = time.Now
+	}
+	if opts.GiveWay == nil {
+		opts.GiveWay = func() {}
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)

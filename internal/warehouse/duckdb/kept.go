@@ -18,7 +18,8 @@ import (
 type kept struct {
 	conn                driver.Conn
 	begin, commit, move driver.Stmt
-	appenders           map[string]*duckdb.Appender
+	appenders           map[string]*appender
+	giveWay             func()
 	rows                *codec
 	positions           map[int]int64
 	newestSession       int64 // no Session with a higher ID is stored
@@ -27,11 +28,11 @@ type kept struct {
 }
 
 // keep returns what the writer keeps, making it first.
-func (h *handles) keep(ctx context.Context) (_ *kept, err error) {
+func (h *handles) keep(ctx context.Context, giveWay func()) (_ *kept, err error) {
 	if h.kept != nil {
 		return h.kept, nil
 	}
-	k := &kept{conn: h.w, appenders: map[string]*duckdb.Appender{}, rows: newCodec(), positions: map[int]int64{}, visits: newVisits()}
+	k := &kept{conn: h.w, appenders: map[string]*appender{}, giveWay: giveWay, rows: newCodec(), positions: map[int]int64{}, visits: newVisits()}
 	defer func() {
 		if err != nil {
 			k.close()
@@ -67,15 +68,34 @@ func (k *kept) close() {
 	}
 }
 
+// stint is how many rows are added before others are given way: some 50 µs.
+const stint = 8
+
+// appender adds rows to a table, and gives way now and then.
+type appender struct {
+	*duckdb.Appender
+	rows    int
+	giveWay func()
+}
+
+// AppendRow adds one.
+func (a *appender) AppendRow(values ...driver.Value) error {
+	if a.rows++; a.rows%stint == 0 {
+		a.giveWay()
+	}
+	return a.Appender.AppendRow(values...)
+}
+
 // appender returns a table's.
-func (k *kept) appender(table string) (*duckdb.Appender, error) {
+func (k *kept) appender(table string) (*appender, error) {
 	if a := k.appenders[table]; a != nil {
 		return a, nil
 	}
-	a, err := duckdb.NewAppender(k.conn, "", "", table)
+	raw, err := duckdb.NewAppender(k.conn, "", "", table)
 	if err != nil {
 		return nil, err
 	}
+	a := &appender{Appender: raw, giveWay: k.giveWay}
 	k.appenders[table] = a
 	return a, nil
 }

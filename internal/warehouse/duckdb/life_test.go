@@ -121,6 +121,21 @@ func TestAKilledProcessLeavesPositionAndRowsEqual(t *testing.T) {
 	}
 }
 
+func TestWritingABatchGivesWay(t *testing.T) {
+	ways := 0
+	d, err := Open(filepath.Join(t.TempDir(), "w.duckdb"), Options{GiveWay: func() { ways++ }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	if err := d.Apply(t.Context(), 0, 1, 10*stint, numbered(1, 10*stint)); err != nil {
+		t.Fatal(err)
+	}
+	if ways < 10 {
+		t.Errorf("with %d events it gave way %d times, want 10 or more", 10*stint, ways)
+	}
+}
+
 func TestABrokenDatabaseIsReopenedAndTheBatchTriedAgain(t *testing.T) {
 	d := open(t, filepath.Join(t.TempDir(), "w.duckdb"))
 	if err := d.Apply(t.Context(), 0, 1, 10, numbered(1, 10)); err != nil {
