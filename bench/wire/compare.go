@@ -28,19 +28,33 @@ type scenario struct {
 	h2     bool
 }
 
+// scenarios come with what is paced first: what saturates the processors changes for
+// some seconds how we have ourselves scheduled (internal/processor).
 var scenarios = []scenario{
-	{name: "get", listen: "http", script: "get", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}, aside: []string{"ReverseProxy"}},
-	{name: "get", listen: "http", script: "get", rate: 2000, rounds: 6, peers: []string{"throughline", "nginx", "haproxy"}, aside: []string{"floor", "floor-read", "ReverseProxy", "direct"}},
-	{name: "post", listen: "http", script: "post", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "get", listen: "http", script: "get", rate: 2000, rounds: 6, peers: []string{"throughline", "nginx", "haproxy"}, aside: []string{"nginx-batch", "floor", "ReverseProxy", "direct"}},
 	{name: "post", listen: "http", script: "post", rate: 2000, rounds: 5, peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "events", listen: "http", script: "get", rate: 2000, rounds: 6, every: 10, events: true, peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "sync", listen: "shop", script: "asset", rate: 2000, rounds: 5, every: 10, events: true, peers: []string{"throughline", "nginx", "direct"}},
 	{name: "pages", listen: "shop", script: "get", rate: 2000, rounds: 5, events: true, peers: []string{"throughline", "nginx", "direct"}}, // each an Event
+	{name: "get", listen: "http", script: "get", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}, aside: []string{"ReverseProxy"}},
+	{name: "post", listen: "http", script: "post", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "big", listen: "http", script: "big", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "tls", listen: "tls", script: "get", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "handshake", listen: "tls", script: "close", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}},
-	{name: "h2", listen: "tls", script: "get", rounds: 3, h2: true, peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "h2", listen: "tls", script: "get", rounds: 2, h2: true, peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "tls-both", listen: "tls-tls", script: "get", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}},
+}
+
+// warmUp has every peer relay for a second: connections are made, and code and memory
+// that were never used come into being, once.
+func warmUp(lab *lab) error {
+	s := scenario{name: "warm up", listen: "http", script: "get", rate: 2000}
+	for _, peer := range []string{"throughline", "nginx", "haproxy", "nginx-batch", "floor"} {
+		if _, err := lab.measure(s, peer, time.Second); err != nil {
+			return fmt.Errorf("warm up: %s: %w", peer, err)
+		}
+	}
+	return nil
 }
 
 // figure is one line of the result.

@@ -46,6 +46,11 @@ http {
 }
 `
 
+// nginxBatchConf is nginx for those who start it as SCHED_BATCH, as we have ourselves
+// scheduled.
+var nginxBatchConf = strings.NewReplacer("nginx.", "nginx-batch.", "127.0.0.1:19010", "127.0.0.1:19013", "127.0.0.1:19011", "127.0.0.1:19014",
+	"127.0.0.1:19012", "127.0.0.1:19015", "_temp_path ", "_temp_path batch-").Replace(nginxConf)
+
 const originConf = `daemon off; worker_processes 1; pid origin.pid; error_log origin.err crit;
 events { worker_connections 8192; }
 http {
@@ -137,7 +142,7 @@ func writeFiles(dir string) error {
 	}
 	files := map[string]string{
 		"throughline-shop.yaml": strings.ReplaceAll(throughlineShopConf, "{{policy}}", shop),
-		"nginx.conf":            nginxConf, "origin.conf": strings.ReplaceAll(originConf, "{{body}}", strings.Repeat("x", 1500)), "haproxy.cfg": haproxyConf,
+		"nginx.conf":            nginxConf, "nginx-batch.conf": nginxBatchConf, "origin.conf": strings.ReplaceAll(originConf, "{{body}}", strings.Repeat("x", 1500)), "haproxy.cfg": haproxyConf,
 		"throughline.yaml": throughlineConf, "throughline-tls.yaml": throughlineTLSConf, "policy/policy.yaml": policyText,
 	}
 	body := strings.Repeat("field=value&", 33) + "end=" // 400 bytes

@@ -29,7 +29,7 @@ const (
 
 // openLab starts everybody; profiled says whether our processes are to keep a profile.
 func openLab(binary string, profiled bool) (*lab, error) {
-	for _, tool := range []string{"cc", "nginx", "haproxy", "wrk", "h2load"} {
+	for _, tool := range []string{"cc", "chrt", "nginx", "haproxy", "wrk", "h2load"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return nil, fmt.Errorf("%s is needed on this machine: %w", tool, err)
 		}
@@ -42,7 +42,7 @@ func openLab(binary string, profiled bool) (*lab, error) {
 		"direct":       {"http": originPort, "shop": originPort},
 		"ReverseProxy": {"http": 19040},
 		"floor":        {"http": 19041},
-		"floor-read":   {"http": 19042},
+		"nginx-batch":  {"http": 19013},
 		"nginx":        {"http": 19010, "shop": 19010, "tls": 19011, "tls-tls": 19012},
 		"haproxy":      {"http": 19020, "tls": 19021, "tls-tls": 19022},
 		"throughline":  {"http": 19030, "tls": 19031, "tls-tls": 19033, "shop": 19036},
@@ -85,8 +85,8 @@ func (l *lab) start(binary string, profiled bool) error {
 		{"throughline-tls", []string{binary, "serve", "--config", "throughline-tls.yaml"}},
 		{"throughline-shop", []string{binary, "serve", "--config", "throughline-shop.yaml"}},
 		{"ReverseProxy", []string{l.path("reverseproxy"), "127.0.0.1:19040", fmt.Sprintf("http://127.0.0.1:%d", originPort)}},
-		{"floor", []string{l.path("floor"), "127.0.0.1:19041", fmt.Sprintf("127.0.0.1:%d", originPort)}},
-		{"floor-read", []string{l.path("floor"), "-read", "127.0.0.1:19042", fmt.Sprintf("127.0.0.1:%d", originPort)}},
+		{"floor", []string{"chrt", "-b", "0", l.path("floor"), "127.0.0.1:19041", fmt.Sprintf("127.0.0.1:%d", originPort)}},
+		{"nginx-batch", []string{"chrt", "-b", "0", "nginx", "-p", l.dir, "-c", "nginx-batch.conf"}},
 	} {
 		if profiled && p.args[0] == binary {
 			p.args = append(p.args, "--cpu-profile", p.name+".pprof")

@@ -37,6 +37,9 @@ func run() error {
 		return err
 	}
 	defer lab.close()
+	if err := warmUp(lab); err != nil {
+		return err
+	}
 	var out []figure
 	for _, s := range scenarios {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), s.name) {

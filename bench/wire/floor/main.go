@@ -4,15 +4,13 @@
 // on, reads the answer and writes it back. It parses nothing, bounds nothing and takes
 // whatever a connection gives at once for a whole message, so it is of use in a
 // comparison only: what a proxy costs above it is its own, what lies below is the
-// kernel's and the runtime's. With -read it reads both heads as the engine does, and
-// uses nothing of them: that is what reading costs among relaying.
+// kernel's and the runtime's.
 //
-//	floor [-read] LISTEN ORIGIN
+//	floor LISTEN ORIGIN
 package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -20,18 +18,16 @@ import (
 )
 
 func main() {
-	read := flag.Bool("read", false, "read the heads")
-	flag.Parse()
-	if flag.NArg() != 2 {
-		fmt.Fprintln(os.Stderr, "usage: floor [-read] LISTEN ORIGIN")
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: floor LISTEN ORIGIN")
 		os.Exit(2)
 	}
-	fmt.Fprintln(os.Stderr, "floor:", serve(flag.Arg(0), flag.Arg(1), *read))
+	fmt.Fprintln(os.Stderr, "floor:", serve(os.Args[1], os.Args[2]))
 	os.Exit(1)
 }
 
 // serve relays until it fails, and says why.
-func serve(listen, origin string, read bool) error {
+func serve(listen, origin string) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
@@ -44,7 +40,7 @@ func serve(listen, origin string, read bool) error {
 		}
 		go func() {
 			defer func() { _ = c.Close() }()
-			if err := relay(c, p, read); err != nil && !errors.Is(err, io.EOF) {
+			if err := relay(c, p); err != nil && !errors.Is(err, io.EOF) {
 				fmt.Fprintln(os.Stderr, "floor:", err)
 			}
 		}()

@@ -3,14 +3,11 @@
 package main
 
 import (
-	"errors"
 	"io"
 	"net"
 	"sync"
 	"syscall"
 	"unsafe"
-
-	"github.com/throughline/throughline/internal/wire"
 )
 
 // pool keeps connections to the origin; the one used last is used next.
@@ -44,27 +41,20 @@ func (p *pool) put(c syscall.RawConn) {
 
 // relay serves one visitor. Like the engine's own it waits only where nothing can
 // have come yet, and leaves the system calls that would tell so out.
-func relay(visitor net.Conn, p *pool, read bool) error {
+func relay(visitor net.Conn, p *pool) error {
 	raw, err := visitor.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return err
 	}
 	var failed error
-	var asked, answered wire.Message
 	buf := make([]byte, 16<<10)
 	err = raw.Read(func(fd uintptr) bool {
 		n, wait, err := receive(fd, buf)
 		if wait {
 			return false
 		}
-		if err == nil && read {
-			err = whole(asked.ParseRequest(buf[:n], wire.DefaultLimits))
-		}
 		if err == nil {
 			n, err = p.exchange(buf, n)
-		}
-		if err == nil && read {
-			err = whole(answered.ParseResponse(buf[:n], wire.DefaultLimits))
 		}
 		if err == nil {
 			err = send(fd, buf[:n])
@@ -74,15 +64,6 @@ func relay(visitor net.Conn, p *pool, read bool) error {
 	})
 	if failed != nil {
 		return failed
-	}
-	return err
-}
-
-var errPart = errors.New("a head came in parts")
-
-func whole(n int, err error) error {
-	if err == nil && n == 0 {
-		return errPart
 	}
 	return err
 }
