@@ -23,5 +23,7 @@
 // the kernel. Nothing else of a thread changes, not its nice value either, and
 // a process that was started with a policy of another kind is left alone.
 //
+// Work of our own that lasts gives way too: Watch.GiveWay.
+//
 // Elsewhere than on Linux there is nothing to tell, and nothing is done.
 package processor
