@@ -141,10 +141,13 @@ func TestFoldingManyGivesWay(t *testing.T) {
 	begin(t, p)
 	observe(t, p, 1)
 	eventually(t, "the first folded at once", func() bool { return len(judged(t, log)) == 2 })
+	if err := p.SetPolicy(t.Context(), bundle(rules1)); err != nil { // it is done with the first
+		t.Fatal(err)
+	}
 	for x := range uint64(fewGathered) {
 		observe(t, p, 100+x)
 	}
-	eventually(t, "all folded", func() bool { return len(judged(t, log)) == 2+fewGathered })
+	eventually(t, "all folded", func() bool { return len(judged(t, log)) == 3+fewGathered })
 	stop(t, p)
 	if n := len(ways); n != fewGathered/stint {
 		t.Errorf("it gave way %d times, want %d", n, fewGathered/stint)
