@@ -102,7 +102,7 @@ bench-events: ## CPU time of an Event behind the relay, stage by stage, as key=v
 	@script/bench ./internal/warehouse/duckdb BenchmarkSteady
 
 .PHONY: bench-wire
-bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk, h2load)
+bench-wire: build ## the data plane beside nginx, HAProxy and net/http, as key=value lines (needs nginx, haproxy, wrk, h2load, chrt)
 	@go run ./bench/wire
 
 .PHONY: bench-sessions

@@ -4,7 +4,8 @@
 //	case=get load=saturated peer=nginx metric=cpu_per_request ratio=0.83 ours=… theirs=…
 //
 // where ratio is ours over theirs (the median over rounds), and leaves them as
-// JSON in bench/results. It needs a C compiler, nginx, haproxy, wrk and h2load.
+// JSON in bench/results. It needs a C compiler, nginx, haproxy, wrk,
+// h2load and chrt.
 package main
 
 import (

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,10 +136,9 @@ func TestFewGather(t *testing.T) {
 func TestFoldingManyGivesWay(t *testing.T) {
 	noneLeft(t)
 	log := newMemLog()
-	ways := make(chan int, 100)
-	var p *Partition
-	p = prepare(PartitionConfig{Rest: time.Hour, GiveWay: func() { ways <- len(p.sync) }}, log, &Shed{})
-	begin(t, p)
+	var ways atomic.Int64
+	count := func() { ways.Add(1) }
+	p := start(t, PartitionConfig{Rest: time.Hour, GiveWay: count}, log, &Shed{})
 	observe(t, p, 1)
 	eventually(t, "the first folded at once", func() bool { return len(judged(t, log)) == 2 })
 	if err := p.SetPolicy(t.Context(), bundle(rules1)); err != nil { // it is done with the first
@@ -148,14 +148,18 @@ func TestFoldingManyGivesWay(t *testing.T) {
 		observe(t, p, 100+x)
 	}
 	eventually(t, "all folded", func() bool { return len(judged(t, log)) == 3+fewGathered })
-	stop(t, p)
-	if n := len(ways); n != fewGathered/stint {
+	if n := ways.Swap(0); n != fewGathered/stint {
 		t.Errorf("it gave way %d times, want %d", n, fewGathered/stint)
 	}
+	// A snapshot's replica folds all of it again.
+	if _, _, last, err := p.refold(t.Context()); err != nil || last != 3+fewGathered || ways.Load() != int64(last)/stint {
+		t.Errorf("folding %d entries again it gave way %d times, %v", last, ways.Load(), err)
+	}
+	stop(t, p)
 
 	log = newMemLog()
-	ways = make(chan int, 100)
-	p = prepare(PartitionConfig{GiveWay: func() { ways <- len(p.sync) }}, log, &Shed{})
+	ways.Store(0)
+	p = prepare(PartitionConfig{GiveWay: count}, log, &Shed{})
 	if err := p.recover(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +171,7 @@ func TestFoldingManyGivesWay(t *testing.T) {
 		observe(t, p, 100+x)
 	}
 	p.several()
-	if len(ways) != 0 {
+	if ways.Load() != 0 {
 		t.Error("it gave way while a verdict was waited for")
 	}
 	go p.run()

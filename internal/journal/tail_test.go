@@ -29,20 +29,28 @@ func follows(t *testing.T, r Reader, after uint64, n int) {
 	}
 }
 
-func TestAReaderUpToDateAsksTheStoreNothing(t *testing.T) {
-	j := open(t, Config{Dir: t.TempDir()})
-	w := openWriter(t, j, 0, 0)
-	write(t, w, 1, 10, 0)
-	r, err := j.Reader(t.Context(), 0, 10)
+// upToDate is a reader that has all up to the last entry and was told so, so that the
+// tail is its from now on. The context has ended: with it, it takes what is there.
+func upToDate(t *testing.T, j *Journal, last uint64) (r Reader, past context.Context) {
+	t.Helper()
+	r, err := j.Reader(t.Context(), 0, last)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = r.Close() }()
+	t.Cleanup(func() { _ = r.Close() })
 	past, end := context.WithCancel(t.Context())
 	end()
 	if _, err := r.Batch(past, 10); !errors.Is(err, context.Canceled) {
 		t.Fatalf("nothing there says %v", err)
 	}
+	return r, past
+}
+
+func TestAReaderUpToDateAsksTheStoreNothing(t *testing.T) {
+	j := open(t, Config{Dir: t.TempDir()})
+	w := openWriter(t, j, 0, 0)
+	write(t, w, 1, 10, 0)
+	r, past := upToDate(t, j, 10)
 	write(t, w, 11, 30, 0)
 	if recs, err := r.Batch(past, 10); err != nil || len(recs) != 10 {
 		t.Fatalf("%d records are there at once, %v", len(recs), err)
@@ -69,16 +77,7 @@ func TestDecodingManyGivesWay(t *testing.T) {
 	j := open(t, Config{Dir: t.TempDir(), GiveWay: func() { ways.Add(1) }})
 	w := openWriter(t, j, 0, 0)
 	write(t, w, 1, 1, 0)
-	r, err := j.Reader(t.Context(), 0, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = r.Close() }()
-	past, end := context.WithCancel(t.Context())
-	end()
-	if _, err := r.Batch(past, 1); !errors.Is(err, context.Canceled) { // from now on the tail is its
-		t.Fatal(err)
-	}
+	r, past := upToDate(t, j, 1)
 	write(t, w, 2, 1+10*stint, 0)
 	if recs, err := r.Batch(past, 10*stint); err != nil || len(recs) != 10*stint {
 		t.Fatalf("%d records are there at once, %v", len(recs), err)
