@@ -83,9 +83,9 @@ const (
 type visitor struct {
 	peer  netip.AddrPort
 	tls   *handshake // nil in the clear
-	proto string     // "" : the request's own
 	shown *wire.Shown
-	alone alone
+	alone *alone // nil in the clear, and behind a balancer
+	h2    bool   // it speaks HTTP/2
 	// relayed says that the TLS here is a balancer's, which ended the visitor's.
 	relayed bool
 }
@@ -96,7 +96,7 @@ type alone struct {
 	resumed    bool
 	opened     *fingerprint.Neighbour // nil but over HTTP/2 with a ticket of ours
 	beside     string                 // the ticket of the connection opened beside it or the one before it
-	memory     *wire.Memory
+	memory     *wire.Memory           // never nil
 }
 
 // handshake is what TLS told of a connection.
@@ -216,10 +216,10 @@ func (e *exchange) route(t *table, st *site.Site, v *visitor) {
 	if v.tls != nil {
 		e.x.Conn.TLS, e.x.Conn.SNI, e.x.Conn.ALPN = true, v.tls.sni, v.tls.alpn
 	}
-	switch a := &v.alone; {
+	switch a := v.alone; {
 	case e.believed || e.errand.far:
 		e.x.Conn.Proxied, e.x.Conn.Shown = true, e.told()
-	case a.memory == nil, e.mode == site.Mirror, e.passedOn():
+	case a == nil, e.mode == site.Mirror, e.passedOn():
 	default:
 		e.x.Conn.Memory = a.memory
 		if !st.SharedConnections {
@@ -232,8 +232,8 @@ func (e *exchange) route(t *table, st *site.Site, v *visitor) {
 	e.x.SpecID = e.errand.id
 	e.x.Request = e.req.Head
 	e.x.Request.Target = e.target
-	if v.proto != "" {
-		e.x.Request.Proto = v.proto
+	if v.h2 {
+		e.x.Request.Proto = "HTTP/2.0"
 	}
 }
 

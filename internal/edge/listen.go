@@ -112,7 +112,7 @@ func (s *Server) visit(v *visit, conf *tls.Config, announced []netip.Prefix) {
 		return
 	}
 	if v.who.tls != nil && v.who.tls.alpn == "h2" {
-		v.who.proto = "HTTP/2.0"
+		v.who.h2 = true
 		s.streams.put(&front2{Conn: v.tls, s: s, sock: v.sock, who: v.who}) // net/http closes it
 		return
 	}

@@ -138,7 +138,7 @@ func (e *exchange) rewrite(v *visitor, r *wire.Rewrite) {
 	if m.Has(wire.Connection) || m.Has(wire.TE) || m.Has(wire.Upgrade) || m.Has(wire.KeepAlive) {
 		e.hops(r)
 	}
-	if e.want.Request == wire.BodyHold || v.proto != "" {
+	if e.want.Request == wire.BodyHold || v.h2 {
 		r.Drop |= wire.Of(wire.Expect) // it was met when the body was read
 	}
 	e.forwarded(v, r)

@@ -67,8 +67,8 @@ func (v *visit) shakeHands(conf *tls.Config) error {
 	if err != nil {
 		return err
 	}
-	a := &v.who.alone
-	a.memory = new(wire.Memory)
+	a := &alone{memory: new(wire.Memory)}
+	v.who.alone = a
 	if !v.s.cfg.Fingerprint.NoConnections {
 		a.id = v.s.identities.next()
 	}
@@ -157,8 +157,8 @@ func (c *front2) Read(p []byte) (int, error) {
 
 // Close implements net.Conn.
 func (c *front2) Close() error {
-	if o := c.who.alone.opened; o != nil {
-		c.s.neighbours.Closed(o)
+	if a := c.who.alone; a != nil && a.opened != nil {
+		c.s.neighbours.Closed(a.opened)
 	}
 	return c.Conn.Close()
 }
@@ -169,7 +169,7 @@ func (c *front2) visitor(agent string) *visitor {
 		if h2 := c.tap.Result(); h2 != nil && !c.who.relayed {
 			c.who.shown.H2 = h2.Print
 		}
-		if a := &c.who.alone; a.opened != nil {
+		if a := c.who.alone; a != nil && a.opened != nil {
 			a.beside = c.s.neighbours.Asked(a.opened, time.Since(c.s.began), agent)
 		}
 	})

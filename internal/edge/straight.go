@@ -106,7 +106,7 @@ var notStraight = never | wire.Of(wire.TE, wire.Upgrade, wire.KeepAlive, wire.No
 func (e *exchange) isPlain(v *visitor) bool {
 	s, m := e.s, e.req
 	if s.indifferent == nil || s.cfg.RequestTimeout > 0 || e.last || m.Minor == 0 || m.Target[0] != '/' ||
-		m.Chunked || m.Continue || m.HasAny(notStraight) || m.Length > min(int64(len(e.ahead)), maxInline) || v.proto != "" {
+		m.Chunked || m.Continue || m.HasAny(notStraight) || m.Length > min(int64(len(e.ahead)), maxInline) || v.h2 {
 		return false
 	}
 	t := s.table.Load()
