@@ -14,6 +14,7 @@ import (
 func (m *Message) fields(b []byte, p int, lim Limits, request bool) (int, error) {
 	var host []byte
 	upgrade := false
+	var k marks
 	for {
 		if p+1 < len(b) && b[p] == '\r' && b[p+1] == '\n' {
 			if p+2 > lim.Bytes {
@@ -22,13 +23,12 @@ func (m *Message) fields(b []byte, p int, lim Limits, request bool) (int, error)
 			p += 2
 			break
 		}
-		colon := p
-		for colon < len(b) && chars[b[colon]]&inToken != 0 {
-			colon++
+		colon, end := k.line(b, p)
+		for end == 0 && k.more(b) {
+			colon, end = k.line(b, p)
 		}
-		end := 0
-		if colon > p && colon < len(b) && b[colon] == ':' {
-			end = textEnd(b, colon+1)
+		if end == 0 {
+			colon, end = lineEnds(b, p)
 		}
 		if end == 0 || end+2 > lim.Bytes || len(m.Fields) == lim.Fields {
 			return 0, m.refused(b, p, lim)
@@ -87,6 +87,19 @@ func (m *Message) fields(b []byte, p int, lim Limits, request bool) (int, error)
 		}
 	}
 	return p, nil
+}
+
+// lineEnds finds the colon and the CR of the line that begins at p, 0 for end when it
+// is not in order, or has not come to its end.
+func lineEnds(b []byte, p int) (colon, end int) {
+	colon = p
+	for colon < len(b) && chars[b[colon]]&inToken != 0 {
+		colon++
+	}
+	if colon > p && colon < len(b) && b[colon] == ':' {
+		end = textEnd(b, colon+1)
+	}
+	return colon, end
 }
 
 // textEnd is where the CR LF behind the text from i on stands, 0 when something else
