@@ -9,8 +9,9 @@ import (
 // the head, 0 when more bytes are needed.
 //
 // Between two messages the processor has forgotten this code and how its branches
-// went, so what it costs goes by how much of it there is and how often it turns: a
-// line in order takes one loop over its name and one over its value.
+// went, so what it costs goes by how much of it there is and how often it turns. Hence
+// a line in order is found by its marks; or else, where there are none, by one loop
+// over its name and one over its value.
 func (m *Message) fields(b []byte, p int, lim Limits, request bool) (int, error) {
 	var host []byte
 	upgrade := false
