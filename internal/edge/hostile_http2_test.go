@@ -123,9 +123,9 @@ func TestHostileHTTP2(t *testing.T) {
 func TestHostileHTTP2BesidePeers(t *testing.T) {
 	t.Parallel()
 	list := vectors(t, "http2")
-	next := startLanes(t, func() backend { return newWitness(t) })
+	next := startTracks(t, func() backend { return newWitness(t) })
 	rows := newTable("HTTP/2 request")
-	inParallel(list, next, func(l *lane, v vector) {
+	inParallel(list, next, func(l *track, v vector) {
 		m := parseHTTP2(v)
 		got := ask2("tcp", l.s.Addrs()[1].String(), m)
 		reached := l.w.(*witness).take()

@@ -178,9 +178,9 @@ func methodOf(v vector) string {
 func TestHostileResponsesBesidePeers(t *testing.T) {
 	t.Parallel()
 	list := vectors(t, "responses")
-	next := startLanes(t, func() backend { return newLiar(t) })
+	next := startTracks(t, func() backend { return newLiar(t) })
 	rows := newTable("response")
-	inParallel(list, next, func(l *lane, v vector) {
+	inParallel(list, next, func(l *track, v vector) {
 		whole := way{pieces: [][]byte{v.text}}
 		ask := func(b backend, network, addr string) (string, bool) {
 			said := b.(*liar).tell(whole, v.keys["end"] == "close")

@@ -88,9 +88,9 @@ func TestHostileRequests(t *testing.T) {
 func TestHostileRequestsBesidePeers(t *testing.T) {
 	t.Parallel()
 	list := vectors(t, "requests")
-	next := startLanes(t, func() backend { return newWitness(t) })
+	next := startTracks(t, func() backend { return newWitness(t) })
 	rows := newTable("request")
-	inParallel(list, next, func(l *lane, v vector) {
+	inParallel(list, next, func(l *track, v vector) {
 		ours := send(l.s.addr, v.text)
 		reached := l.w.(*witness).take()
 		cells := []string{brief(ours, reached)}

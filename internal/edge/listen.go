@@ -97,16 +97,8 @@ func (s *Server) sendAway(c *net.TCPConn, secret bool) {
 }
 
 func (s *Server) visit(v *visit, conf *tls.Config, announced []netip.Prefix) {
-	defer s.running.Done()
-	defer func() {
-		if r := recover(); r != nil {
-			s.fault(r)
-			_ = v.sock.Close()
-		}
-		s.mu.Lock()
-		delete(s.visits, v)
-		s.mu.Unlock()
-	}()
+	boarded := false
+	defer func() { s.parted(v, boarded, recover()) }()
 	if !v.announced(announced) || conf != nil && !v.handshake(conf) {
 		_ = v.sock.Close()
 		return
@@ -117,10 +109,32 @@ func (s *Server) visit(v *visit, conf *tls.Config, announced []netip.Prefix) {
 		return
 	}
 	defer func() {
-		_ = v.sock.Close()
-		v.in.Drop()
+		if !boarded {
+			_ = v.sock.Close()
+			v.in.Drop()
+		}
 	}()
-	v.serve()
+	boarded = v.serve()
+}
+
+// parted is the end of a visit's goroutine, which may have panicked, and of the visit
+// unless it goes on in a lane.
+func (s *Server) parted(v *visit, boarded bool, panicked any) {
+	if panicked != nil {
+		s.fault(panicked)
+		_ = v.sock.Close()
+	}
+	if !boarded {
+		s.forget(v)
+	}
+}
+
+// forget is the very last of a visit.
+func (s *Server) forget(v *visit) {
+	s.mu.Lock()
+	delete(s.visits, v)
+	s.mu.Unlock()
+	s.running.Done()
 }
 
 // handshake speaks TLS, within the time that a head may take.

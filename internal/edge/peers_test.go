@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// lane is an origin behind each of us, nginx and HAProxy. A test has several, so
+// track is an origin behind each of us, nginx and HAProxy. A test has several, so
 // that it need not wait for one message after the other.
-type lane struct {
+type track struct {
 	s      *rig // with TLS on the second listener
 	w      backend
 	peers  []backend
@@ -30,8 +30,8 @@ func (l *liar) address() string    { return l.url }
 
 var peerNames = []string{"nginx", "haproxy"}
 
-// startLanes runs both peers.
-func startLanes(t *testing.T, origin func() backend) (next func() *lane) {
+// startTracks runs both peers.
+func startTracks(t *testing.T, origin func() backend) (next func() *track) {
 	t.Helper()
 	for _, p := range peerNames {
 		needPeer(t, p)
@@ -52,9 +52,9 @@ func startLanes(t *testing.T, origin func() backend) (next func() *lane) {
 	}
 	write(t, filepath.Join(dir, "both.pem"), both)
 	var nginx, haproxy strings.Builder
-	var lanes []*lane
+	var lanes []*track
 	for i := range workers {
-		l := &lane{w: origin()}
+		l := &track{w: origin()}
 		l.s = start(t, l.w.address(), nobody{}, func(c *Config) {
 			c.Listeners = append(c.Listeners, Listener{Addr: "127.0.0.1:0", CertFile: cert, KeyFile: key})
 		})
@@ -72,7 +72,7 @@ func startLanes(t *testing.T, origin func() backend) (next func() *lane) {
 	last := lanes[workers-1].secret
 	peer(t, last[0], dir, "nginx", "-p", dir, "-c", "nginx.conf", "-e", "nginx.err")
 	peer(t, last[1], dir, "haproxy", "-f", "haproxy.cfg")
-	return func() *lane {
+	return func() *track {
 		l := lanes[0]
 		lanes = lanes[1:]
 		return l

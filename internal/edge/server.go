@@ -89,6 +89,7 @@ type Server struct {
 	cut         context.Context
 	cutOff      context.CancelFunc
 	streams     *handoff
+	lanes       lanes
 	h2          *http.Server
 
 	changing  sync.Mutex // one Reconfigure at a time
@@ -133,6 +134,7 @@ func New(cfg Config, d Decider) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, decider: d, sweeper: wire.NewSweeper(), visits: map[*visit]struct{}{}, streams: newHandoff(), neighbours: fingerprint.NewNeighbours(), began: time.Now()}
 	s.indifferent, _ = d.(Indifferent)
+	s.lanes.init(s)
 	s.cut, s.cutOff = context.WithCancel(context.Background())
 	t, err := s.newTable(&cfg, nil)
 	if err != nil {

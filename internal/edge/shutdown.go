@@ -31,6 +31,7 @@ func (s *Server) StopAccepting(ctx context.Context) error {
 	started := s.started
 	s.mu.Unlock()
 	s.accepting.Wait() // a connection taken at the last moment is served
+	s.lanes.empty()
 	if !started {
 		return nil
 	}
@@ -71,6 +72,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	_ = s.streams.Close()
 	s.each(func(v *visit) { v.abort() })
 	errs = append(errs, s.settle())
+	s.lanes.stop()
 	for _, r := range s.table.Load().routes {
 		r.pools.Close()
 	}
@@ -91,8 +93,8 @@ func (s *Server) await(ctx context.Context, counts func(*visit) bool) error {
 			if counts(v) {
 				left++
 			}
-			if !v.busy.Load() && !v.upgraded.Load() && (v.used.Load() || s.sweeper.Lately()-v.came > patience.Milliseconds()) && v.sock.Quiet() == nil {
-				v.sock.Abort() // nothing has come that would be lost
+			if sock := v.socket(); sock != nil && !v.busy.Load() && !v.upgraded.Load() && (v.used.Load() || s.sweeper.Lately()-v.came > patience.Milliseconds()) && sock.Quiet() == nil {
+				sock.Abort() // nothing has come that would be lost
 			}
 		})
 		if left == 0 {

@@ -24,43 +24,71 @@ func (v *visit) straight() (taken bool) {
 	e := v.ex
 	e.ready()
 	if !e.isPlain(&v.who) {
+		v.smooth = 0
 		return false
 	}
+	e.setOut()
+	v.follow(false)
+	return true
+}
+
+// setOut counts an exchange that takes the straight way.
+func (e *exchange) setOut() {
 	e.blank = false
-	c := &v.s.counters
+	c := &e.s.counters
 	c.active.Add(1)
-	defer c.active.Add(-1)
 	c.requests.Add(1)
 	e.count.requests.Add(1)
-	defer func() {
-		if p := recover(); p != nil {
-			v.s.fault(p)
-			e.cut()
-			e.settle()
-		}
-	}()
+}
+
+// follow takes an exchange that has set out to its end. sent says that it comes from a
+// lane, which has sent the request, and early how that went.
+func (v *visit) follow(sent bool) {
+	e := v.ex
+	defer v.s.counters.active.Add(-1)
+	defer v.survive()
 	v.sock.Watch()
-	body := e.ahead[:e.used]
-	if e.early.err = e.begin(&v.who, body); e.early.err == nil {
-		if whole := e.whole(); whole != nil {
+	if sent {
+		e.early.await(e)
+	} else {
+		e.early.err = e.begin(&v.who, e.ahead[:e.used])
+	}
+	if e.early.err == nil {
+		if whole := e.whole(e.conn.In.Bytes()); whole != nil {
 			v.sock.Unwatch()
 			e.conn.Answered()
-			if err := v.send(whole); err != nil {
-				e.gone()
-				e.cut()
-				e.settle()
-			} else {
-				e.reusable = true
-				e.settle()
-				e.wipe()
-			}
-			return true
+			v.deliver(whole)
+			return
 		}
 	}
+	v.smooth = 0
 	e.req.Restore()
 	e.early.made = true
 	e.goOn(&v.who)
-	return true
+}
+
+// deliver ends an exchange with the whole of its answer.
+func (v *visit) deliver(whole []byte) {
+	e := v.ex
+	if err := v.send(whole); err != nil {
+		e.gone()
+		e.cut()
+		e.settle()
+		return
+	}
+	v.smooth = min(v.smooth+1, boardAfter)
+	e.reusable = true
+	e.settle()
+	e.wipe()
+}
+
+// survive is deferred: a panic on the straight way costs the exchange it is in.
+func (v *visit) survive() {
+	if p := recover(); p != nil {
+		v.s.fault(p)
+		v.ex.cut()
+		v.ex.settle()
+	}
 }
 
 // wipe takes away what an exchange leaves behind that went straight to its end, which
@@ -96,6 +124,19 @@ func (e *exchange) goOn(v *visitor) {
 type early struct {
 	made, sent bool
 	err        error
+	rest       []byte // what a lane could not send at once
+}
+
+// await waits for the beginning of the answer to a request that a lane has sent.
+func (o *early) await(e *exchange) {
+	rest := o.rest
+	o.rest = nil
+	if o.err == nil && len(rest) > 0 {
+		_, o.err = e.conn.Write(rest)
+	}
+	if o.err == nil && e.conn.In.Len() == 0 {
+		o.err = e.conn.Fill()
+	}
 }
 
 // notStraight are fields that mean something for the connection they come over.
@@ -145,16 +186,7 @@ const roomSize = 16 << 10
 
 // begin sends the request, once, and reads the beginning of the answer.
 func (e *exchange) begin(v *visitor, body []byte) error {
-	var r wire.Rewrite
-	e.rewrite(v, &r)
-	request := []byte(nil)
-	if len(e.ahead) == 0 { // behind the head there is nothing that the buffer holds
-		request = e.req.Extend(&r)
-	}
-	if request == nil {
-		e.out = append(e.req.Append(e.out[:0], &r), body...)
-		request = e.out
-	}
+	request := e.asIs(v, body)
 	c, err := e.pool.Get(e.f.context())
 	if err != nil {
 		return err
@@ -169,10 +201,23 @@ func (e *exchange) begin(v *visitor, body []byte) error {
 	return err
 }
 
-// whole is the response, when all of it is there and nothing else, and it leaves
+// asIs is the request as it leaves, which holds as long as what has come.
+func (e *exchange) asIs(v *visitor, body []byte) []byte {
+	var r wire.Rewrite
+	e.rewrite(v, &r)
+	if len(e.ahead) == 0 { // behind the head there is nothing that the buffer holds
+		if request := e.req.Extend(&r); request != nil {
+			return request
+		}
+	}
+	e.out = append(e.req.Append(e.out[:0], &r), body...)
+	return e.out
+}
+
+// whole is the response in b, when all of it is there and nothing else, and it leaves
 // as it came; nil for every other.
-func (e *exchange) whole() []byte {
-	b, m := e.conn.In.Bytes(), &e.resp
+func (e *exchange) whole(b []byte) []byte {
+	m := &e.resp
 	n, err := m.ParseResponse(b, e.pool.Limits())
 	if err != nil || n == 0 || m.Status < 200 || m.Minor == 0 || m.Close || m.HasAny(notStraight) || e.s.draining.Load() {
 		return nil

@@ -20,8 +20,8 @@ import (
 // only while there is something to do: an idle connection holds no buffers.
 type visit struct {
 	s    *Server
-	sock *wire.Socket
-	tls  *tls.Conn // nil in the clear
+	sock *wire.Socket // nil while it rides in a lane; changed under mu
+	tls  *tls.Conn    // nil in the clear
 	who  visitor
 	in   wire.Input
 	mu   sync.Mutex
@@ -32,6 +32,9 @@ type visit struct {
 	// upgraded says that the connection has switched protocols.
 	upgraded atomic.Bool
 
+	smooth   int8 // how many exchanges in a row went straight to their end, as far as it counts
+	boarding bool // it has come to rest, and may ride in a lane
+
 	begun   bool // a head has begun to come, and has its time
 	parting bool // the last request has been served
 	known   int  // length of the head that Turn left to serve
@@ -41,20 +44,35 @@ type visit struct {
 // exchanges are those that nobody is in.
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
-// serve takes requests until the connection ends.
-func (v *visit) serve() {
+// serve takes requests until the connection ends, or boards a lane.
+func (v *visit) serve() (boarded bool) {
 	v.in.Bound = v.s.cfg.MaxHead
-	defer v.rest()
 	v.begun = true
 	v.sock.DueRead(v.s.cfg.HeadTimeout)
+	return v.goOn()
+}
+
+// goOn is serve for a connection that has been served.
+func (v *visit) goOn() (boarded bool) {
+	defer func() {
+		if !boarded {
+			v.rest()
+		}
+	}()
 	for {
 		n, ok := v.head()
-		if !ok {
-			return
-		}
-		if v.parting || !v.next(n) {
+		switch {
+		case !ok && v.boarding:
+			v.boarding = false
+			if v.board() {
+				return true
+			}
+			v.smooth = 0
+		case !ok:
+			return false
+		case v.parting, !v.next(n):
 			v.partWays()
-			return
+			return false
 		}
 	}
 }
@@ -79,7 +97,7 @@ func (v *visit) Turn() (goOn bool) {
 		}
 	}
 	v.rest()
-	return !v.s.draining.Load()
+	return !v.s.draining.Load() && !v.mayBoard()
 }
 
 // Gone implements wire.Owner.
@@ -139,6 +157,13 @@ func (v *visit) next(n int) (goOn bool) {
 	if !v.straight() {
 		e.serve(&v.who)
 	}
+	return v.after(n)
+}
+
+// after is what is left to do of a request whose head of n bytes has come, once it has
+// been served.
+func (v *visit) after(n int) (goOn bool) {
+	e := v.ex
 	if !v.used.Load() {
 		v.used.Store(true)
 	}
@@ -184,6 +209,10 @@ func (v *visit) head() (n int, ok bool) {
 		default:
 			v.rest()
 			if v.used.Load() && v.s.draining.Load() && v.sock.Quiet() == nil {
+				return 0, false
+			}
+			if v.mayBoard() {
+				v.boarding = true
 				return 0, false
 			}
 		}
@@ -257,7 +286,17 @@ func (v *visit) partWays() {
 // abort ends what is going on; safe to call from any goroutine.
 func (v *visit) abort() {
 	v.callOff(cutOff)
-	v.sock.Abort()
+	if sock := v.socket(); sock != nil {
+		sock.Abort()
+	}
+}
+
+// socket is the connection's, nil while it rides in a lane. Safe to call from any
+// goroutine.
+func (v *visit) socket() *wire.Socket {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.sock
 }
 
 // The front's methods.

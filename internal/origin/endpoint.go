@@ -34,6 +34,9 @@ type Endpoint struct {
 	since     atomic.Int64 // Unix millis of its recovery; 0: long ago
 	sick      atomic.Bool  // active checks say so
 
+	held atomic.Int64 // idle connections that Lanes have
+	left atomic.Bool  // closed, for those who hold connections
+
 	responses, failures atomic.Int64
 	why                 atomic.Pointer[string]
 }
@@ -200,6 +203,7 @@ func (e *Endpoint) close() {
 	if e.stop != nil {
 		e.stop()
 	}
+	e.left.Store(true)
 	e.mu.Lock()
 	e.closed = true
 	idle, muxes := e.idle, e.muxes

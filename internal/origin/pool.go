@@ -265,6 +265,7 @@ func (p *Pool) close() {
 // Idle is how many connections wait for use.
 func (p *Pool) Idle() (n int) {
 	for _, e := range p.list() {
+		n += int(e.held.Load())
 		e.mu.Lock()
 		n += len(e.idle)
 		for _, m := range e.muxes {

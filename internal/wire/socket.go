@@ -24,7 +24,7 @@ var errNested = errors.New("wire: a read within a turn of the same connection's 
 // Invariants: one goroutine reads and one writes at a time; deadlines are set by
 // DueRead and Stall and kept by the Sweeper.
 type Socket struct {
-	*net.TCPConn
+	carrier
 	sweeper  *Sweeper
 	readDue  atomic.Int64
 	writeDue atomic.Int64
@@ -46,6 +46,16 @@ type Socket struct {
 	raw    syscall.RawConn
 	rd     reading
 	wr     *writing // nil until it is needed, which on an idle visitor's it never was
+}
+
+// carrier is a connection as the runtime's poller knows it: a *net.TCPConn, or what
+// came back from a Lane.
+type carrier interface {
+	net.Conn
+	syscall.Conn
+	CloseRead() error
+	CloseWrite() error
+	SetLinger(seconds int) error
 }
 
 // Owner is whose a Socket is.
@@ -99,12 +109,14 @@ const (
 type Turner interface{ Turn() (goOn bool) }
 
 // NewSocket takes over a connection.
-func NewSocket(c *net.TCPConn, w *Sweeper) (*Socket, error) {
+func NewSocket(c *net.TCPConn, w *Sweeper) (*Socket, error) { return newSocket(c, w) }
+
+func newSocket(c carrier, w *Sweeper) (*Socket, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	s := &Socket{TCPConn: c, sweeper: w, raw: raw}
+	s := &Socket{carrier: c, sweeper: w, raw: raw}
 	s.rd.call = s.readStep
 	w.add(s)
 	return s, nil
@@ -115,7 +127,7 @@ func (s *Socket) RemoteAddr() net.Addr {
 	if s.Remote != nil {
 		return s.Remote
 	}
-	return s.TCPConn.RemoteAddr()
+	return s.carrier.RemoteAddr()
 }
 
 // DueRead bounds all reads from now on; 0 takes the bound away.
@@ -184,7 +196,7 @@ func (s *Socket) Close() error {
 		return nil
 	}
 	s.sweeper.remove(s)
-	err := s.TCPConn.Close()
+	err := s.carrier.Close()
 	if s.Owner != nil {
 		s.Owner.Closed()
 	}

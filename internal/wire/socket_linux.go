@@ -70,10 +70,18 @@ func (s *Socket) Quiet() error {
 		r, _, e := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
 		n, errno = int(r), e //nolint:gosec // a length
 	})
+	if err != nil {
+		return ErrStale
+	}
+	return quiet(n, errno)
+}
+
+// quiet is what a look says.
+func quiet(n int, errno syscall.Errno) error {
 	switch {
-	case err == nil && errno == syscall.EAGAIN:
+	case errno == syscall.EAGAIN:
 		return nil
-	case err == nil && errno == 0 && n > 0:
+	case errno == 0 && n > 0:
 		return ErrPoisoned
 	}
 	return ErrStale

@@ -6,7 +6,7 @@ package wire
 
 // Read implements io.Reader.
 func (s *Socket) Read(p []byte) (int, error) {
-	n, err := s.TCPConn.Read(p)
+	n, err := s.carrier.Read(p)
 	if err != nil {
 		err = s.reason(err)
 	}
@@ -16,7 +16,7 @@ func (s *Socket) Read(p []byte) (int, error) {
 // Write implements io.Writer.
 func (s *Socket) Write(p []byte) (int, error) {
 	s.writeDue.Store(s.sweeper.in(s.Stall))
-	n, err := s.TCPConn.Write(p)
+	n, err := s.carrier.Write(p)
 	s.writeDue.Store(0)
 	if err != nil {
 		err = s.reason(err)
