@@ -56,6 +56,8 @@ type Config struct {
 	RequestTimeout time.Duration
 	MaxHead        int // bytes; 64 KiB
 	MaxConns       int // visitors' connections; 32,768
+	// NoLanes has each connection keep its goroutine, also while it rests.
+	NoLanes bool
 	// ManagedDomain is what workers append to a site's host; spec-internal.com.
 	ManagedDomain string
 	Health        Health

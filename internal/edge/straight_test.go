@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -104,6 +105,9 @@ func overheard(t *testing.T, d Decider, visitor []string, origin [][]string, cha
 
 const ok = "HTTP/1.1 200 OK\r\nServer: shop\r\nContent-Length: 2\r\n\r\nok"
 
+// connection is which one to the origin a request came over.
+var connection = regexp.MustCompile(`(?m)^<\d+>`)
+
 // The straight way must not be told from the other, by the visitor, by the origin
 // or by what is counted.
 func TestStraightIsAsServe(t *testing.T) {
@@ -158,14 +162,25 @@ func TestStraightIsAsServe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c1, c2 := &careless{}, &attentive{}
-			straight := overheard(t, c1, c.visitor, c.origin, nil)
+			c1, c2, c3 := &careless{}, &attentive{}, &careless{}
+			straight := overheard(t, c1, c.visitor, c.origin, func(cfg *Config) { cfg.NoLanes = true })
 			served := overheard(t, c2, c.visitor, c.origin, nil)
 			if straight != served {
 				t.Errorf("straight:\n%q\n%q\n%s\nserved:\n%q\n%q\n%s", straight.origin, straight.visitor, straight.counts, served.origin, served.visitor, served.counts)
 			}
 			if n := int(c2.asked.Load() - c1.asked.Load()); n != c.straight {
 				t.Errorf("%d requests were not asked about, want %d", n, c.straight)
+			}
+			// In a lane it is the same, but that it has connections to the origin of its own.
+			riding := overheard(t, c3, c.visitor, c.origin, nil)
+			for _, o := range []*seen{&served, &riding} {
+				o.origin = connection.ReplaceAllString(o.origin, "<>")
+			}
+			if riding != served {
+				t.Errorf("riding:\n%q\n%q\n%s\nserved:\n%q\n%q\n%s", riding.origin, riding.visitor, riding.counts, served.origin, served.visitor, served.counts)
+			}
+			if n := c3.asked.Load(); n != c1.asked.Load() {
+				t.Errorf("in a lane, %d requests were asked about, want %d", n, c1.asked.Load())
 			}
 		})
 	}

@@ -49,6 +49,18 @@ type Lane struct {
 	done  chan struct{}
 }
 
+// HasLanes tells whether there are Lanes on this system.
+const HasLanes = true
+
+// ProcessTime is how long the process has used processors.
+func ProcessTime() time.Duration {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // maxEvents bounds what is taken from the kernel at once.
 const maxEvents = 256
 

@@ -1,0 +1,152 @@
+package edge
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/throughline/throughline/internal/wire"
+)
+
+// lanes are a Server's. They begin when they are needed, and are as few as will do:
+// what one exchange leaves in a processor's caches is there for the next, as long as
+// it is the same processor's. Safe for concurrent use, but for spread, which is the
+// first lane's.
+type lanes struct {
+	s     *Server
+	most  int  // 0: there are none
+	after int8 // how many exchanges in a row have to go straight before a connection boards
+	next  atomic.Uint32
+	among atomic.Int32 // over how many of them passengers are spread; at least 1
+
+	riding            atomic.Int64
+	boarded, alighted atomic.Int64
+
+	mu    sync.Mutex
+	list  []*lane
+	ended bool
+
+	spread spread
+}
+
+// boardAfter is lanes.after: alighting and boarding cost as much as some exchanges
+// save.
+const boardAfter = 2
+
+func (ls *lanes) init(s *Server) {
+	ls.s, ls.after = s, boardAfter
+	if !s.cfg.NoLanes && wire.HasLanes {
+		ls.most = runtime.GOMAXPROCS(0)
+	}
+	ls.among.Store(1)
+}
+
+// pick is the lane of a passenger; nil where there is none.
+func (ls *lanes) pick(which uint32) *lane {
+	at := int(which) % int(ls.among.Load())
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for len(ls.list) <= at && !ls.ended {
+		ln := &lane{s: ls.s, at: len(ls.list), room: make([]byte, roomSize)}
+		begun := make(chan struct{})
+		var err error
+		if ln.l, err = wire.NewLane(ls.s.sweeper, laneTick, func(now int64) { <-begun; ln.tick(now) }); err != nil {
+			ls.s.cfg.Logger.Debug("no lane", "error", err.Error()) // for want of a descriptor, say: it is done without
+			return nil
+		}
+		close(begun)
+		ls.list = append(ls.list, ln)
+	}
+	if ls.ended {
+		return nil
+	}
+	return ls.list[at]
+}
+
+// empty has everybody alight, now that the Server is draining: nobody boards any more.
+func (ls *lanes) empty() {
+	ls.mu.Lock()
+	list := ls.list
+	ls.mu.Unlock()
+	for _, ln := range list {
+		done := make(chan struct{})
+		if ln.l.Post(func() { defer close(done); ln.empty() }) == nil {
+			<-done
+		}
+	}
+}
+
+// stop ends the lanes, which nobody is in any more.
+func (ls *lanes) stop() {
+	ls.mu.Lock()
+	ls.ended = true
+	list := ls.list
+	ls.list = nil
+	ls.mu.Unlock()
+	for _, ln := range list {
+		_ = ln.l.Post(ln.letGo)
+		ln.l.Stop()
+	}
+}
+
+// balance decides among how many lanes passengers are spread.
+func (ls *lanes) balance(ln *lane) (among int) {
+	if ln.at != 0 {
+		return int(ls.among.Load())
+	}
+	var busy time.Duration
+	ls.mu.Lock()
+	for _, o := range ls.list {
+		busy += o.l.Busy()
+	}
+	ls.mu.Unlock()
+	among = ls.spread.next(int(ls.among.Load()), ls.most, usage{time.Since(ls.s.began), wire.ProcessTime(), busy})
+	ls.among.Store(int32(among)) //nolint:gosec // few
+	return among
+}
+
+// usage is what has been used so far: of time on the wall, of processors by the whole
+// process, and of time by the lanes in which they were not waiting.
+type usage struct{ wall, process, lanes time.Duration }
+
+// spread turns usage, tick by tick, into a number of lanes.
+type spread struct {
+	last usage
+	calm int // for how many ticks in a row one lane less would have done
+}
+
+const (
+	full     = 0.95 // a lane that has no time left
+	starved  = 0.5  // one that gets so little of a processor has to ask for another
+	plenty   = 0.6  // what all need of one lane less
+	calmness = 20
+)
+
+// next doubles the lanes where they are full, unless what they lack is a processor: one
+// thread more would only take its share from the others then, and from those who send
+// to us and answer us perhaps. Where processors are so crowded that a lane gets hardly
+// half of one, it takes that share all the same. It gives lanes up one by one.
+func (d *spread) next(among, most int, now usage) int {
+	wall := float64(now.wall - d.last.wall)
+	share := float64(now.process-d.last.process) / wall / float64(among)
+	busy := float64(now.lanes-d.last.lanes) / wall
+	first := d.last == usage{}
+	d.last = now
+	switch {
+	case first || wall <= 0:
+	case busy >= full*float64(among):
+		d.calm = 0
+		if share >= full || share <= starved {
+			return min(2*among, most)
+		}
+	case busy >= plenty*float64(among-1):
+		d.calm = 0
+	default:
+		if d.calm++; d.calm >= calmness {
+			d.calm = 0
+			return max(among-1, 1)
+		}
+	}
+	return among
+}
