@@ -237,6 +237,7 @@ func (a *app) startEngine(ctx context.Context, hasher *element.Hasher) error {
 		return err
 	}
 	a.set.limits.apply(&cfg)
+	cfg.NoLanes = a.set.Lanes == lanesNone
 	if err := a.set.Fingerprint.apply(&cfg, a.log); err != nil {
 		return err
 	}

@@ -20,13 +20,14 @@ func TestInitWritesWhatServeTakes(t *testing.T) {
 
 func TestAFaultyConfigurationSaysEverythingAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bad.yaml")
-	write(t, path, "listen: here\nlog: {level: loud}\nsites:\n  - name: a\n    hosts: [x]\n    origin: ftp://x\n    mode: turbo\nretention: soon\nscheduling: batch\n")
+	write(t, path, "listen: here\nlog: {level: loud}\nsites:\n  - name: a\n    hosts: [x]\n    origin: ftp://x\n    mode: turbo\nretention: soon\nscheduling: batch\nlanes: fast\n")
 	out, err := tool(t, "", "serve", "--config", path, "--check")
 	if err == nil {
 		t.Fatal("taken")
 	}
 	for _, want := range []string{"bad.yaml:1:9: listen:", "bad.yaml:2:14: log.level:", ": sites[0].origin:", ": sites[0].mode:", "bad.yaml:8:12: retention:",
-		`bad.yaml:9:13: scheduling: "batch" is no way to be scheduled; want auto or system`} {
+		`bad.yaml:9:13: scheduling: "batch" is no way to be scheduled; want auto or system`,
+		`bad.yaml:10:8: lanes: "fast" is no way to serve connections; want auto or none`} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}

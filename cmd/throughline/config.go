@@ -41,6 +41,7 @@ type Config struct {
 	ManagedDomain  string        `yaml:"managed_domain"`
 	ProxyProtocol  []string      `yaml:"proxy_protocol"`
 	Scheduling     string        `yaml:"scheduling"`
+	Lanes          string        `yaml:"lanes"`
 
 	Fingerprint FingerprintConfig `yaml:"fingerprint"`
 }
@@ -109,6 +110,7 @@ func defaultConfig() Config {
 		Drain:       "20s",
 		Linger:      "1h",
 		Scheduling:  scheduleAuto,
+		Lanes:       lanesAuto,
 	}
 }
 
@@ -218,6 +220,7 @@ func (c Config) check(at func(field, wrong, right string) fault) (settings, []fa
 		s.journal.sync = checkDuration("journal.sync", c.Journal.Sync, 10*time.Millisecond, bad)
 	}
 	checkScheduling(c.Scheduling, bad)
+	checkLanes(c.Lanes, bad)
 	switch c.Log.Level {
 	case "debug", "info", "warn", "error":
 	default:

@@ -83,7 +83,7 @@ func (s *settings) fixed(o *settings) (fields []string) {
 		"admin": s.Admin != o.Admin, "data": s.Data != o.Data, "policy": s.Policy != o.Policy, "hash_key": s.HashKey != o.HashKey,
 		"region": s.Region != o.Region, "limits": s.Limits != o.Limits, "journal": s.Journal != o.Journal,
 		"retention": s.Retention != o.Retention, "log": s.Log != o.Log, "drain": s.Drain != o.Drain, "linger": s.Linger != o.Linger,
-		"health.notice": s.notice != o.notice, "scheduling": s.Scheduling != o.Scheduling, "proxy_protocol": !slices.Equal(s.announced, o.announced),
+		"health.notice": s.notice != o.notice, "scheduling": s.Scheduling != o.Scheduling, "lanes": s.Lanes != o.Lanes, "proxy_protocol": !slices.Equal(s.announced, o.announced),
 	} {
 		if differs {
 			fields = append(fields, name)

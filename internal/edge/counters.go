@@ -14,6 +14,10 @@ type Counters struct {
 	Requests      int64
 	Active        int64 // exchanges running now
 	Connections   int64 // visitors' connections open now
+	Riding        int64 // those of them that ride in a lane
+	Boarded       int64 // how often one boarded a lane
+	Alighted      int64 // and how often one alighted
+	Lanes         int64 // over how many lanes they are spread
 	OverLimit     int64 // connections refused, too many being open
 	Answered      int64 // by the Decider
 	Bypassed      int64
@@ -103,6 +107,8 @@ func (s *Server) Counters() Counters {
 		Workers: WorkerCounters{Accepted: c.workerAccepted.Load(), Missing: c.workerMissing.Load(), Wrong: c.workerWrong.Load(),
 			Refused: c.workerRefused.Load(), ForeignOrigin: c.workerForeign.Load()},
 		Sidechain: SidechainCounters{Signed: c.sideSigned.Load(), Loops: c.sideLoops.Load(), Foreign: c.sideForeign.Load()}}
+	ls := &s.lanes
+	out.Riding, out.Boarded, out.Alighted, out.Lanes = ls.riding.Load(), ls.boarded.Load(), ls.alighted.Load(), ls.count()
 	out.Probes, out.ProxyHeaders, out.NoSYN = c.probes.Load(), c.proxyHeaders.Load(), c.noSYN.Load()
 	c.mu.Lock()
 	defer c.mu.Unlock()

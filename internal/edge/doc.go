@@ -8,5 +8,7 @@
 //
 // Reading order: listen (a connection comes), visit (HTTP/1.1) and stream
 // (HTTP/2), which are fronts to an exchange; exchange (from head to end), upload
-// and relay (to the origin), download (back), respond (answers of our own).
+// and relay (to the origin), download (back), respond (answers of our own). Then what
+// makes the common case cheap: straight (nobody asks, and all is there at once), lane,
+// passenger, hire (the same without a goroutine for each connection), lanes (how many).
 package edge

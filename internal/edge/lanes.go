@@ -42,6 +42,9 @@ func (ls *lanes) init(s *Server) {
 	ls.among.Store(1)
 }
 
+// count is over how many lanes passengers are spread, 0 where there are none.
+func (ls *lanes) count() int64 { return int64(min(int(ls.among.Load()), ls.most)) }
+
 // pick is the lane of a passenger; nil where there is none.
 func (ls *lanes) pick(which uint32) *lane {
 	at := int(which) % int(ls.among.Load())

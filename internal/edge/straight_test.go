@@ -172,7 +172,11 @@ func TestStraightIsAsServe(t *testing.T) {
 				t.Errorf("%d requests were not asked about, want %d", n, c.straight)
 			}
 			// In a lane it is the same, but that it has connections to the origin of its own.
-			riding := overheard(t, c3, c.visitor, c.origin, nil)
+			// The first request is there for a connection to be at hand for the others.
+			visitor := append([]string{get("/first"), "~"}, c.visitor...)
+			origin := append([][]string{{ok}}, c.origin...)
+			served = overheard(t, &attentive{}, visitor, origin, nil)
+			riding := overheard(t, c3, visitor, origin, nil)
 			for _, o := range []*seen{&served, &riding} {
 				o.origin = connection.ReplaceAllString(o.origin, "<>")
 			}

@@ -1,0 +1,399 @@
+//go:build linux
+
+package edge
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/throughline/throughline/internal/site"
+)
+
+const getRequest = "GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n"
+
+// aboard is a visitor who rides, over whose lane an origin's connection is at hand.
+func aboard(t *testing.T, s *rig) *client {
+	t.Helper()
+	c := dial(t, s.addr)
+	for range 2 { // the first has a connection to the origin opened
+		c.send(getRequest)
+		if head := c.head(); !strings.HasPrefix(head, "HTTP/1.1 200 ") || c.bytes(2) != "ok" {
+			t.Fatalf("%q", head)
+		}
+	}
+	eventually(t, "everybody rides", func() bool { return s.lanes.riding.Load() == s.Counters().Connections })
+	return c
+}
+
+// simple answers "ok" to all, but for what the paths say.
+func simple(t *testing.T) string {
+	return serveOrigin(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/large":
+			w.Header().Set("Content-Length", "200000")
+			_, _ = io.WriteString(w, strings.Repeat("x", 200000))
+			return
+		case "/slow":
+			select {
+			case <-time.After(1200 * time.Millisecond):
+			case <-r.Context().Done():
+				return
+			}
+		case "/never":
+			<-r.Context().Done()
+			return
+		case "/cut":
+			panic(http.ErrAbortHandler)
+		}
+		body, _ := io.ReadAll(r.Body)
+		_, _ = io.WriteString(w, "ok"+string(body))
+	})
+}
+
+func TestRestingConnectionsRide(t *testing.T) {
+	s := start(t, simple(t), &careless{}, nil)
+	c := aboard(t, s)
+	before := s.lanes.alighted.Load()
+	for range 20 {
+		c.send(getRequest)
+		if c.head(); c.bytes(2) != "ok" {
+			t.Fatal("no answer")
+		}
+		c.send(getRequest + getRequest + "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+		for _, want := range []string{"ok", "ok", "okhi"} {
+			if c.head(); c.bytes(len(want)) != want {
+				t.Fatalf("want %s", want)
+			}
+		}
+	}
+	if n := s.lanes.alighted.Load() - before; n != 0 {
+		t.Errorf("alighted %d times", n)
+	}
+	if k := s.Counters(); k.Requests != 82 || k.Active != 0 || k.PerSite["shop"].Requests != 82 {
+		t.Errorf("%+v", k)
+	}
+	_ = c.Close()
+	eventually(t, "the visitor's end is noticed", func() bool { return s.Counters().Connections == 0 && s.lanes.riding.Load() == 0 })
+}
+
+// Whoever is more than a lane can take alights, is served, and boards again.
+func TestWhoAlights(t *testing.T) {
+	s := start(t, simple(t), &careless{}, func(c *Config) { c.HeadTimeout = 400 * time.Millisecond })
+	for name, c := range map[string]struct {
+		pieces []string
+		want   string // of the answer, the beginning
+		ends   bool   // the connection ends with it
+	}{
+		"a late body":      {[]string{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n", "body"}, "HTTP/1.1 200 OK", false},
+		"chunks":           {[]string{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"}, "HTTP/1.1 200 OK", false},
+		"a head in pieces": {[]string{"GET / HT", "TP/1.1\r\nHost: ", "a\r\n\r\n"}, "HTTP/1.1 200 OK", false},
+		"a slow head":      {[]string{"GET / HT"}, "HTTP/1.1 408 ", true},
+		"no HTTP":          {[]string{"nonsense\r\n\r\n"}, "HTTP/1.1 400 ", true},
+		"the last":         {[]string{"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"}, "HTTP/1.1 200 OK", true},
+		"HTTP/1.0":         {[]string{"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"}, "HTTP/1.0 200 OK", false},
+		"a large answer":   {[]string{"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"}, "HTTP/1.1 200 OK", false},
+		"a slow one":       {[]string{"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"}, "HTTP/1.1 200 OK", false},
+		"none":             {[]string{"GET /cut HTTP/1.1\r\nHost: a\r\n\r\n"}, "HTTP/1.1 502 ", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := aboard(t, s)
+			before := s.lanes.alighted.Load()
+			for i, piece := range c.pieces {
+				if i > 0 {
+					time.Sleep(50 * time.Millisecond)
+				}
+				conn.send(piece)
+			}
+			resp, err := http.ReadResponse(conn.r, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			if got := resp.Proto + " " + resp.Status; err != nil || !strings.HasPrefix(got, c.want) {
+				t.Errorf("%q %v", got, err)
+			}
+			if resp.StatusCode == 200 && !strings.HasPrefix(string(body), "ok") && len(body) != 200000 {
+				t.Errorf("%d bytes", len(body))
+			}
+			if s.lanes.alighted.Load() == before {
+				t.Error("it was served in the lane")
+			}
+			if c.ends {
+				if _, err := conn.r.ReadByte(); err != io.EOF {
+					t.Errorf("the connection goes on: %v", err)
+				}
+				return
+			}
+			eventually(t, "it rides again", func() bool { return s.lanes.riding.Load() == s.Counters().Connections })
+			conn.send(getRequest)
+			if conn.head(); conn.bytes(2) != "ok" {
+				t.Error("not served again")
+			}
+			_ = conn.Close()
+		})
+	}
+	eventually(t, "nobody is left", func() bool { k := s.Counters(); return k.Connections == 0 && k.Active == 0 })
+	if k := s.Counters(); k.Faults != 0 || k.SlowHeads != 1 || k.Malformed != 1 || k.OriginErrors["reset"] != 1 {
+		t.Errorf("%+v", k)
+	}
+}
+
+// An exchange that the origin is slow with has its time, and its visitor's end is
+// noticed, as it would be without lanes.
+func TestRidersAreWatched(t *testing.T) {
+	s := start(t, simple(t), &careless{}, func(c *Config) { c.Origin.HeaderTimeout = 300 * time.Millisecond })
+	c := aboard(t, s)
+	c.send("GET /never HTTP/1.1\r\nHost: a\r\n\r\n")
+	if head := c.head(); !strings.HasPrefix(head, "HTTP/1.1 504 ") {
+		t.Errorf("%q", head)
+	}
+	s = start(t, simple(t), &careless{}, nil)
+	c = aboard(t, s)
+	c.send("GET /never HTTP/1.1\r\nHost: a\r\n\r\n")
+	eventually(t, "the exchange is under way", func() bool { return s.Counters().Active == 1 })
+	_ = c.Close()
+	eventually(t, "its visitor has left", func() bool { k := s.Counters(); return k.ClientGone == 1 && k.Active == 0 && k.Connections == 0 })
+}
+
+func TestRidersAtRestHaveTheirTime(t *testing.T) {
+	s := start(t, simple(t), &careless{}, func(c *Config) { c.IdleTimeout = 300 * time.Millisecond })
+	c := aboard(t, s)
+	begun := time.Now()
+	if _, err := c.r.ReadByte(); err != io.EOF {
+		t.Errorf("%v", err)
+	}
+	if took := time.Since(begun); took < 200*time.Millisecond {
+		t.Errorf("ended after %v", took)
+	}
+	eventually(t, "it is counted", func() bool { return s.Counters().Connections == 0 })
+}
+
+// What an origin sends when nobody has asked reaches nobody, and ends the connection.
+func TestWhatComesUnaskedEndsAHire(t *testing.T) {
+	poison := make(chan struct{})
+	var mu sync.Mutex
+	conns, ended := 0, 0
+	addr := rawOrigin(t, func(c net.Conn, r *bufio.Reader) {
+		mu.Lock()
+		conns++
+		first := conns == 1
+		mu.Unlock()
+		if first {
+			go func() {
+				<-poison
+				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno")
+			}()
+		}
+		for {
+			if _, err := readHead(r); err != nil {
+				mu.Lock()
+				ended++
+				mu.Unlock()
+				return
+			}
+			_, _ = io.WriteString(c, ok)
+		}
+	})
+	s := start(t, addr, &careless{}, nil)
+	c := aboard(t, s)
+	close(poison)
+	eventually(t, "the connection ends", func() bool { mu.Lock(); defer mu.Unlock(); return ended == 1 })
+	for range 3 {
+		c.send(getRequest)
+		if c.head(); c.bytes(2) != "ok" {
+			t.Fatal("poisoned")
+		}
+	}
+}
+
+// A visitor whose POST meets a connection that the origin has just ended does not hear
+// of it: nothing was sent.
+func TestHiresAreLookedAtForWhatMustNotBeSentTwice(t *testing.T) {
+	var mu sync.Mutex
+	got := 0
+	addr := rawOrigin(t, func(c net.Conn, r *bufio.Reader) {
+		for range 2 { // and then it ends
+			head, err := readHead(r)
+			if err != nil {
+				return
+			}
+			if strings.HasPrefix(head, "POST") {
+				mu.Lock()
+				got++
+				mu.Unlock()
+			}
+			_, _ = io.WriteString(c, ok)
+		}
+	})
+	s := start(t, addr, &careless{}, nil)
+	c := dial(t, s.addr)
+	for range 30 {
+		c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+		if head := c.head(); !strings.HasPrefix(head, "HTTP/1.1 200") || c.bytes(2) != "ok" {
+			t.Fatalf("%q", head)
+		}
+		time.Sleep(5 * time.Millisecond) // the end has come
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if got != 30 {
+		t.Errorf("the origin got %d of 30", got)
+	}
+}
+
+// A panic in a lane costs its exchange, and nobody else's.
+func TestAPanicInALane(t *testing.T) {
+	s := start(t, simple(t), &careless{}, nil)
+	one, other := aboard(t, s), aboard(t, s)
+	table := s.table.Swap(nil)
+	one.send(getRequest)
+	if _, err := one.r.ReadByte(); err == nil {
+		t.Error("an answer, from nowhere")
+	}
+	s.table.Store(table)
+	other.send(getRequest)
+	if other.head(); other.bytes(2) != "ok" {
+		t.Error("the other is not served")
+	}
+	_ = other.Close()
+	eventually(t, "all is counted", func() bool {
+		k := s.Counters()
+		return k.Faults == 1 && k.Active == 0 && k.Connections == 0 && s.lanes.riding.Load() == 0
+	})
+}
+
+func TestShutdownWithRiders(t *testing.T) {
+	s := start(t, simple(t), &careless{}, nil)
+	atRest, under, cut := aboard(t, s), aboard(t, s), aboard(t, s)
+	under.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+	cut.send("GET /never HTTP/1.1\r\nHost: a\r\n\r\n")
+	eventually(t, "two are under way", func() bool { return s.Counters().Active == 2 })
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- s.Shutdown(ctx) }()
+	if _, err := atRest.r.ReadByte(); err != io.EOF {
+		t.Errorf("at rest: %v", err)
+	}
+	if head := under.head(); !strings.HasPrefix(head, "HTTP/1.1 200 ") || under.bytes(2) != "ok" {
+		t.Errorf("under way: %q", head)
+	}
+	if err := <-done; err == nil {
+		t.Error("the exchange that never ends has ended")
+	}
+	if k := s.Counters(); k.Active != 0 || k.Connections != 0 || s.lanes.riding.Load() != 0 {
+		t.Errorf("%+v", k)
+	}
+}
+
+// What is put in force is so for riders too, and a pool that is not used any more keeps
+// no connections.
+func TestRidersSeeWhatIsInForce(t *testing.T) {
+	s := start(t, simple(t), &careless{}, nil)
+	c := aboard(t, s)
+	pool := s.table.Load().only.pools.Pool("")
+	if n := pool.Idle(); n != 1 {
+		t.Errorf("%d connections at rest, want 1", n)
+	}
+	other := serveOrigin(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "new") })
+	cfg := s.cfg
+	cfg.Sites = []*site.Site{{Name: "shop", Hosts: []string{"*"}, Origin: other, Mode: site.Active, Failure: site.FailOpen, Switch: &site.Switch{}}}
+	if err := s.Reconfigure(cfg); err != nil {
+		t.Fatal(err)
+	}
+	c.send(getRequest)
+	if c.head(); c.bytes(3) != "new" {
+		t.Error("the old origin was asked")
+	}
+	eventually(t, "the old one is let go", func() bool { return pool.Idle() == 0 })
+	cfg.Sites[0].Switch.SetMode(site.Maintenance)
+	c.send(getRequest)
+	if head := c.head(); !strings.HasPrefix(head, "HTTP/1.1 503 ") {
+		t.Errorf("%q", head)
+	}
+}
+
+// Passengers are spread anew when there are to be more lanes, or fewer.
+func TestPassengersMove(t *testing.T) {
+	s := start(t, simple(t), &careless{}, nil)
+	var all []*client
+	for range 9 {
+		all = append(all, aboard(t, s))
+	}
+	in := func() string {
+		s.lanes.mu.Lock()
+		list := s.lanes.list
+		s.lanes.mu.Unlock()
+		var n []int
+		for _, ln := range list {
+			got := make(chan int)
+			if ln.l.Post(func() { got <- len(ln.all) }) == nil {
+				n = append(n, <-got)
+			}
+		}
+		return fmt.Sprint(n)
+	}
+	for _, c := range []struct {
+		among int32
+		want  string
+	}{{3, "[3 3 3]"}, {2, "[4 5 0]"}, {1, "[9 0 0]"}} {
+		s.lanes.among.Store(c.among)
+		eventually(t, "they are spread: "+c.want, func() bool { return in() == c.want || in() == "[5 4 0]" && c.among == 2 })
+		for _, a := range all {
+			a.send(getRequest)
+			if a.head(); a.bytes(2) != "ok" {
+				t.Fatal("no answer")
+			}
+		}
+	}
+}
+
+func TestHowManyLanes(t *testing.T) {
+	const tick = 250 * time.Millisecond
+	type ticks struct {
+		n            int
+		process, all float64 // of a processor
+	}
+	for name, c := range map[string]struct {
+		from int
+		used []ticks
+		want int
+	}{
+		"idle":                           {1, []ticks{{100, 0.01, 0.01}}, 1},
+		"busy, and time left":            {1, []ticks{{100, 0.9, 0.9}}, 1},
+		"full, and a processor to spare": {1, []ticks{{2, 1, 1}}, 2},
+		"so it goes on":                  {1, []ticks{{2, 1, 1}, {1, 2, 2}, {1, 4, 4}}, 8},
+		"up to all there are":            {8, []ticks{{5, 16, 8}}, 8},
+		"full, for want of a processor":  {1, []ticks{{100, 0.8, 1}}, 1},
+		"crowded out":                    {1, []ticks{{2, 0.3, 1}}, 2},
+		"fewer would do":                 {4, []ticks{{21, 1, 1.5}}, 3},
+		"not yet":                        {4, []ticks{{20, 1, 1.5}}, 4},
+		"for a while it was not so":      {4, []ticks{{20, 1, 1.5}, {1, 3, 3}, {19, 1, 1.5}}, 4},
+		"down to one":                    {3, []ticks{{61, 0, 0}}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d spread
+			var u usage
+			n := c.from
+			for _, k := range c.used {
+				for range k.n {
+					u.wall += tick
+					u.process += time.Duration(k.process * float64(tick))
+					u.lanes += time.Duration(k.all * float64(tick))
+					n = d.next(n, 8, u)
+				}
+			}
+			if n != c.want {
+				t.Errorf("%d lanes, want %d", n, c.want)
+			}
+		})
+	}
+}
