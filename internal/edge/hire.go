@@ -2,32 +2,31 @@ package edge
 
 import (
 	"slices"
+	"time"
 
 	"github.com/throughline/throughline/internal/origin"
 	"github.com/throughline/throughline/internal/wire"
 )
 
-// line is what a lane has of connections to one host of an origin.
+// line is what a lane has of idle connections to one host of an origin, the one used
+// last at the end. But for HandBack all of it is for the lane.
 type line struct {
-	end   *origin.Endpoint
-	idle  []*hire // looked at since they came to rest
-	fresh []*hire // at rest since round
-	round uint64
+	ln   *lane
+	end  *origin.Endpoint
+	idle []*hire
 }
 
 // hire is a connection to an origin in a lane.
 type hire struct {
-	ln    *lane
 	line  *line
 	ride  *wire.Ride
-	by    *passenger // nil while it is at rest
-	since int64      // when it came to rest, or up to a tick before
+	by    *passenger    // nil while it is at rest
+	since time.Duration // when it came to rest
 }
 
-// hire takes a connection to an origin that has none of its own coming; nil where
-// there is none at hand.
-func (ln *lane) hire(p *origin.Pool, method string) *hire {
-	if !p.Plain() {
+// hire takes a connection to an origin; nil where there is none at hand that is good.
+func (ln *lane) hire(p *origin.Pool) *hire {
+	if !p.Plain() || p.HeaderTimeout() < shortest {
 		return nil
 	}
 	end := p.Near()
@@ -36,24 +35,14 @@ func (ln *lane) hire(p *origin.Pool, method string) *hire {
 	}
 	l := ln.line(end)
 	for {
-		h, known := l.take(ln.l.Round())
+		h := l.take()
 		if h == nil {
-			fd, ok := end.Release()
-			if !ok {
-				return nil
-			}
-			h = &hire{ln: ln, line: l}
-			var err error
-			if h.ride, err = ln.l.Board(fd, h); err != nil {
-				if c, err := end.Adopt(fd); err == nil {
-					c.Put()
-				}
+			if h = l.enlist(); h == nil {
 				return nil
 			}
 		}
-		// What stood at rest when events were last taken was quiet then. A request that
-		// must not be sent twice is worth a look at what came since.
-		if !h.ride.Ready && !h.ride.Ended && (known && idempotent(method) || h.ride.Quiet() == nil) {
+		// It is looked at before it is used, since what comes unasked must reach nobody.
+		if !h.ride.Ended && h.ride.Quiet() == nil {
 			return h
 		}
 		h.ride.Close()
@@ -67,73 +56,117 @@ func (ln *lane) line(end *origin.Endpoint) *line {
 			return l
 		}
 	}
-	l := &line{end: end}
+	l := &line{ln: ln, end: end}
+	end.Hold(l)
 	ln.lines = append(ln.lines, l)
 	return l
 }
 
-// take gives the connection used last among those that were quiet when events were
-// last taken, or else one that nobody has looked at since it was used.
-func (l *line) take(round uint64) (h *hire, known bool) {
-	l.turn(round)
-	list := &l.idle
-	if len(l.idle) == 0 {
-		list = &l.fresh
+// enlist takes an idle connection of the host's into the lane.
+func (l *line) enlist() *hire {
+	fd, ok := l.end.Release()
+	if !ok {
+		return nil
 	}
-	n := len(*list)
-	if n == 0 {
-		return nil, false
+	h := &hire{line: l}
+	var err error
+	if h.ride, err = l.ln.l.Board(fd, h); err != nil {
+		l.giveAway(fd)
+		return nil
 	}
-	h = (*list)[n-1]
-	(*list)[n-1] = nil
-	*list = (*list)[:n-1]
-	l.end.Held(-1)
-	return h, list == &l.idle
+	return h
 }
 
-// turn knows those that came to rest before all events were taken once more.
-func (l *line) turn(round uint64) {
-	if l.round == round {
+// giveAway is enlist taken back.
+func (l *line) giveAway(fd int) {
+	if c, err := l.end.Adopt(fd); err == nil {
+		c.Put()
+	}
+}
+
+// take gives the connection that was used last; nil where there is none.
+func (l *line) take() *hire {
+	n := len(l.idle)
+	if n == 0 {
+		return nil
+	}
+	h := l.idle[n-1]
+	l.idle[n-1] = nil
+	l.idle = l.idle[:n-1]
+	l.end.Held(-1)
+	return h
+}
+
+// HandBack implements origin.Holder.
+func (l *line) HandBack() (fd int, ok bool) {
+	got := make(chan int, 1)
+	if l.ln.post(func() {
+		fd := -1
+		defer func() { got <- fd }()
+		if h := l.take(); h != nil {
+			fd = h.ride.Release()
+		}
+	}) != nil {
+		return -1, false
+	}
+	fd = <-got
+	return fd, fd >= 0
+}
+
+// Ready implements wire.Rider: the origin has sent something, or ended the connection.
+func (h *hire) Ready() {
+	if h.by == nil { // nobody has asked
+		h.leave()
 		return
 	}
-	l.round = round
-	l.idle = append(l.idle, l.fresh...)
-	clear(l.fresh)
-	l.fresh = l.fresh[:0]
+	h.by.answered(h)
 }
 
 // giveBack keeps a connection for the next exchange.
 func (h *hire) giveBack() {
 	l := h.line
+	h.by = nil
 	if h.ride.Ended || !l.end.MayHold() {
 		h.ride.Close()
 		return
 	}
-	l.turn(h.ln.l.Round())
-	h.since = h.ln.now
-	l.fresh = append(l.fresh, h)
+	h.since = l.ln.l.Now()
+	l.idle = append(l.idle, h)
 	l.end.Held(1)
 }
 
 // leave ends a connection at rest.
 func (h *hire) leave() {
 	l := h.line
-	for _, list := range [...]*[]*hire{&l.idle, &l.fresh} {
-		if i := slices.Index(*list, h); i >= 0 {
-			*list = slices.Delete(*list, i, i+1)
-			l.end.Held(-1)
-		}
+	if i := slices.Index(l.idle, h); i >= 0 {
+		l.idle = slices.Delete(l.idle, i, i+1)
+		l.end.Held(-1)
 	}
 	h.ride.Close()
 }
 
-// prune ends those that have been at rest for too long, or whose host is none of the
-// origin's any more.
-func (l *line) prune(now int64) {
-	longest := l.end.Pool().IdleTimeout() + laneTick.Milliseconds()
-	for _, h := range slices.Concat(l.idle, l.fresh) {
-		if l.end.Left() || now-h.since > longest {
+// prune ends connections that have been at rest for too long, or whose host is none of
+// the origin's any more, and gives them back if nobody is there to use them. It tells
+// whether the line may be of use again.
+func (l *line) prune(now time.Duration) bool {
+	for _, h := range slices.Clone(l.idle) {
+		if l.end.Left() || now-h.since >= l.end.Pool().IdleTimeout() {
 			h.leave()
 		}
+	}
+	if len(l.ln.all) == 0 {
+		l.letGo()
+	}
+	if l.end.Left() && len(l.idle) == 0 {
+		l.end.Unhold(l)
+		return false
+	}
+	return true
+}
+
+// letGo gives all that is at rest back.
+func (l *line) letGo() {
+	for h := l.take(); h != nil; h = l.take() {
+		l.giveAway(h.ride.Release())
 	}
 }

@@ -145,7 +145,7 @@ func start(t testing.TB, origin string, d Decider, change func(*Config)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.lanes.after = 0 // whoever may ride rides whenever he is at rest
+	s.lanes.eager = true
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,6 @@ type lane struct {
 	s     *Server
 	l     *wire.Lane
 	at    int    // among the Server's; for all
-	now   int64  // as of the last tick, in milliseconds by the Sweeper's clock
 	room  []byte // what answers are read into
 	all   []*passenger
 	lines []*line
@@ -30,12 +29,20 @@ const (
 	// dwell is how long an exchange may last in a lane, or up to a tick longer. Whoever
 	// waits longer is watched meanwhile, in a goroutine.
 	dwell = 500 * time.Millisecond
+	// shortest is how little time an origin may be given for an answer, so that a lane
+	// need not look after it more closely.
+	shortest = 2 * time.Second
+
+	// boardAfter is how many exchanges in a row have to go straight before a connection
+	// boards; more, and up to boardAtLast, the more often it had to alight before it had
+	// ridden through worthwhile times as many.
+	boardAfter, boardAtLast, worthwhile = 2, 64, 8
 )
 
 // mayBoard tells whether a connection at rest is one for a lane.
 func (v *visit) mayBoard() bool {
 	ls := &v.s.lanes
-	return v.smooth >= ls.after && v.tls == nil && ls.most > 0 && !v.s.draining.Load()
+	return (v.smooth >= max(v.need, boardAfter) || ls.eager) && v.tls == nil && ls.most > 0 && !v.s.draining.Load() && ls.pay()
 }
 
 // board has the visit ride on in a lane. Where it answers false nothing has changed,
@@ -62,14 +69,13 @@ func (v *visit) board() bool {
 
 // board takes a connection over. Safe to call from any goroutine.
 func (ln *lane) board(v *visit, fd int, which uint32) {
-	if ln.l.Post(func() { ln.take(v, fd, which) }) != nil {
+	if ln.post(func() { ln.take(v, fd, which) }) != nil {
 		v.alight(fd, nil) // the lanes have all ended
 	}
 }
 
 func (ln *lane) take(v *visit, fd int, which uint32) {
-	ln.now = ln.s.sweeper.Now() // nobody may have been there to tick for
-	p := &passenger{ln: ln, v: v, since: ln.now, which: which}
+	p := &passenger{ln: ln, v: v, since: ln.l.Now(), which: which}
 	if ln.s.draining.Load() {
 		v.alight(fd, nil)
 		return
@@ -103,6 +109,9 @@ func (v *visit) alight(fd int, left func(*visit)) {
 	v.mu.Lock()
 	v.sock = sock
 	v.mu.Unlock()
+	if s.cut.Err() != nil { // whoever cuts everybody off may have come by before
+		sock.Abort()
+	}
 	go s.resume(v, left)
 }
 
@@ -144,21 +153,20 @@ func (s *Server) resume(v *visit, left func(*visit)) {
 }
 
 // tick looks after what lasts.
-func (ln *lane) tick(now int64) {
-	ln.now = now
+func (ln *lane) tick(now time.Duration) {
+	defer ln.survive()
 	s := ln.s
-	among := s.lanes.balance(ln)
-	idle := (s.cfg.IdleTimeout + laneTick).Milliseconds()
+	among := s.lanes.balance(ln, now)
 	for i := len(ln.all) - 1; i >= 0; i-- { // who leaves changes places with one that was looked at
 		p := ln.all[i]
 		switch rested := now - p.since; {
 		case p.out != nil:
-			if rested > min(dwell, p.v.ex.pool.HeaderTimeout()).Milliseconds() {
+			if rested >= dwell {
 				p.goOn(nil, early{sent: true})
 			}
 		case s.draining.Load():
 			p.alight(nil)
-		case rested > idle:
+		case rested >= s.cfg.IdleTimeout:
 			p.end()
 		case int(p.which)%among != ln.at:
 			p.move()
@@ -166,7 +174,7 @@ func (ln *lane) tick(now int64) {
 	}
 	kept := ln.lines[:0]
 	for _, l := range ln.lines {
-		if l.prune(now); !l.end.Left() {
+		if l.prune(now) {
 			kept = append(kept, l)
 		}
 	}
@@ -185,11 +193,26 @@ func (ln *lane) empty() {
 	}
 }
 
-// letGo ends the connections to origins.
+// letGo gives the connections to origins back.
 func (ln *lane) letGo() {
 	for _, l := range ln.lines {
-		for _, h := range append(l.idle, l.fresh...) {
-			h.leave()
-		}
+		l.letGo()
+		l.end.Unhold(l)
+	}
+	ln.lines = nil
+}
+
+// post has f run in the lane. Safe to call from any goroutine.
+func (ln *lane) post(f func()) error {
+	return ln.l.Post(func() {
+		defer ln.survive()
+		f()
+	})
+}
+
+// survive is deferred: a panic that is no passenger's must not end the process.
+func (ln *lane) survive() {
+	if r := recover(); r != nil {
+		ln.s.fault(r)
 	}
 }

@@ -16,7 +16,7 @@ import (
 type lanes struct {
 	s     *Server
 	most  int  // 0: there are none
-	after int8 // how many exchanges in a row have to go straight before a connection boards
+	eager bool // a test's: they pay always, whoever may ride boards at once, and it says among how many
 	next  atomic.Uint32
 	among atomic.Int32 // over how many of them passengers are spread; at least 1
 
@@ -28,14 +28,11 @@ type lanes struct {
 	ended bool
 
 	spread spread
+	pace   pace
 }
 
-// boardAfter is lanes.after: alighting and boarding cost as much as some exchanges
-// save.
-const boardAfter = 2
-
 func (ls *lanes) init(s *Server) {
-	ls.s, ls.after = s, boardAfter
+	ls.s = s
 	if !s.cfg.NoLanes && wire.HasLanes {
 		ls.most = runtime.GOMAXPROCS(0)
 	}
@@ -54,7 +51,7 @@ func (ls *lanes) pick(which uint32) *lane {
 		ln := &lane{s: ls.s, at: len(ls.list), room: make([]byte, roomSize)}
 		begun := make(chan struct{})
 		var err error
-		if ln.l, err = wire.NewLane(ls.s.sweeper, laneTick, func(now int64) { <-begun; ln.tick(now) }); err != nil {
+		if ln.l, err = wire.NewLane(ls.s.sweeper, laneTick, func(now time.Duration) { <-begun; ln.tick(now) }); err != nil {
 			ls.s.cfg.Logger.Debug("no lane", "error", err.Error()) // for want of a descriptor, say: it is done without
 			return nil
 		}
@@ -74,7 +71,7 @@ func (ls *lanes) empty() {
 	ls.mu.Unlock()
 	for _, ln := range list {
 		done := make(chan struct{})
-		if ln.l.Post(func() { defer close(done); ln.empty() }) == nil {
+		if ln.post(func() { defer close(done); ln.empty() }) == nil {
 			<-done
 		}
 	}
@@ -88,25 +85,80 @@ func (ls *lanes) stop() {
 	ls.list = nil
 	ls.mu.Unlock()
 	for _, ln := range list {
-		_ = ln.l.Post(ln.letGo)
+		_ = ln.post(ln.letGo)
 		ln.l.Stop()
 	}
 }
 
 // balance decides among how many lanes passengers are spread.
-func (ls *lanes) balance(ln *lane) (among int) {
+func (ls *lanes) balance(ln *lane, now time.Duration) (among int) {
 	if ln.at != 0 {
 		return int(ls.among.Load())
 	}
+	ls.pace.next(now, ls.s.counters.requests.Load())
 	var busy time.Duration
 	ls.mu.Lock()
 	for _, o := range ls.list {
 		busy += o.l.Busy()
 	}
 	ls.mu.Unlock()
-	among = ls.spread.next(int(ls.among.Load()), ls.most, usage{time.Since(ls.s.began), wire.ProcessTime(), busy})
-	ls.among.Store(int32(among)) //nolint:gosec // few
-	return among
+	among = int(ls.among.Load())
+	next := ls.spread.next(among, ls.most, usage{now, wire.ProcessTime(), busy})
+	if ls.eager || next == among {
+		return among
+	}
+	ls.among.Store(int32(next)) //nolint:gosec // few
+	return next
+}
+
+// pay tells whether lanes are cheaper now than goroutines.
+func (ls *lanes) pay() bool {
+	p := &ls.pace
+	if now := ls.s.sweeper.Lately(); now != p.seen.Load() {
+		p.seen.Store(now)
+		p.next(time.Duration(now)*time.Millisecond, ls.s.counters.requests.Load())
+	}
+	return p.quick.Load() || ls.eager
+}
+
+// pace knows whether so many requests come that lanes pay. With few there is one to be
+// woken for each in any case, and to wake a lane takes a little more than a goroutine;
+// with many it takes several at once. Safe for concurrent use.
+type pace struct {
+	seen  atomic.Int64 // the Sweeper's time when somebody looked last
+	quick atomic.Bool
+
+	mu  sync.Mutex
+	at  time.Duration
+	had int64
+}
+
+// From how many requests a second on lanes pay, and below how many they don't any more,
+// as measured with processors of about the year 2020 (docs/PERFORMANCE.md).
+const (
+	quickFrom = 10_000
+	slowBelow = 5_000
+	paceOver  = 200 * time.Millisecond
+)
+
+// next looks at how many requests there have been.
+func (p *pace) next(now time.Duration, requests int64) {
+	if !p.mu.TryLock() {
+		return
+	}
+	defer p.mu.Unlock()
+	took := now - p.at
+	if took < paceOver {
+		return
+	}
+	rate := float64(requests-p.had) / took.Seconds()
+	p.at, p.had = now, requests
+	switch {
+	case rate >= quickFrom:
+		p.quick.Store(true)
+	case rate < slowBelow:
+		p.quick.Store(false)
+	}
 }
 
 // usage is what has been used so far: of time on the wall, of processors by the whole

@@ -11,13 +11,14 @@ type passenger struct {
 	ln    *lane
 	v     *visit
 	ride  *wire.Ride
-	at    int    // in the lane's list
-	out   *hire  // the origin's connection, while an exchange runs
-	head  int    // length of its request's head
-	since int64  // when the exchange began, or the last one ended, or up to a tick before
-	again bool   // something may have come that was not read
-	left  bool   // it is none of the lane's any more
-	which uint32 // by which passengers are spread
+	at    int           // in the lane's list
+	out   *hire         // the origin's connection, while an exchange runs
+	head  int           // length of its request's head
+	since time.Duration // when the exchange began, or the last one ended, by the lane's clock
+	rode  int           // how many exchanges it has ridden through
+	again bool          // something may have come that was not read
+	left  bool          // it is none of the lane's any more
+	which uint32        // by which passengers are spread
 }
 
 // remove takes it off the lane's list.
@@ -78,11 +79,16 @@ func (p *passenger) turn() {
 			return
 		}
 		p.again = full
+		if !p.ln.s.lanes.pay() {
+			p.alight(nil)
+			return
+		}
 	}
 	v.wake()
 	m := v.ex.req
 	n, err := m.ParseRequest(v.in.Bytes(), v.limits())
 	if err != nil || n == 0 || m.Chunked || m.Upgrades || m.Length > int64(v.in.Len()-n) || !p.begin(n) {
+		p.weary()
 		p.alight(nil)
 	}
 }
@@ -90,7 +96,7 @@ func (p *passenger) turn() {
 // rest waits for the next request.
 func (p *passenger) rest() {
 	p.again = false
-	p.since = p.ln.now
+	p.since = p.ln.l.Now()
 	p.v.rest()
 	p.v.in.Release()
 }
@@ -106,13 +112,13 @@ func (p *passenger) begin(n int) bool {
 	if !e.isPlain(&v.who) {
 		return false
 	}
-	h := ln.hire(e.pool, e.req.Method)
+	h := ln.hire(e.pool)
 	if h == nil {
 		e.wipe()
 		return false
 	}
 	e.setOut()
-	h.by, p.out, p.head, p.since = p, h, n, ln.now
+	h.by, p.out, p.head, p.since = p, h, n, ln.l.Now()
 	request := e.asIs(&v.who, e.ahead[:e.used])
 	k, err := h.ride.Write(request)
 	switch {
@@ -129,13 +135,14 @@ func (p *passenger) begin(n int) bool {
 // goOn has a goroutine take the exchange further, from what has come of the answer.
 func (p *passenger) goOn(answer []byte, o early) {
 	e, h := p.v.ex, p.out
-	waited := time.Duration(p.ln.now-p.since) * time.Millisecond
+	waited := p.ln.l.Now() - p.since
+	p.weary()
 	p.out, h.by = nil, nil
 	c, err := h.line.end.Adopt(h.ride.Release())
 	if err == nil {
 		c.In.Put(answer)
 		e.adopt(c)
-		c.DueRead(max(e.pool.HeaderTimeout()-waited, time.Millisecond))
+		c.DueRead(max(e.pool.HeaderTimeout()-waited, laneTick))
 	} else {
 		o.err = err
 	}
@@ -144,15 +151,10 @@ func (p *passenger) goOn(answer []byte, o early) {
 	p.alight(func(v *visit) { v.follow(true) })
 }
 
-// Ready implements wire.Rider: the origin has sent something, or ended the connection.
-func (h *hire) Ready() {
-	p := h.by
-	if p == nil { // nobody has asked
-		h.leave()
-		return
-	}
+// answered is when the origin has sent something, or ended the connection.
+func (p *passenger) answered(h *hire) {
 	defer p.survive()
-	ln := h.ln
+	ln := p.ln
 	n, wait, err := h.ride.Read(ln.room)
 	switch {
 	case wait:
@@ -174,7 +176,7 @@ func (p *passenger) deliver(whole []byte) {
 	v, h := p.v, p.out
 	e := v.ex
 	k, err := p.ride.Write(whole)
-	p.out, h.by = nil, nil
+	p.out = nil
 	h.giveBack()
 	if err != nil || k < len(whole) {
 		rest := append([]byte(nil), whole[k:]...)
@@ -186,6 +188,7 @@ func (p *passenger) deliver(whole []byte) {
 		})
 		return
 	}
+	p.rode++
 	v.s.counters.active.Add(-1)
 	v.in.Take(p.head + e.used)
 	e.wipe()
@@ -194,6 +197,18 @@ func (p *passenger) deliver(whole []byte) {
 		return
 	}
 	p.turn()
+}
+
+// weary has a connection wait for longer before it boards again, if it did not ride for
+// long: alighting and boarding cost what many exchanges save.
+func (p *passenger) weary() {
+	v := p.v
+	v.need = max(v.need, boardAfter)
+	if p.rode >= worthwhile*int(v.need) {
+		v.need = boardAfter
+	} else {
+		v.need = 2 * min(v.need, boardAtLast/2)
+	}
 }
 
 // survive is deferred: a panic in a lane costs the exchange it is in.

@@ -158,6 +158,11 @@ func ask(b *testing.B, addr string) {
 // stack between two requests, after a collection: ours less what a connection
 // costs both sides in any case.
 func BenchmarkIdleConnection(b *testing.B) {
+	b.Run("goroutine", func(b *testing.B) { idleConnections(b, false) })
+	b.Run("lane", func(b *testing.B) { idleConnections(b, true) })
+}
+
+func idleConnections(b *testing.B, lanes bool) {
 	const n = 5000
 	held := func(addr string, serve bool) (heap, stack float64) {
 		var before, after runtime.MemStats
@@ -197,7 +202,7 @@ func BenchmarkIdleConnection(b *testing.B) {
 		}()
 		bareHeap, bareStack := held(ln.Addr().String(), false)
 		_ = ln.Close()
-		s := start(b, fixed(b, 1500), nobody{}, nil)
+		s := start(b, fixed(b, 1500), nobody{}, func(c *Config) { c.NoLanes = !lanes })
 		heap, stack := held(s.addr, true)
 		heap, stack = heap-bareHeap, stack-bareStack
 		b.ReportMetric(heap, "heap_bytes/conn")

@@ -76,7 +76,7 @@ func (v *visit) deliver(whole []byte) {
 		e.settle()
 		return
 	}
-	v.smooth = min(v.smooth+1, boardAfter)
+	v.smooth = min(v.smooth+1, boardAtLast)
 	e.reusable = true
 	e.settle()
 	e.wipe()

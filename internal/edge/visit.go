@@ -33,6 +33,7 @@ type visit struct {
 	upgraded atomic.Bool
 
 	smooth   int8 // how many exchanges in a row went straight to their end, as far as it counts
+	need     int8 // how many have to before it boards a lane, if that is more than boardAfter
 	boarding bool // it has come to rest, and may ride in a lane
 
 	begun   bool // a head has begun to come, and has its time

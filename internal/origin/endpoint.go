@@ -21,6 +21,7 @@ type Endpoint struct {
 
 	mu     sync.Mutex
 	idle   []*Conn
+	others []Holder // of idle connections
 	timer  *time.Timer
 	closed bool
 	// Of HTTP/2: the connections that exchanges share, and the next one on its way.
@@ -34,7 +35,7 @@ type Endpoint struct {
 	since     atomic.Int64 // Unix millis of its recovery; 0: long ago
 	sick      atomic.Bool  // active checks say so
 
-	held atomic.Int64 // idle connections that Lanes have
+	held atomic.Int64 // idle connections that holders have
 	left atomic.Bool  // closed, for those who hold connections
 
 	responses, failures atomic.Int64
@@ -167,7 +168,7 @@ func (e *Endpoint) take() *Conn {
 func (e *Endpoint) keep(c *Conn) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed || len(e.idle) >= e.pool.o.MaxIdle {
+	if e.closed || len(e.idle)+int(e.held.Load()) >= e.pool.o.MaxIdle {
 		return false
 	}
 	e.idle = append(e.idle, c)

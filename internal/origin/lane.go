@@ -2,6 +2,8 @@ package origin
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/throughline/throughline/internal/wire"
 )
@@ -13,7 +15,7 @@ import (
 func (p *Pool) Plain() bool { return p.tls == nil && p.HTTP1() }
 
 // IdleTimeout is how long a connection may wait for use.
-func (p *Pool) IdleTimeout() (milliseconds int64) { return p.o.IdleTimeout.Milliseconds() }
+func (p *Pool) IdleTimeout() time.Duration { return p.o.IdleTimeout }
 
 // Near picks a host as Get does, without waiting; nil while none is known.
 func (p *Pool) Near() *Endpoint {
@@ -29,17 +31,56 @@ func (p *Pool) Near() *Endpoint {
 
 // Release gives an idle connection away, as a descriptor that does not block.
 func (e *Endpoint) Release() (fd int, ok bool) {
-	for {
-		c := e.take()
-		if c == nil {
-			return -1, false
-		}
-		fd, err := c.sock.Detach()
-		if err == nil {
-			return fd, true
-		}
-		c.Close()
+	c := e.take()
+	if c == nil {
+		return -1, false
 	}
+	fd, err := c.sock.Detach()
+	if err != nil { // there is no descriptor to be had, and it is as good as it was
+		c.Put()
+		return -1, false
+	}
+	return fd, true
+}
+
+// Holder has idle connections to a host.
+type Holder interface {
+	// HandBack gives one of them back, as a descriptor that does not block. It is not
+	// called by who holds them.
+	HandBack() (fd int, ok bool)
+}
+
+// Hold says who has idle connections to the host from now on, which Held counts.
+func (e *Endpoint) Hold(h Holder) {
+	e.mu.Lock()
+	e.others = append(slices.Clone(e.others), h)
+	e.mu.Unlock()
+}
+
+// Unhold takes Hold back.
+func (e *Endpoint) Unhold(h Holder) {
+	e.mu.Lock()
+	e.others = slices.DeleteFunc(slices.Clone(e.others), func(o Holder) bool { return o == h })
+	e.mu.Unlock()
+}
+
+// handedBack is an idle connection that somebody had: an origin may serve no more at
+// once than there are.
+func (e *Endpoint) handedBack() *Conn {
+	if e.held.Load() <= 0 {
+		return nil
+	}
+	e.mu.Lock()
+	others := e.others
+	e.mu.Unlock()
+	for _, h := range others {
+		if fd, ok := h.HandBack(); ok {
+			if c, err := e.Adopt(fd); err == nil {
+				return c
+			}
+		}
+	}
+	return nil
 }
 
 // Adopt makes a connection of the host's of a descriptor that does not block, which has

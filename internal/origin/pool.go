@@ -165,6 +165,9 @@ func (e *Endpoint) conn(ctx context.Context, shared bool) (*Conn, error) {
 	if c := e.take(); c != nil {
 		return c, nil
 	}
+	if c := e.handedBack(); c != nil {
+		return c, nil
+	}
 	return e.pool.dial(ctx, e, e.pool.tls, "http/1.1")
 }
 

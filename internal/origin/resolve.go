@@ -175,6 +175,7 @@ func (p *Pool) newEndpoint(addr string) *Endpoint {
 	defer p.mu.Unlock()
 	if p.running.Err() != nil {
 		e.closed = true
+		e.left.Store(true)
 		return e
 	}
 	if p.health != nil {

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,7 +41,11 @@ func Attach(fd int, w *Sweeper) (*Socket, error) {
 	if f == nil {
 		return nil, net.ErrClosed
 	}
-	s, err := newSocket(&fileCarrier{f}, w)
+	err := f.SetReadDeadline(time.Time{}) // which tells whether the runtime polls it
+	var s *Socket
+	if err == nil {
+		s, err = newSocket(&fileCarrier{f}, w)
+	}
 	if err != nil {
 		_ = f.Close()
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -28,19 +29,18 @@ type Lane struct {
 	bell  int // an eventfd that wakes the Lane for its inbox
 	park  *os.File
 	raw   syscall.RawConn
-	tick  func(now int64)
+	tick  func(now time.Duration)
 	every time.Duration
 
 	rides  []*Ride // by place; nil: the place is free
 	free   []uint32
 	gone   uint32 // how many rides have ended, by which a place's next one is told from it
 	count  int
-	round  uint64
 	events [maxEvents]unix.EpollEvent
-	due    int64 // the next tick, in nanoseconds since start
-	awake  int64 // since when it runs, so
+	now    time.Duration // on clock, as of the last look at what happened
+	due    time.Duration // the next tick
+	yield  time.Duration // when others are let run
 	armed  bool
-	start  time.Time
 	busy   atomic.Int64
 
 	mu    sync.Mutex
@@ -63,6 +63,9 @@ func ProcessTime() time.Duration {
 
 // maxEvents bounds what is taken from the kernel at once.
 const maxEvents = 256
+
+// stint is how long a Lane runs before it lets others run who have no processor.
+const stint = time.Millisecond
 
 // again is how many events at once make it likely that others came meanwhile.
 const again = 4
@@ -90,9 +93,9 @@ type Ride struct {
 }
 
 // NewLane begins a Lane. It calls tick about as often as every says while there are
-// connections, with the time on the clock of w in milliseconds.
-func NewLane(w *Sweeper, every time.Duration, tick func(now int64)) (*Lane, error) {
-	l := &Lane{clock: w, every: every, tick: tick, start: time.Now(), done: make(chan struct{})}
+// connections, with the time on the clock of w.
+func NewLane(w *Sweeper, every time.Duration, tick func(now time.Duration)) (*Lane, error) {
+	l := &Lane{clock: w, every: every, tick: tick, done: make(chan struct{})}
 	var err error
 	if l.ep, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, err
@@ -156,10 +159,9 @@ func (l *Lane) Stop() {
 // Busy is how long the Lane has run rather than waited, by the clock on the wall.
 func (l *Lane) Busy() time.Duration { return time.Duration(l.busy.Load()) }
 
-// Round grows whenever all was taken from the kernel that there was: a connection that
-// came to rest in an earlier round, and has no event, had nothing come since, up to
-// that moment.
-func (l *Lane) Round() uint64 { return l.round }
+// Now is when the Lane last looked at what happened, on the Sweeper's clock. It is for
+// those who run in it.
+func (l *Lane) Now() time.Duration { return l.now }
 
 // Board takes over a descriptor of a connection that does not block. Ready is called
 // for what is there already, too.
@@ -190,7 +192,8 @@ func (l *Lane) run() {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			l.armed = false
 			_ = l.park.SetReadDeadline(time.Time{}) // else it would go on
-			l.onTime(l.wakeUp())
+			l.look()
+			l.onTime()
 		case err != nil, l.over():
 			return
 		}
@@ -222,22 +225,12 @@ func (l *Lane) end() {
 	close(l.done)
 }
 
-// wakeUp begins a stint of work, sleep ends it.
-func (l *Lane) wakeUp() (now int64) {
-	l.awake = int64(time.Since(l.start))
-	return l.awake
-}
-
-func (l *Lane) sleep(now int64) { l.busy.Add(now - l.awake) }
-
 // step runs whenever there may be events; false waits for some.
 func (l *Lane) step(uintptr) (enough bool) {
-	l.wakeUp()
+	begun := l.look()
+	l.yield = begun + stint
 	for over := false; ; {
 		n, rung := l.harvest(), false
-		if n < maxEvents {
-			l.round++
-		}
 		for i := range l.events[:n] { // first all, so that nobody takes one for quiet that is not
 			ev := &l.events[i]
 			if ev.Fd == -1 {
@@ -259,27 +252,31 @@ func (l *Lane) step(uintptr) (enough bool) {
 			l.open()
 			over = l.over()
 		}
-		now := int64(time.Since(l.start))
-		if n >= again {
-			l.sleep(now)
-			l.awake = now
-			if now >= l.due {
-				l.onTime(now)
-			}
-			continue
+		l.look()
+		l.onTime()
+		if n < again {
+			l.busy.Add(int64(l.now - begun))
+			return over || !l.armed && l.count > 0
 		}
-		l.sleep(now)
-		if now >= l.due && l.count > 0 {
-			l.onTime(now)
+		if l.now >= l.yield {
+			runtime.Gosched()
+			l.busy.Add(int64(l.now - begun))
+			begun = l.look()
+			l.yield = begun + stint
 		}
-		return over || !l.armed && l.count > 0
 	}
 }
 
-func (l *Lane) onTime(now int64) {
-	if now >= l.due {
-		l.due = now + int64(l.every)
-		l.tick(l.clock.Now())
+// look looks at the clock.
+func (l *Lane) look() time.Duration {
+	l.now = time.Since(l.clock.start)
+	return l.now
+}
+
+func (l *Lane) onTime() {
+	if l.now >= l.due && l.count > 0 {
+		l.due = l.now + l.every
+		l.tick(l.now)
 	}
 }
 

@@ -24,12 +24,12 @@ type Rider interface{ Ready() }
 type Ride struct{ Ready, Ended bool }
 
 // NewLane has none to give.
-func NewLane(*Sweeper, time.Duration, func(int64)) (*Lane, error) { return nil, errNoLanes }
+func NewLane(*Sweeper, time.Duration, func(time.Duration)) (*Lane, error) { return nil, errNoLanes }
 
 func (*Lane) Post(func()) error               { return errNoLanes }
 func (*Lane) Stop()                           {}
 func (*Lane) Busy() time.Duration             { return 0 }
-func (*Lane) Round() uint64                   { return 0 }
+func (*Lane) Now() time.Duration              { return 0 }
 func (*Lane) Board(int, Rider) (*Ride, error) { return nil, errNoLanes }
 
 func (*Ride) Fill(*Input) (full, wait bool, err error)  { return false, false, errNoLanes }

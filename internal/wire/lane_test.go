@@ -16,11 +16,11 @@ import (
 )
 
 // newLane is one that ends with the test.
-func newLane(t *testing.T, tick func(int64)) (*Lane, *Sweeper) {
+func newLane(t *testing.T, tick func(time.Duration)) (*Lane, *Sweeper) {
 	t.Helper()
 	w := NewSweeper()
 	if tick == nil {
-		tick = func(int64) {}
+		tick = func(time.Duration) {}
 	}
 	l, err := NewLane(w, 20*time.Millisecond, tick)
 	if err != nil {
@@ -171,7 +171,7 @@ func TestALaneTellsWhatWasThere(t *testing.T) {
 // Ticks come while there are connections, whether they are busy or not.
 func TestALaneTicks(t *testing.T) {
 	var ticks atomic.Int64
-	l, w := newLane(t, func(int64) { ticks.Add(1) })
+	l, w := newLane(t, func(time.Duration) { ticks.Add(1) })
 	time.Sleep(100 * time.Millisecond)
 	if n := ticks.Load(); n != 0 {
 		t.Errorf("%d ticks for nobody", n)
@@ -232,7 +232,7 @@ func TestPlacesAreUsedAgain(t *testing.T) {
 
 func TestWhatEndedTakesNothing(t *testing.T) {
 	w := NewSweeper()
-	l, err := NewLane(w, time.Second, func(int64) {})
+	l, err := NewLane(w, time.Second, func(time.Duration) {})
 	if err != nil {
 		t.Fatal(err)
 	}
