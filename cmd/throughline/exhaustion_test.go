@@ -159,10 +159,15 @@ func TestFewDescriptors(t *testing.T) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	release := make(chan struct{})
+	// All are there at once, but few ask at once: each that does needs a connection to
+	// the origin for as long as it takes, and for those a third is left.
+	asking := make(chan struct{}, 32)
 	for range room + 50 {
 		v := newVisitor(t, s)
 		all.Go(func() {
+			asking <- struct{}{}
 			status := v.ask(20 * time.Second)
+			<-asking
 			mu.Lock()
 			got[status]++
 			mu.Unlock()

@@ -185,7 +185,7 @@ retention: 90d             # events older than this are deleted
 drain: 20s                 # how long running requests may take to finish on stop
 linger: 1h                 # how long what lasts stays with the old process after a restart
 scheduling: auto           # by the kernel (Linux): considerate while processors are idle; system: as started
-lanes: auto                # resting connections in the clear share a few loops (Linux); none: each has a goroutine
+lanes: auto                # while many requests come, connections in the clear share a few loops (Linux)
 log:
   level: info              # debug, info, warn, error
 `
