@@ -71,17 +71,12 @@ func (l *line) enlist() *hire {
 	h := &hire{line: l}
 	var err error
 	if h.ride, err = l.ln.l.Board(fd, h); err != nil {
-		l.giveAway(fd)
+		if c, err := l.end.Adopt(fd); err == nil {
+			c.Put()
+		}
 		return nil
 	}
 	return h
-}
-
-// giveAway is enlist taken back.
-func (l *line) giveAway(fd int) {
-	if c, err := l.end.Adopt(fd); err == nil {
-		c.Put()
-	}
 }
 
 // take gives the connection that was used last; nil where there is none.
@@ -146,27 +141,16 @@ func (h *hire) leave() {
 }
 
 // prune ends connections that have been at rest for too long, or whose host is none of
-// the origin's any more, and gives them back if nobody is there to use them. It tells
-// whether the line may be of use again.
+// the origin's any more. It tells whether the line may be of use again.
 func (l *line) prune(now time.Duration) bool {
+	gone := l.end.Left()
 	for _, h := range slices.Clone(l.idle) {
-		if l.end.Left() || now-h.since >= l.end.Pool().IdleTimeout() {
+		if gone || now-h.since >= l.end.Pool().IdleTimeout() {
 			h.leave()
 		}
 	}
-	if len(l.ln.all) == 0 {
-		l.letGo()
-	}
-	if l.end.Left() && len(l.idle) == 0 {
+	if gone {
 		l.end.Unhold(l)
-		return false
 	}
-	return true
-}
-
-// letGo gives all that is at rest back.
-func (l *line) letGo() {
-	for h := l.take(); h != nil; h = l.take() {
-		l.giveAway(h.ride.Release())
-	}
+	return !gone
 }

@@ -63,19 +63,19 @@ func (v *visit) board() bool {
 	v.sock = nil
 	v.mu.Unlock()
 	v.s.lanes.boarded.Add(1)
-	ln.board(v, fd, which)
+	ln.board(v, fd, ticket{which: which, since: time.Duration(v.s.sweeper.Now()) * time.Millisecond})
 	return true
 }
 
 // board takes a connection over. Safe to call from any goroutine.
-func (ln *lane) board(v *visit, fd int, which uint32) {
-	if ln.post(func() { ln.take(v, fd, which) }) != nil {
+func (ln *lane) board(v *visit, fd int, t ticket) {
+	if ln.post(func() { ln.take(v, fd, t) }) != nil {
 		v.alight(fd, nil) // the lanes have all ended
 	}
 }
 
-func (ln *lane) take(v *visit, fd int, which uint32) {
-	p := &passenger{ln: ln, v: v, since: ln.l.Now(), which: which}
+func (ln *lane) take(v *visit, fd int, t ticket) {
+	p := &passenger{ticket: t, ln: ln, v: v}
 	if ln.s.draining.Load() {
 		v.alight(fd, nil)
 		return
@@ -156,7 +156,7 @@ func (s *Server) resume(v *visit, left func(*visit)) {
 func (ln *lane) tick(now time.Duration) {
 	defer ln.survive()
 	s := ln.s
-	among := s.lanes.balance(ln, now)
+	among := s.lanes.balance(now)
 	for i := len(ln.all) - 1; i >= 0; i-- { // who leaves changes places with one that was looked at
 		p := ln.all[i]
 		switch rested := now - p.since; {
@@ -193,10 +193,12 @@ func (ln *lane) empty() {
 	}
 }
 
-// letGo gives the connections to origins back.
+// letGo ends the connections to origins.
 func (ln *lane) letGo() {
 	for _, l := range ln.lines {
-		l.letGo()
+		for h := l.take(); h != nil; h = l.take() {
+			h.ride.Close()
+		}
 		l.end.Unhold(l)
 	}
 	ln.lines = nil

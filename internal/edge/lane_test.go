@@ -474,20 +474,44 @@ func TestHiresAreHandedBack(t *testing.T) {
 		}
 	}
 	pool := s.table.Load().only.pools.Pool("")
-	_ = c.Close()
-	eventually(t, "what nobody uses is given back", func() bool {
-		end := pool.Near()
-		fd, ok := end.Release()
-		if ok {
-			if c, err := end.Adopt(fd); err == nil {
-				c.Close()
+	if n := pool.Idle(); n != 1 {
+		t.Errorf("%d at rest, want 1", n)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if n := pool.Idle(); n != 0 {
+		t.Errorf("%d at rest after everything has ended", n)
+	}
+}
+
+// More connections than an origin may have at rest do not rest in lanes either, nor for
+// longer than they may.
+func TestHiresRestWithinBounds(t *testing.T) {
+	s := start(t, simple(t), &careless{}, func(c *Config) { c.Origin.MaxIdle, c.Origin.IdleTimeout = 2, 600*time.Millisecond })
+	pool := s.table.Load().only.pools.Pool("")
+	var all []*client
+	for range 6 {
+		all = append(all, aboard(t, s))
+	}
+	for range 3 {
+		for _, c := range all {
+			c.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n" + getRequest)
+		}
+		for _, c := range all {
+			for range 2 {
+				if c.head(); c.bytes(2) != "ok" {
+					t.Fatal("no answer")
+				}
 			}
 		}
-		return ok
-	})
-	if n := pool.Idle(); n != 0 {
-		t.Errorf("%d more at rest", n)
+		if n := pool.Idle(); n > 2 {
+			t.Errorf("%d at rest, want at most 2", n)
+		}
 	}
+	eventually(t, "none rests any more", func() bool { return pool.Idle() == 0 })
 }
 
 // A visitor who sends without end and does not read gets all of it, in order.
@@ -579,5 +603,85 @@ func TestWearyPassengers(t *testing.T) {
 		if p.weary(); v.need != c.want {
 			t.Errorf("after %d: %d, want %d", c.rode, v.need, c.want)
 		}
+	}
+}
+
+// A passenger whose request has been read is busy from then on: a Server that stops
+// would take it for one at rest, and end it.
+func TestAPassengerThatAlightsIsBusy(t *testing.T) {
+	s := start(t, simple(t), &careless{}, nil)
+	c := aboard(t, s)
+	s.lanes.mu.Lock()
+	ln := s.lanes.list[0]
+	s.lanes.mu.Unlock()
+	in, done := make(chan struct{}), make(chan struct{})
+	if err := ln.post(func() {
+		defer close(done)
+		s.lanes.eager = false // so that it is to alight
+		close(in)
+		p := ln.all[0]
+		for p.v.in.Len() == 0 && !p.left { // until the request has come
+			p.Ready()
+		}
+		if !p.left || !p.v.busy.Load() {
+			t.Errorf("left %v, busy %v", p.left, p.v.busy.Load())
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	<-in
+	c.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+	<-done
+	if c.head(); c.bytes(2) != "ok" {
+		t.Error("not served")
+	}
+}
+
+// What a passenger has of time and rides goes with it from lane to lane.
+func TestTicketsGoAlong(t *testing.T) {
+	s := start(t, simple(t), &careless{}, nil)
+	s.lanes.among.Store(2)
+	c := aboard(t, s)
+	for range 5 {
+		c.send(getRequest)
+		if c.head(); c.bytes(2) != "ok" {
+			t.Fatal("no answer")
+		}
+	}
+	where := func() (at int, had ticket) {
+		s.lanes.mu.Lock()
+		list := s.lanes.list
+		s.lanes.mu.Unlock()
+		at = -1
+		for i, ln := range list {
+			done := make(chan struct{})
+			if ln.post(func() {
+				defer close(done)
+				if len(ln.all) > 0 {
+					at, had = i, ln.all[0].ticket
+				}
+			}) == nil {
+				<-done
+			}
+		}
+		return at, had
+	}
+	eventually(t, "it rides", func() bool { at, _ := where(); return at >= 0 })
+	before, had := where()
+	for i := range 2 { // the lanes change places
+		s.lanes.mu.Lock()
+		list := s.lanes.list
+		s.lanes.mu.Unlock()
+		if i == before && len(list) > i {
+			done := make(chan struct{})
+			if err := list[i].post(func() { defer close(done); p := list[i].all[0]; p.which++; p.move() }); err != nil {
+				t.Fatal(err)
+			}
+			<-done
+		}
+	}
+	eventually(t, "it rides elsewhere", func() bool { at, _ := where(); return at >= 0 && at != before })
+	if _, has := where(); has.rode != had.rode || has.since != had.since || has.rode < 5 {
+		t.Errorf("%+v, want %+v", has, had)
 	}
 }

@@ -11,8 +11,7 @@ import (
 
 // lanes are a Server's. They begin when they are needed, and are as few as will do:
 // what one exchange leaves in a processor's caches is there for the next, as long as
-// it is the same processor's. Safe for concurrent use, but for spread, which is the
-// first lane's.
+// it is the same processor's. Safe for concurrent use.
 type lanes struct {
 	s     *Server
 	most  int  // 0: there are none
@@ -23,12 +22,12 @@ type lanes struct {
 	riding            atomic.Int64
 	boarded, alighted atomic.Int64
 
-	mu    sync.Mutex
-	list  []*lane
-	ended bool
-
+	mu     sync.Mutex
+	list   []*lane
+	ended  bool
 	spread spread
-	pace   pace
+
+	pace pace
 }
 
 func (ls *lanes) init(s *Server) {
@@ -91,18 +90,18 @@ func (ls *lanes) stop() {
 }
 
 // balance decides among how many lanes passengers are spread.
-func (ls *lanes) balance(ln *lane, now time.Duration) (among int) {
-	if ln.at != 0 {
-		return int(ls.among.Load())
-	}
+func (ls *lanes) balance(now time.Duration) (among int) {
 	ls.pace.next(now, ls.s.counters.requests.Load())
-	var busy time.Duration
 	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	among = int(ls.among.Load())
+	if now-ls.spread.last.wall < laneTick { // another lane has seen to it
+		return among
+	}
+	var busy time.Duration
 	for _, o := range ls.list {
 		busy += o.l.Busy()
 	}
-	ls.mu.Unlock()
-	among = int(ls.among.Load())
 	next := ls.spread.next(among, ls.most, usage{now, wire.ProcessTime(), busy})
 	if ls.eager || next == among {
 		return among
@@ -111,14 +110,17 @@ func (ls *lanes) balance(ln *lane, now time.Duration) (among int) {
 	return next
 }
 
-// pay tells whether lanes are cheaper now than goroutines.
+// paid tells whether lanes have lately been cheaper than goroutines, to those in one.
+func (ls *lanes) paid() bool { return ls.pace.quick.Load() || ls.eager }
+
+// pay tells so to everybody else.
 func (ls *lanes) pay() bool {
 	p := &ls.pace
 	if now := ls.s.sweeper.Lately(); now != p.seen.Load() {
 		p.seen.Store(now)
 		p.next(time.Duration(now)*time.Millisecond, ls.s.counters.requests.Load())
 	}
-	return p.quick.Load() || ls.eager
+	return ls.paid()
 }
 
 // pace knows whether so many requests come that lanes pay. With few there is one to be

@@ -8,17 +8,22 @@ import (
 
 // passenger is a visitor's connection in a lane.
 type passenger struct {
+	ticket
 	ln    *lane
 	v     *visit
 	ride  *wire.Ride
-	at    int           // in the lane's list
-	out   *hire         // the origin's connection, while an exchange runs
-	head  int           // length of its request's head
-	since time.Duration // when the exchange began, or the last one ended, by the lane's clock
-	rode  int           // how many exchanges it has ridden through
-	again bool          // something may have come that was not read
-	left  bool          // it is none of the lane's any more
+	at    int   // in the lane's list
+	out   *hire // the origin's connection, while an exchange runs
+	head  int   // length of its request's head
+	again bool  // something may have come that was not read
+	left  bool  // it is none of the lane's any more
+}
+
+// ticket is what goes with a passenger from lane to lane.
+type ticket struct {
 	which uint32        // by which passengers are spread
+	rode  int           // how many exchanges it has ridden through
+	since time.Duration // when the exchange began, or the last one ended, on the Sweeper's clock
 }
 
 // remove takes it off the lane's list.
@@ -52,7 +57,7 @@ func (p *passenger) move() {
 		return
 	}
 	p.remove()
-	to.board(p.v, p.ride.Release(), p.which)
+	to.board(p.v, p.ride.Release(), p.ticket)
 }
 
 // Ready implements wire.Rider: the visitor has sent something, or left.
@@ -79,7 +84,8 @@ func (p *passenger) turn() {
 			return
 		}
 		p.again = full
-		if !p.ln.s.lanes.pay() {
+		v.wake() // so that nobody takes what has a request for idle
+		if !p.ln.s.lanes.paid() {
 			p.alight(nil)
 			return
 		}

@@ -37,7 +37,9 @@ func (e *Endpoint) Release() (fd int, ok bool) {
 	}
 	fd, err := c.sock.Detach()
 	if err != nil { // there is no descriptor to be had, and it is as good as it was
-		c.Put()
+		if !e.keep(c) {
+			c.Close()
+		}
 		return -1, false
 	}
 	return fd, true
@@ -102,7 +104,9 @@ func (e *Endpoint) Held(more int64) { e.held.Add(more) }
 // MayHold tells whether another one may wait for use: not when the host is none of the
 // origin's any more.
 func (e *Endpoint) MayHold() bool {
-	return !e.left.Load() && e.held.Load() < int64(e.pool.o.MaxIdle)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.closed && len(e.idle)+int(e.held.Load()) < e.pool.o.MaxIdle
 }
 
 // Left tells whether the host is none of the origin's any more.

@@ -39,7 +39,6 @@ type Lane struct {
 	events [maxEvents]unix.EpollEvent
 	now    time.Duration // on clock, as of the last look at what happened
 	due    time.Duration // the next tick
-	yield  time.Duration // when others are let run
 	armed  bool
 	busy   atomic.Int64
 
@@ -216,6 +215,7 @@ func (l *Lane) end() {
 	l.mu.Lock()
 	l.ended = true
 	l.mu.Unlock()
+	l.open()
 	for _, r := range l.rides {
 		if r != nil {
 			r.Close()
@@ -228,10 +228,10 @@ func (l *Lane) end() {
 // step runs whenever there may be events; false waits for some.
 func (l *Lane) step(uintptr) (enough bool) {
 	begun := l.look()
-	l.yield = begun + stint
+	yield := begun + stint
 	for over := false; ; {
 		n, rung := l.harvest(), false
-		for i := range l.events[:n] { // first all, so that nobody takes one for quiet that is not
+		for i := range l.events[:n] { // first all, so that nobody takes one for open that is not
 			ev := &l.events[i]
 			if ev.Fd == -1 {
 				rung = true
@@ -258,11 +258,11 @@ func (l *Lane) step(uintptr) (enough bool) {
 			l.busy.Add(int64(l.now - begun))
 			return over || !l.armed && l.count > 0
 		}
-		if l.now >= l.yield {
+		if l.now >= yield {
 			runtime.Gosched()
 			l.busy.Add(int64(l.now - begun))
 			begun = l.look()
-			l.yield = begun + stint
+			yield = begun + stint
 		}
 	}
 }
