@@ -26,6 +26,7 @@ type scenario struct {
 	every  int  // each so many requests match a Spec
 	events bool // some requests become Events, which are stored later
 	h2     bool
+	named  bool // it runs only when it is asked for by its name
 }
 
 // scenarios come with what is paced first: what saturates the processors changes for
@@ -43,7 +44,16 @@ var scenarios = []scenario{
 	{name: "handshake", listen: "tls", script: "close", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "h2", listen: "tls", script: "get", rounds: 2, h2: true, peers: []string{"throughline", "nginx", "haproxy"}},
 	{name: "tls-both", listen: "tls-tls", script: "get", rounds: 3, peers: []string{"throughline", "nginx", "haproxy"}},
+	{name: "lanes", listen: "http", script: "get", rate: 2000, rounds: 4, named: true, peers: []string{"throughline", noLanes, "nginx"}},
+	{name: "lanes", listen: "http", script: "get", rate: 5000, rounds: 4, named: true, peers: []string{"throughline", noLanes, "nginx"}},
+	{name: "lanes", listen: "http", script: "get", rate: 12000, rounds: 4, named: true, peers: []string{"throughline", noLanes, "nginx"}},
+	{name: "lanes", listen: "http", script: "get", rate: 20000, rounds: 4, named: true, peers: []string{"throughline", noLanes, "nginx"}},
+	{name: "lanes", listen: "http", script: "get", rate: 40000, rounds: 4, named: true, peers: []string{"throughline", noLanes, "nginx"}},
+	{name: "lanes", listen: "http", script: "get", rounds: 4, named: true, peers: []string{"throughline", noLanes, "nginx", "haproxy"}},
 }
+
+// noLanes is a peer: ourselves with `lanes: none`.
+const noLanes = "no-lanes"
 
 // warmUp has every peer relay for a second: connections are made, and code and memory
 // that were never used come into being, once.

@@ -143,6 +143,7 @@ func writeFiles(dir string) error {
 	files := map[string]string{
 		"throughline-shop.yaml": strings.ReplaceAll(throughlineShopConf, "{{policy}}", shop),
 		"nginx.conf":            nginxConf, "nginx-batch.conf": nginxBatchConf, "origin.conf": strings.ReplaceAll(originConf, "{{body}}", strings.Repeat("x", 1500)), "haproxy.cfg": haproxyConf,
+		"no-lanes.yaml":    strings.NewReplacer("1903", "1905", "data: data", "data: data-no-lanes").Replace(throughlineConf) + "lanes: none\n",
 		"throughline.yaml": throughlineConf, "throughline-tls.yaml": throughlineTLSConf, "policy/policy.yaml": policyText,
 	}
 	body := strings.Repeat("field=value&", 33) + "end=" // 400 bytes

@@ -27,8 +27,9 @@ const (
 	tlsOriginPort = 19001
 )
 
-// openLab starts everybody; profiled says whether our processes are to keep a profile.
-func openLab(binary string, profiled bool) (*lab, error) {
+// openLab starts everybody; profiled says whether our processes are to keep a profile,
+// twice whether there is to be one of them without lanes, too.
+func openLab(binary string, profiled, twice bool) (*lab, error) {
 	for _, tool := range []string{"cc", "chrt", "nginx", "haproxy", "wrk", "h2load"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return nil, fmt.Errorf("%s is needed on this machine: %w", tool, err)
@@ -47,6 +48,9 @@ func openLab(binary string, profiled bool) (*lab, error) {
 		"haproxy":      {"http": 19020, "tls": 19021, "tls-tls": 19022},
 		"throughline":  {"http": 19030, "tls": 19031, "tls-tls": 19033, "shop": 19036},
 	}}
+	if twice {
+		l.ports[noLanes] = map[string]int{"http": 19050}
+	}
 	if err := l.start(binary, profiled); err != nil {
 		l.close()
 		return nil, err
@@ -84,10 +88,14 @@ func (l *lab) start(binary string, profiled bool) error {
 		{"throughline", []string{binary, "serve", "--config", "throughline.yaml"}},
 		{"throughline-tls", []string{binary, "serve", "--config", "throughline-tls.yaml"}},
 		{"throughline-shop", []string{binary, "serve", "--config", "throughline-shop.yaml"}},
+		{noLanes, []string{binary, "serve", "--config", "no-lanes.yaml"}},
 		{"ReverseProxy", []string{l.path("reverseproxy"), "127.0.0.1:19040", fmt.Sprintf("http://127.0.0.1:%d", originPort)}},
 		{"floor", []string{"chrt", "-b", "0", l.path("floor"), "127.0.0.1:19041", fmt.Sprintf("127.0.0.1:%d", originPort)}},
 		{"nginx-batch", []string{"chrt", "-b", "0", "nginx", "-p", l.dir, "-c", "nginx-batch.conf"}},
 	} {
+		if p.name == noLanes && l.ports[noLanes] == nil {
+			continue
+		}
 		if profiled && p.args[0] == binary {
 			p.args = append(p.args, "--cpu-profile", p.name+".pprof")
 		}

@@ -33,7 +33,7 @@ func run() error {
 	binary := flag.String("binary", "bin/throughline", "the binary to measure")
 	profile := flag.String("profile", "", "where to leave a CPU profile of our processes under all of this, for the compiler")
 	flag.Parse()
-	lab, err := openLab(*binary, *profile != "")
+	lab, err := openLab(*binary, *profile != "", slices.Contains(strings.Split(*only, ","), "lanes"))
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func run() error {
 	}
 	var out []figure
 	for _, s := range scenarios {
-		if *only != "" && !slices.Contains(strings.Split(*only, ","), s.name) {
+		if *only == "" && s.named || *only != "" && !slices.Contains(strings.Split(*only, ","), s.name) {
 			continue
 		}
 		figures, err := compare(lab, s, *rounds, time.Duration(*secs)*time.Second)

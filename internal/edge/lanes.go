@@ -135,8 +135,8 @@ type pace struct {
 	had int64
 }
 
-// From how many requests a second on lanes pay, and below how many they don't any more,
-// as measured with processors of about the year 2020 (docs/PERFORMANCE.md).
+// From how many requests a second on lanes pay, and below how many they don't any more
+// (docs/PERFORMANCE.md, "Lanes").
 const (
 	quickFrom = 10_000
 	slowBelow = 5_000
