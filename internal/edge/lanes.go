@@ -91,7 +91,7 @@ func (ls *lanes) stop() {
 
 // balance decides among how many lanes passengers are spread.
 func (ls *lanes) balance(now time.Duration) (among int) {
-	ls.pace.next(now, ls.s.counters.requests.Load())
+	ls.pace.next(now, ls.s.counters.requests.Load(), ls.alighted.Load())
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	among = int(ls.among.Load())
@@ -118,7 +118,7 @@ func (ls *lanes) pay() bool {
 	p := &ls.pace
 	if now := ls.s.sweeper.Lately(); now != p.seen.Load() {
 		p.seen.Store(now)
-		p.next(time.Duration(now)*time.Millisecond, ls.s.counters.requests.Load())
+		p.next(time.Duration(now)*time.Millisecond, ls.s.counters.requests.Load(), ls.alighted.Load())
 	}
 	return ls.paid()
 }
@@ -130,9 +130,11 @@ type pace struct {
 	seen  atomic.Int64 // the Sweeper's time when somebody looked last
 	quick atomic.Bool
 
-	mu  sync.Mutex
-	at  time.Duration
-	had int64
+	mu   sync.Mutex
+	at   time.Duration
+	had  int64
+	left int64
+	rest time.Duration // until when they don't pay, whatever comes
 }
 
 // From how many requests a second on lanes pay, and below how many they don't any more
@@ -141,10 +143,14 @@ const (
 	quickFrom = 10_000
 	slowBelow = 5_000
 	paceOver  = 200 * time.Millisecond
+	// One in so many may alight. Where more do, because the origin is slow or has too
+	// few connections for all who wait, lanes are left alone for a while.
+	mayAlight  = 16
+	leaveAlone = 30 * time.Second
 )
 
-// next looks at how many requests there have been.
-func (p *pace) next(now time.Duration, requests int64) {
+// next looks at how many requests there have been, and how often somebody has alighted.
+func (p *pace) next(now time.Duration, requests, alighted int64) {
 	if !p.mu.TryLock() {
 		return
 	}
@@ -153,9 +159,14 @@ func (p *pace) next(now time.Duration, requests int64) {
 	if took < paceOver {
 		return
 	}
-	rate := float64(requests-p.had) / took.Seconds()
-	p.at, p.had = now, requests
+	came, left := requests-p.had, alighted-p.left
+	rate := float64(came) / took.Seconds()
+	p.at, p.had, p.left = now, requests, alighted
 	switch {
+	case p.quick.Load() && left*mayAlight > came:
+		p.quick.Store(false)
+		p.rest = now + leaveAlone
+	case now < p.rest:
 	case rate >= quickFrom:
 		p.quick.Store(true)
 	case rate < slowBelow:

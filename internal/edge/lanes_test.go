@@ -98,10 +98,29 @@ func TestWhenLanesPay(t *testing.T) {
 	}{{0, false}, {2000, false}, {9000, false}, {10000, true}, {50000, true}, {6000, true}, {4000, false}, {9000, false}, {20000, true}, {0, false}} {
 		now += 250 * time.Millisecond
 		had += c.rate / 4
-		if p.next(now, had); p.quick.Load() != c.want {
+		if p.next(now, had, 0); p.quick.Load() != c.want {
 			t.Errorf("look %d at %d/s: %v", i, c.rate, !c.want)
 		}
-		p.next(now+time.Millisecond, had+1000) // too soon to tell anything
+		p.next(now+time.Millisecond, had+1000, 0) // too soon to tell anything
+	}
+	// Not where too many alight, nor for a while after it.
+	d := &pace{}
+	now, had = 0, 0
+	left := int64(0)
+	for i, c := range []struct {
+		looks     int
+		alighting int64 // of a thousand requests
+		want      bool
+	}{{2, 0, true}, {100, 60, true}, {1, 70, false}, {119, 0, false}, {1, 0, true}, {10, 0, true}} {
+		for range c.looks {
+			now += 250 * time.Millisecond
+			had += 5000
+			left += 5 * c.alighting
+			d.next(now, had, left)
+		}
+		if d.quick.Load() != c.want {
+			t.Errorf("stretch %d: %v", i, !c.want)
+		}
 	}
 }
 
