@@ -13,16 +13,38 @@ import (
 	"github.com/throughline/throughline/internal/wire"
 )
 
+// elsewhere runs the test in a process of its own, and tells whether this is it: a limit
+// on descriptors holds for a process.
+func elsewhere(t *testing.T) bool {
+	t.Helper()
+	const child = "TL_TEST_EXHAUSTED"
+	if os.Getenv(child) != "" {
+		return true
+	}
+	c := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
+	c.Env = append(os.Environ(), child+"=1")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return false
+}
+
+// exhaust lets the process open no other descriptor.
+func exhaust(t *testing.T) {
+	t.Helper()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 3, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Without descriptors of our own no host is to blame: none is taken out, and no
 // other is tried.
 func TestExhaustionIsNoHostsFault(t *testing.T) {
-	const child = "TL_TEST_EXHAUSTED"
-	if os.Getenv(child) == "" { // the limit holds for a process, so it is another's
-		c := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
-		c.Env = append(os.Environ(), child+"=1")
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	if !elsewhere(t) {
 		return
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -36,13 +58,7 @@ func TestExhaustionIsNoHostsFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer set.Close()
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 3, Max: limit.Max}); err != nil {
-		t.Fatal(err)
-	}
+	exhaust(t)
 	for range 5 {
 		if _, err := set.Pool("").Get(context.Background()); !Exhausted(err) {
 			t.Errorf("%v", err)
